@@ -1,0 +1,39 @@
+/** A timer that has been set; hand it back to the clock that made it. */
+export interface Timer {
+  /** Let the timer hold the process open. */
+  ref(): void;
+  /** Let the process exit although the timer is still pending. */
+  unref(): void;
+}
+
+/**
+ * Tells the time and sets timers. The only source of both in every package, so that a test can bring its own.
+ * Timers start unref'd: only what a caller is waiting for may hold the process.
+ */
+export interface Clock {
+  /** The wall clock in epoch milliseconds. Deadlines are measured on it, as in gRPC. */
+  now(): number;
+  /** A clock that never steps back, in milliseconds from an arbitrary start. Durations are measured on it. */
+  elapsed(): number;
+  /** Calls back once after `delayMs` milliseconds (0 to 2,147,483,647; larger is cut to that). */
+  setTimer(callback: () => void, delayMs: number): Timer;
+  /** Forgets a timer. Harmless when it has fired or was cleared before. */
+  clearTimer(timer: Timer): void;
+}
+
+/** The longest delay that Node's timers take; a longer one would fire at once. */
+export const MAX_TIMER_MS = 2_147_483_647;
+
+/** The real time. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  setTimer(callback, delayMs) {
+    const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS));
+    timer.unref();
+    return timer;
+  },
+  clearTimer(timer) {
+    clearTimeout(timer as NodeJS.Timeout);
+  },
+};

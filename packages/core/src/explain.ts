@@ -1,0 +1,55 @@
+import { Metadata, type StatusObject, type status as Status } from '@grpc/grpc-js';
+import type { TransportFault } from './fault.js';
+
+/** Which bound refused a call before any byte of it was sent. */
+export type RefusedBy =
+  | 'queue-full'
+  | 'queue-bytes'
+  | 'queue-time'
+  | 'early-drop'
+  | 'limit'
+  | 'share'
+  | 'breaker'
+  | 'closed'
+  | 'no-connection';
+
+/** What one of our layers knows of how a call ended: the `details` of its status, structured. */
+export interface CallExplanation {
+  readonly refusedBy?: RefusedBy;
+  /** Milliseconds that the call waited before it was handed to a connection or refused. */
+  readonly queueWaitMs?: number;
+  /** The pool's number of the connection that carried the call. */
+  readonly channelId?: number;
+  /** The bound that refused the call, in its own unit (calls, bytes or milliseconds). */
+  readonly limit?: number;
+  readonly inFlightCalls?: number;
+  readonly queuedCalls?: number;
+  readonly fault?: TransportFault;
+  readonly lastConnectionError?: string;
+  /** The connection that a call was tried on again. */
+  readonly retriedOn?: number;
+}
+
+const EXPLANATION = Symbol.for('grpc-manifold.explanation');
+/** Interceptors often rebuild a status from its three fields; the metadata object is what survives that. */
+const byMetadata = new WeakMap<Metadata, CallExplanation>();
+
+/** Makes a status that {@link explain} can read. */
+export function explainedStatus(code: Status, details: string, explanation: CallExplanation): StatusObject {
+  const metadata = new Metadata();
+  const kept = Object.freeze({ ...explanation });
+  byMetadata.set(metadata, kept);
+  return Object.assign({ code, details, metadata }, { [EXPLANATION]: kept });
+}
+
+/**
+ * Reads what our layers know of an error or status: which limit fired and with what numbers.
+ * Returns undefined for anything that none of our layers made or enriched; never throws.
+ */
+export function explain(error: unknown): CallExplanation | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const marked = (error as { [EXPLANATION]?: CallExplanation })[EXPLANATION];
+  if (marked !== undefined) return marked;
+  const { metadata } = error as { metadata?: unknown };
+  return metadata instanceof Metadata ? byMetadata.get(metadata) : undefined;
+}

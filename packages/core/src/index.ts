@@ -1,0 +1,10 @@
+/// <reference lib="esnext.disposable" />
+export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './clock.js';
+export { systemRandom, type Random } from './random.js';
+export { Emitter, type Event } from './event.js';
+export type { TransportFault, TransportFaultTag } from './fault.js';
+export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
+export type { CallInfo, CallKind, ShedReport } from './call-info.js';
+export type { ChannelCall, ChannelFactory } from './channel-factory.js';
+export { OptionReader } from './option.js';
+export { DeadlineTimers, type Timed } from './deadline-timers.js';

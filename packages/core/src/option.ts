@@ -1,0 +1,110 @@
+import { inspect } from 'node:util';
+
+/**
+ * Checks the options of one resolver. Every complaint names the option, what it takes and what was given.
+ *
+ * `where` is the thing that takes the options, as the user calls it: 'ChannelPool', 'queue'.
+ */
+export class OptionReader<Options extends object> {
+  readonly #options: Options;
+
+  /** @throws TypeError when `options` is not an object or has a key that is not in `known`. */
+  constructor(
+    readonly where: string,
+    options: Options | undefined,
+    known: readonly (keyof Options & string)[],
+  ) {
+    if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
+      throw new TypeError(`${where}: options must be an object, got ${show(options)}`);
+    }
+    this.#options = options ?? ({} as Options);
+    for (const key of Object.keys(this.#options)) {
+      if (!(known as readonly string[]).includes(key)) {
+        throw new TypeError(`${where}: unknown option ${show(key)}; known are ${known.join(', ')}`);
+      }
+    }
+  }
+
+  /** A whole number from `min` to `max`, or Infinity where `unlimited`. */
+  integer(
+    key: keyof Options & string,
+    fallback: number,
+    range: { min: number; max?: number; unlimited?: boolean },
+  ): number {
+    const value = this.#number(key, fallback, range);
+    if (value !== Infinity && !Number.isInteger(value)) this.#outOfRange(key, value, 'a whole number', range);
+    return value;
+  }
+
+  /** A number from `min` to `max`, or Infinity where `unlimited`. */
+  number(
+    key: keyof Options & string,
+    fallback: number,
+    range: { min: number; max?: number; unlimited?: boolean },
+  ): number {
+    return this.#number(key, fallback, range);
+  }
+
+  /** One of the given words. */
+  oneOf<const Word extends string>(key: keyof Options & string, fallback: Word, words: readonly Word[]): Word {
+    const value: unknown = this.#options[key];
+    if (value === undefined) return fallback;
+    if (!(words as readonly unknown[]).includes(value)) {
+      throw new TypeError(`${this.where}: ${key} must be one of ${words.map(show).join(', ')}, got ${show(value)}`);
+    }
+    return value as Word;
+  }
+
+  /** A function, or undefined when it was not given. */
+  optionalFunction<Key extends keyof Options & string>(key: Key): Options[Key] | undefined {
+    const value: unknown = this.#options[key];
+    if (value !== undefined && typeof value !== 'function') {
+      throw new TypeError(`${this.where}: ${key} must be a function, got ${show(value)}`);
+    }
+    return value as Options[Key] | undefined;
+  }
+
+  /** A plain object, or undefined when it was not given. */
+  optionalObject<Key extends keyof Options & string>(key: Key): Options[Key] | undefined {
+    const value: unknown = this.#options[key];
+    if (value !== undefined && (typeof value !== 'object' || value === null || Array.isArray(value))) {
+      throw new TypeError(`${this.where}: ${key} must be an object, got ${show(value)}`);
+    }
+    return value as Options[Key] | undefined;
+  }
+
+  #number(
+    key: keyof Options & string,
+    fallback: number,
+    range: { min: number; max?: number; unlimited?: boolean },
+  ): number {
+    const value: unknown = this.#options[key];
+    if (value === undefined) return fallback;
+    if (typeof value !== 'number') {
+      throw new TypeError(`${this.where}: ${key} must be a number ${rangeText(range)}, got ${show(value)}`);
+    }
+    if (value === Infinity && range.unlimited === true) return value;
+    if (!Number.isFinite(value) || value < range.min || value > (range.max ?? Infinity)) {
+      this.#outOfRange(key, value, 'a number', range);
+    }
+    return value;
+  }
+
+  #outOfRange(
+    key: string,
+    value: number,
+    kind: string,
+    range: { min: number; max?: number; unlimited?: boolean },
+  ): never {
+    throw new RangeError(`${this.where}: ${key} must be ${kind} ${rangeText(range)}, got ${show(value)}`);
+  }
+}
+
+function rangeText(range: { min: number; max?: number; unlimited?: boolean }): string {
+  const text = range.max === undefined ? `of at least ${range.min}` : `from ${range.min} to ${range.max}`;
+  return range.unlimited === true ? `${text}, or Infinity` : text;
+}
+
+function show(value: unknown): string {
+  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
+}
