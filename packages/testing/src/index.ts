@@ -1,1 +1,3 @@
-export {};
+/// <reference lib="esnext.disposable" />
+export { FakeClock } from './fake-clock.js';
+export { seededRandom } from './seeded-random.js';

@@ -1,0 +1,126 @@
+import { MAX_TIMER_MS, type Clock, type Timer } from '@grpc-manifold/core';
+
+/** More firings than this at one and the same moment are timers that set themselves again without end. */
+const MAX_FIRINGS_AT_ONE_MOMENT = 1_000_000;
+
+/** A timer of a {@link FakeClock}. Ordered by due time, then by the order of setting. */
+class FakeTimer implements Timer {
+  isRefd = false;
+  isPending = true;
+
+  constructor(
+    readonly clock: FakeClock,
+    readonly callback: () => void,
+    readonly dueMs: number,
+    readonly order: number,
+  ) {}
+
+  ref(): void {
+    this.isRefd = true;
+  }
+
+  unref(): void {
+    this.isRefd = false;
+  }
+}
+
+/**
+ * A clock that stands still until a test advances it. As the system's: timers start unref'd, a negative delay counts
+ * as 0, a delay above {@link MAX_TIMER_MS} is cut to it, and no timer ever fires inside `setTimer`.
+ */
+export class FakeClock implements Clock {
+  /** Latest first, so that the next one due is popped from the end. */
+  readonly #timers: FakeTimer[] = [];
+  #nowMs: number;
+  #elapsedMs = 0;
+  #order = 0;
+
+  /** @param startMs what `now()` says at first, in epoch milliseconds; `elapsed()` starts at 0. */
+  constructor(startMs = 1_000_000) {
+    this.#nowMs = startMs;
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  elapsed(): number {
+    return this.#elapsedMs;
+  }
+
+  /** How many timers are set and have neither fired nor been cleared. */
+  get pendingTimers(): number {
+    return this.#timers.length;
+  }
+
+  /** How many of the pending timers would hold the process open. */
+  get refdTimers(): number {
+    return this.#timers.reduce((count, timer) => count + (timer.isRefd ? 1 : 0), 0);
+  }
+
+  setTimer(callback: () => void, delayMs: number): Timer {
+    const dueMs = this.#elapsedMs + Math.min(Math.max(delayMs, 0), MAX_TIMER_MS);
+    const timer = new FakeTimer(this, callback, dueMs, this.#order++);
+    this.#timers.splice(this.#placeOf(timer), 0, timer);
+    return timer;
+  }
+
+  /** @throws TypeError when the timer was made by another clock. */
+  clearTimer(timer: Timer): void {
+    if (!(timer instanceof FakeTimer) || timer.clock !== this) {
+      throw new TypeError('FakeClock: clearTimer takes a timer of the same clock');
+    }
+    if (!timer.isPending) return;
+    timer.isPending = false;
+    this.#timers.splice(this.#placeOf(timer), 1);
+  }
+
+  /**
+   * Lets `ms` milliseconds go by. Every timer that comes due fires at its own moment, in order of due time and then of
+   * setting; timers set meanwhile included. A callback that throws ends the advance at its moment.
+   *
+   * @throws RangeError when `ms` is negative or no number.
+   */
+  advance(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`FakeClock: advance takes a number of at least 0, got ${ms}`);
+    const endMs = this.#elapsedMs + ms;
+    let firingsAtThisMoment = 0;
+    for (let next = this.#timers.at(-1); next !== undefined && next.dueMs <= endMs; next = this.#timers.at(-1)) {
+      firingsAtThisMoment = next.dueMs > this.#elapsedMs ? 0 : firingsAtThisMoment + 1;
+      if (firingsAtThisMoment > MAX_FIRINGS_AT_ONE_MOMENT) {
+        throw new Error('FakeClock: timers set themselves again for the same moment without end');
+      }
+      this.#moveTo(next.dueMs);
+      this.#timers.pop();
+      next.isPending = false;
+      next.callback();
+    }
+    this.#moveTo(endMs);
+  }
+
+  /** Sets the wall clock forward, or back when negative, as an administrator would: no timer moves, none fires. */
+  stepWallClock(ms: number): void {
+    this.#nowMs += ms;
+  }
+
+  /** Never back: a callback may have advanced the clock itself. */
+  #moveTo(elapsedMs: number): void {
+    const stepMs = Math.max(elapsedMs - this.#elapsedMs, 0);
+    this.#elapsedMs += stepMs;
+    this.#nowMs += stepMs;
+  }
+
+  /** Where the timer stands, or belongs: behind all that are due later. */
+  #placeOf(timer: FakeTimer): number {
+    let low = 0;
+    let high = this.#timers.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#timers[middle] as FakeTimer;
+      const isLater = other.dueMs > timer.dueMs || (other.dueMs === timer.dueMs && other.order > timer.order);
+      if (isLater) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
