@@ -1,0 +1,22 @@
+import type { ServerOptions } from '@grpc/grpc-js';
+import type { EchoServerStats } from './echo-stats.js';
+
+/** What the child process is to serve. Must survive structured JSON: it crosses a process boundary. */
+export interface EchoServerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly delayMs: number;
+  readonly maxConcurrentStreams?: number;
+  readonly tls?: { readonly key: string; readonly cert: string };
+  readonly serverOptions: ServerOptions;
+}
+
+/** From the parent to the child. */
+export type EchoServerMessage =
+  { readonly kind: 'start'; readonly settings: EchoServerSettings } | { readonly kind: 'stats'; readonly id: number };
+
+/** From the child to the parent. */
+export type EchoServerReply =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'stats'; readonly id: number; readonly stats: EchoServerStats };
