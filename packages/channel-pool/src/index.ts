@@ -1,1 +1,6 @@
-export {};
+/// <reference lib="esnext.disposable" />
+export { ChannelPool, type ChannelPoolEnvironment, type DrainOptions } from './channel-pool.js';
+export { SharedChannel, type SharedPool } from './shared-channel.js';
+export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from './options.js';
+export type { ScaleDecision } from './scaling.js';
+export type { ChannelPoolStats, ChannelState, ChannelStateChange, ChannelStats, DrainReport } from './stats.js';

@@ -34,12 +34,15 @@ const EXPLANATION = Symbol.for('grpc-manifold.explanation');
 /** Interceptors often rebuild a status from its three fields; the metadata object is what survives that. */
 const byMetadata = new WeakMap<Metadata, CallExplanation>();
 
-/** Makes a status that {@link explain} can read. */
-export function explainedStatus(code: Status, details: string, explanation: CallExplanation): StatusObject {
-  const metadata = new Metadata();
-  const kept = Object.freeze({ ...explanation });
-  byMetadata.set(metadata, kept);
-  return Object.assign({ code, details, metadata }, { [EXPLANATION]: kept });
+/** Makes a status that {@link explain} can read, with the given metadata (kept as it is) or none. */
+export function explainedStatus(
+  code: Status,
+  details: string,
+  explanation: CallExplanation,
+  metadata: Metadata = new Metadata(),
+): StatusObject {
+  byMetadata.set(metadata, explanation);
+  return Object.assign({ code, details, metadata }, { [EXPLANATION]: explanation });
 }
 
 /**

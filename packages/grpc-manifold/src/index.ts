@@ -1,1 +1,29 @@
-export {};
+/// <reference lib="esnext.disposable" />
+export { createPooledClient, type ClientClass, type PooledClient } from './create-pooled-client.js';
+export type { ClientOnlyOptions, PooledClientOptions } from './pooled-client-options.js';
+export {
+  ChannelPool,
+  SharedChannel,
+  type ChannelPoolEnvironment,
+  type ChannelPoolOptions,
+  type ChannelPoolStats,
+  type ChannelState,
+  type ChannelStateChange,
+  type ChannelStats,
+  type DrainOptions,
+  type DrainReport,
+  type ScaleDecision,
+} from '@grpc-manifold/channel-pool';
+export type { QueueOptions } from '@grpc-manifold/bounded-queue';
+export {
+  explain,
+  type CallExplanation,
+  type CallInfo,
+  type CallKind,
+  type ChannelFactory,
+  type Event,
+  type RefusedBy,
+  type ShedReport,
+  type TransportFault,
+  type TransportFaultTag,
+} from '@grpc-manifold/core';

@@ -1,0 +1,42 @@
+/** The calls of one owner that have been started and have no status yet. */
+export class CallSet<Call> {
+  readonly #calls = new Set<Call>();
+  #whenEmpty: (() => void)[] = [];
+  #closed = false;
+
+  /** True when its owner takes no new calls. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Every call that is started from now on is refused. */
+  refuseNew(): void {
+    this.#closed = true;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  add(call: Call): void {
+    this.#calls.add(call);
+  }
+
+  delete(call: Call): void {
+    if (!this.#calls.delete(call) || this.#calls.size > 0) return;
+    const waiting = this.#whenEmpty;
+    this.#whenEmpty = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** The calls as they are now: ending one takes it out of the set. */
+  snapshot(): Call[] {
+    return [...this.#calls];
+  }
+
+  /** Resolves when no call is left; at once when there is none. */
+  whenEmpty(): Promise<void> {
+    if (this.#calls.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+}

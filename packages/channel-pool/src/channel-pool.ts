@@ -1,0 +1,264 @@
+import { connectivityState, propagate, ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
+import {
+  Emitter,
+  OptionReader,
+  systemClock,
+  systemRandom,
+  type ChannelCall,
+  type Event,
+  type ShedReport,
+} from '@grpc-manifold/core';
+import { CallSet } from './call-set.js';
+import { Connectivity } from './connectivity.js';
+import { Dispatcher } from './dispatcher.js';
+import { Drain } from './drain.js';
+import { memberChannelOptions } from './member-channel-options.js';
+import { Members } from './members.js';
+import { resolveChannelPoolOptions, type ChannelPoolOptions, type ResolvedChannelPoolOptions } from './options.js';
+import { propagates, type ParentCall } from './parent-calls.js';
+import { PooledCall } from './pooled-call.js';
+import { SharedChannel, type SharedPool } from './shared-channel.js';
+import type { ScaleDecision } from './scaling.js';
+import type { ChannelPoolStats, ChannelStateChange, DrainReport } from './stats.js';
+
+/** How long a drain may take. */
+export interface DrainOptions {
+  /** Milliseconds for calls to finish before they are cancelled. 0 or more, or Infinity; default the pool's `drainTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+/** What a pool tells the time and draws lots by; for tests. */
+export interface ChannelPoolEnvironment {
+  readonly clock?: typeof systemClock;
+  readonly random?: typeof systemRandom;
+}
+
+/**
+ * A gRPC channel that fans its calls over several HTTP/2 connections. Give it to a client as `channelOverride`, or let
+ * `createPooledClient` do so.
+ *
+ * A call goes to the connection with the fewest streams, and only to one that has a free stream; while all are full it
+ * waits in a queue bounded by calls, bytes and time. What the pool refuses it refuses by a status, never by throwing:
+ * `explain(error)` tells which bound fired.
+ */
+export class ChannelPool implements ChannelInterface, AsyncDisposable {
+  readonly #options: ResolvedChannelPoolOptions;
+  readonly #clock: typeof systemClock;
+  readonly #members: Members;
+  readonly #dispatcher: Dispatcher;
+  readonly #connectivity: Connectivity;
+  readonly #target: string;
+  readonly #stateChange = new Emitter<ChannelStateChange>();
+  readonly #scale = new Emitter<ScaleDecision>();
+  readonly #shed = new Emitter<ShedReport>();
+  #drain: Drain | undefined;
+  #drained: Promise<DrainReport> | undefined;
+
+  /** A connection changed its state, and why. */
+  readonly onChannelStateChange: Event<ChannelStateChange> = this.#stateChange.event;
+  /** The number of connections was decided on, with the numbers it was decided on. */
+  readonly onScale: Event<ScaleDecision> = this.#scale.event;
+  /** A call was refused before a byte of it was sent. */
+  readonly onShed: Event<ShedReport> = this.#shed.event;
+
+  /**
+   * Connects to nothing yet: the first call does.
+   *
+   * @param target as for a grpc-js client, e.g. `dns:///api.example.com:443`.
+   * @throws TypeError, RangeError naming the option, its range and the value; what grpc-js throws for a wrong target.
+   */
+  constructor(
+    target: string,
+    credentials: ChannelCredentials,
+    options?: ChannelPoolOptions,
+    environment: ChannelPoolEnvironment = {},
+  ) {
+    if (typeof target !== 'string') throw new TypeError(`ChannelPool: target must be a string, got ${String(target)}`);
+    if (!(credentials instanceof ChannelCredentials)) {
+      throw new TypeError('ChannelPool: credentials must be ChannelCredentials, as grpc.credentials makes them');
+    }
+    const clock = environment.clock ?? systemClock;
+    this.#clock = clock;
+    this.#options = resolveChannelPoolOptions(options);
+    this.#connectivity = new Connectivity(clock);
+    this.#dispatcher = new Dispatcher({
+      options: this.#options,
+      clock,
+      members: () => this.#members,
+      onShed: this.#shed,
+    });
+    this.#members = new Members(
+      { target, credentials, clock, channelOptions: memberChannelOptions(target, this.#options.channelOptions) },
+      this.#options,
+      clock,
+      environment.random ?? systemRandom,
+      {
+        queuedCalls: () => this.#dispatcher.queue.size,
+        onRoom: () => this.#dispatcher.flush(),
+        onNoConnection: () => this.#dispatcher.failWaiting(),
+        endCallsOn: (member, reason) => this.#dispatcher.endCallsOn(member, reason),
+        onStateChange: (change) => this.#stateChange.emit(change),
+        onScale: (decision) => this.#scale.emit(decision),
+        onConnectivity: (state) => this.#connectivity.set(state),
+      },
+    );
+    this.#target = this.#members.target;
+  }
+
+  // ── what a client needs of a channel ──────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Makes a call. It takes up nothing until it is started.
+   *
+   * @throws TypeError for a method or deadline of the wrong type, as grpc-js does.
+   */
+  createCall(
+    method: string,
+    deadline: Date | number,
+    host: string | null | undefined,
+    parentCall: ParentCall | null,
+    propagateFlags: number | null | undefined,
+  ): ChannelCall {
+    return this.#createCall(undefined, method, deadline, host, parentCall, propagateFlags);
+  }
+
+  getTarget(): string {
+    return this.#target;
+  }
+
+  /** @param tryToConnect open connections if there are none; a closed pool stays closed. */
+  getConnectivityState(tryToConnect: boolean): connectivityState {
+    if (tryToConnect && this.#drain === undefined) this.#members.want();
+    return this.#connectivity.state;
+  }
+
+  watchConnectivityState(seen: connectivityState, deadline: Date | number, callback: (error?: Error) => void): void {
+    this.#connectivity.watch(seen, deadline, callback);
+  }
+
+  /** The channelz reference of the first connection's channel: a pool has none of its own. */
+  getChannelzRef(): ReturnType<ChannelInterface['getChannelzRef']> {
+    return this.#members.channelzRef;
+  }
+
+  /** Starts a drain with the default timeout, as `client.close()` asks for. */
+  close(): void {
+    void this.drain();
+  }
+
+  // ── what only a pool has ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tells where the pool is. A frozen snapshot, cheap enough to take each second. */
+  stats(): ChannelPoolStats {
+    const { counts, queue, inFlight } = this.#dispatcher;
+    const { lastFault, lastError } = this.#members;
+    return Object.freeze({
+      target: this.#target,
+      state: connectivityState[this.#connectivity.state] as ChannelPoolStats['state'],
+      channels: Object.freeze([...this.#members.open].map((member) => member.stats())),
+      inFlightCalls: inFlight,
+      queuedCalls: queue.size,
+      queuedBytes: queue.bytes,
+      streamCapacity: this.#members.streamCapacity,
+      startedCalls: counts.started,
+      succeededCalls: counts.succeeded,
+      failedCalls: counts.failed,
+      shedCalls: counts.shed,
+      cancelledCalls: counts.cancelled,
+      retriedCalls: 0,
+      ...(lastFault === undefined ? {} : { lastFault }),
+      ...(lastError === undefined ? {} : { lastConnectionError: lastError }),
+    });
+  }
+
+  /**
+   * Makes a channel for one client among several: closing or disposing it ends the calls that were made on it, and leaves
+   * the pool as it is.
+   */
+  share(): SharedChannel {
+    const pool: SharedPool = {
+      onDispose: this.#options.onDispose,
+      createOwnedCall: (owner, ...call) => this.#createCall(owner, ...call),
+      beginDrain: (calls) => new Drain(this.#clock, calls, this.#options.drainTimeoutMs),
+      endAll: (calls, reason) => this.#dispatcher.endAll(calls, reason),
+      getTarget: () => this.getTarget(),
+      getConnectivityState: (tryToConnect) => this.getConnectivityState(tryToConnect),
+      watchConnectivityState: (...watch) => this.watchConnectivityState(...watch),
+      getChannelzRef: () => this.getChannelzRef(),
+    };
+    return new SharedChannel(pool, new CallSet<PooledCall>());
+  }
+
+  /**
+   * Refuses new calls, lets those that were started finish, cancels what is left when the time is up, and closes every
+   * socket. Resolves when none is open. Asked again it returns the same promise.
+   *
+   * @throws TypeError, RangeError for a wrong `timeoutMs`.
+   */
+  drain(options?: DrainOptions): Promise<DrainReport> {
+    const read = new OptionReader('drain', options, ['timeoutMs']);
+    const timeoutMs = read.number('timeoutMs', this.#options.drainTimeoutMs, { min: 0, unlimited: true });
+    if (this.#drained === undefined) {
+      this.#drain = new Drain(this.#clock, this.#dispatcher.calls, timeoutMs);
+      this.#drained = this.#shutDown(this.#drain, 'the pool was closed');
+    } else if (timeoutMs === 0) {
+      this.#drain?.hurry();
+    }
+    return this.#drained;
+  }
+
+  /** Ends every call and closes every socket now. A drain that is under way does not wait on. */
+  destroy(reason = 'the pool was destroyed'): Promise<DrainReport> {
+    if (this.#drained !== undefined) return this.drain({ timeoutMs: 0 });
+    this.#drain = new Drain(this.#clock, this.#dispatcher.calls, 0);
+    this.#drain.hurry();
+    this.#drained = this.#shutDown(this.#drain, reason);
+    return this.#drained;
+  }
+
+  /** Drains or destroys, as the option `onDispose` says. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (this.#options.onDispose === 'cancel' ? this.destroy() : this.drain());
+  }
+
+  #createCall(
+    owner: CallSet<PooledCall> | undefined,
+    method: string,
+    deadline: Date | number,
+    host: string | null | undefined,
+    parentCall: ParentCall | null,
+    propagateFlags: number | null | undefined,
+  ): ChannelCall {
+    if (typeof method !== 'string') throw new TypeError('Channel#createCall: method must be a string');
+    if (!(typeof deadline === 'number' || deadline instanceof Date)) {
+      throw new TypeError('Channel#createCall: deadline must be a number or Date');
+    }
+    let deadlineMs = Number(deadline);
+    // grpc-js takes a deadline that is not a number for none.
+    if (Number.isNaN(deadlineMs)) deadlineMs = Infinity;
+    if (parentCall !== null && propagates(propagateFlags, propagate.DEADLINE)) {
+      deadlineMs = Math.min(deadlineMs, Number(parentCall.getDeadline()));
+    }
+    return new PooledCall(this.#dispatcher, { method, deadlineMs, host, parent: parentCall, propagateFlags, owner });
+  }
+
+  async #shutDown(drain: Drain, reason: string): Promise<DrainReport> {
+    const beganMs = this.#clock.elapsed();
+    const openCalls = this.#dispatcher.calls.size;
+    this.#dispatcher.calls.refuseNew();
+    this.#connectivity.set(connectivityState.SHUTDOWN);
+    await drain.done();
+    const cancelledCalls = this.#dispatcher.calls.size;
+    this.#dispatcher.endAll(this.#dispatcher.calls, reason);
+    const closedBefore = this.#members.closedChannels;
+    const forcedSockets = await this.#members.close(reason);
+    this.#dispatcher.close();
+    return Object.freeze({
+      finishedCalls: openCalls - cancelledCalls,
+      cancelledCalls,
+      closedChannels: this.#members.closedChannels - closedBefore,
+      forcedSockets,
+      durationMs: this.#clock.elapsed() - beganMs,
+    });
+  }
+}

@@ -1,0 +1,58 @@
+import type { ChannelOptions } from '@grpc/grpc-js';
+
+/** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
+export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
+/** Bytes of a call that grpc-js acknowledges before they are written; its own default of 1 MiB makes write callbacks lie. */
+export const HONEST_WRITE_BYTES = 64 * 1024;
+
+interface MethodConfig {
+  readonly retryPolicy?: unknown;
+  readonly hedgingPolicy?: unknown;
+}
+
+/**
+ * Turns the options that a user gave for "the channel" into those of one member. What the user set stays, but for what
+ * would break the rule that a member is one connection.
+ *
+ * @throws TypeError when the service config is no JSON object, or asks for hedging.
+ */
+export function memberChannelOptions(target: string, user: ChannelOptions): ChannelOptions {
+  const serviceConfig = readServiceConfig(user['grpc.service_config']);
+  const methodConfigs = (serviceConfig?.['methodConfig'] ?? []) as readonly MethodConfig[];
+  if (methodConfigs.some((config) => config.hedgingPolicy !== undefined)) {
+    // Each attempt would be a stream that the pool did not count: 10 calls were 50 streams.
+    throw new TypeError(
+      `ChannelPool: channelOptions['grpc.service_config'] must not have a hedgingPolicy: hedged attempts would go past ` +
+        `the limits of the pool; use a retryPolicy`,
+    );
+  }
+  const retries = methodConfigs.some((config) => config.retryPolicy !== undefined);
+  const options: ChannelOptions = {
+    // A TXT look-up for each member would ask for what all of them must share.
+    'grpc.service_config_disable_resolution': 1,
+    'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
+    // A message larger than the buffer cannot be retried: only where nothing is retried may it be small.
+    ...(retries ? {} : { 'grpc.per_rpc_retry_buffer_size': HONEST_WRITE_BYTES }),
+    ...user,
+    // Channels to one target with equal options would share one connection.
+    'grpc.use_local_subchannel_pool': 1,
+  };
+  // xDS brings its own balancing: there a member is whatever the control plane says.
+  if (serviceConfig !== undefined && !target.startsWith('xds:')) {
+    const { loadBalancingConfig: _config, loadBalancingPolicy: _policy, ...kept } = serviceConfig;
+    options['grpc.service_config'] = JSON.stringify(kept);
+  }
+  return options;
+}
+
+function readServiceConfig(json: unknown): Record<string, unknown> | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(String(json));
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>;
+  } catch {
+    // Told below, together with JSON that is not an object.
+  }
+  throw new TypeError(`ChannelPool: channelOptions['grpc.service_config'] must be a JSON object, got ${String(json)}`);
+}

@@ -1,0 +1,40 @@
+import type { Socket } from 'node:net';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+
+interface SecureConnector {
+  connect(socket: Socket): Promise<{ socket: Socket; secure: boolean }>;
+}
+
+/** What is seen of each connection that is made with observed credentials. */
+export interface ConnectionObserver {
+  /** The TCP socket, and the one that HTTP/2 will speak on: itself, or the TLS socket over it. */
+  onSocket(tcp: Socket, http2: Socket): void;
+}
+
+/**
+ * Derives credentials that show the socket of each connection before HTTP/2 begins on it. The original is untouched:
+ * this is an object that inherits from it and looks on while it works.
+ *
+ * `_createSecureConnector` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts). Where it is
+ * missing the credentials come back as they are, and the pool does without what it would have seen.
+ */
+export function observedCredentials(credentials: ChannelCredentials, observer: ConnectionObserver): ChannelCredentials {
+  const original: unknown = Reflect.get(credentials, '_createSecureConnector');
+  if (typeof original !== 'function') return credentials;
+  const createSecureConnector = (...args: unknown[]): SecureConnector => {
+    const connector = Reflect.apply(original, credentials, args) as SecureConnector;
+    const connect = async (tcp: Socket): Promise<{ socket: Socket; secure: boolean }> => {
+      const result = await connector.connect(tcp);
+      observer.onSocket(tcp, result.socket);
+      return result;
+    };
+    return new Proxy(connector, {
+      get(target, key) {
+        if (key === 'connect') return connect;
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  };
+  return Object.create(credentials, { _createSecureConnector: { value: createSecureConnector } }) as ChannelCredentials;
+}

@@ -1,0 +1,293 @@
+import { AsyncResource } from 'node:async_hooks';
+import {
+  status,
+  type CallCredentials,
+  type InterceptingListener,
+  type Metadata,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import { notQueued, type Queued } from '@grpc-manifold/bounded-queue';
+import { explainedStatus, type CallInfo, type ChannelCall, type Timed } from '@grpc-manifold/core';
+import type { CallSet } from './call-set.js';
+import type { EndingStream } from './ending-streams.js';
+import { HeldOperations, settleWrite, type MessageContext } from './held-operations.js';
+import type { ParentCall } from './parent-calls.js';
+import type { PooledChannel } from './pooled-channel.js';
+import { timeoutHeader } from './timeout-header.js';
+
+/** What a client asked for when it created a call. */
+export interface CallRequest {
+  readonly method: string;
+  /** Epoch milliseconds; Infinity for none. */
+  readonly deadlineMs: number;
+  readonly host: string | null | undefined;
+  readonly parent: ParentCall | null;
+  readonly propagateFlags: number | null | undefined;
+  /** Who owns the call, where that is not the pool itself. */
+  readonly owner: CallSet<PooledCall> | undefined;
+}
+
+/** Who decides when a call goes out, and keeps the books. */
+export interface CallHost {
+  readonly target: string;
+  now(): number;
+  /** A call was started: hand it to a connection, let it wait, or refuse it. */
+  admit(call: PooledCall): void;
+  /** Milliseconds that a waiting call has waited. */
+  waitedMs(call: PooledCall): number;
+  /** A waiting call holds more bytes. */
+  addBytes(call: PooledCall, bytes: number): void;
+  /** A call has its status: give back what it holds, before anybody is told. */
+  release(call: PooledCall, status: StatusObject): void;
+}
+
+/** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
+type Phase = 'created' | 'waiting' | 'running' | 'ended';
+
+/**
+ * One call of the pool: the `Call` that the client holds and the listener of the inner call, in one object. It carries
+ * its own places in the queue and among the deadlines, and the async context that it was made in, because a call that
+ * waits is admitted inside somebody else's callback.
+ */
+export class PooledCall
+  extends AsyncResource
+  implements ChannelCall, InterceptingListener, Queued, Timed, EndingStream
+{
+  readonly queueLinks = notQueued();
+  dueMs = Infinity;
+  heapIndex = -1;
+  /** Milliseconds that it waited before it was handed to a connection. */
+  queueWaitMs = 0;
+  /** The connection that carries it. */
+  member: PooledChannel | undefined;
+  #phase: Phase = 'created';
+  #inner: ChannelCall | undefined;
+  #metadata: Metadata | undefined;
+  #listener: InterceptingListener | undefined;
+  #credentials: CallCredentials | undefined;
+  #held: HeldOperations | undefined;
+  #reading = false;
+  #startedMs = 0;
+  /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
+  #ending: StatusObject | undefined;
+
+  constructor(
+    private readonly pool: CallHost,
+    readonly request: CallRequest,
+  ) {
+    super('GRPCMANIFOLD_CALL');
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get waitForReady(): boolean {
+    return this.#metadata?.getOptions().waitForReady === true;
+  }
+
+  /** What is known of the call, for events. */
+  get info(): CallInfo {
+    const { method, deadlineMs, host } = this.request;
+    return {
+      method,
+      kind: 'unknown',
+      deadline: deadlineMs,
+      ...(typeof host === 'string' ? { host } : {}),
+      metadata: this.#metadata as Metadata,
+    };
+  }
+
+  // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
+
+  start(metadata: Metadata, listener: InterceptingListener): void {
+    this.#metadata = metadata;
+    this.#listener = listener;
+    if (this.request.deadlineMs !== Infinity) this.#startedMs = this.pool.now();
+    if (this.#ending !== undefined) {
+      this.#phase = 'ended';
+      this.#deliverLater(this.#ending);
+      return;
+    }
+    this.pool.admit(this);
+  }
+
+  startRead(): void {
+    this.#reading = true;
+    if (this.#phase === 'running') this.#inner?.startRead();
+    else if (this.#phase !== 'ended') this.#hold().startRead();
+  }
+
+  sendMessageWithContext(context: MessageContext, message: Buffer): void {
+    if (this.#phase === 'ended') {
+      // grpc-js would count it against the retry buffer of the channel and never free it.
+      settleWrite(context);
+    } else if (this.#phase === 'running' && this.#held?.replaying !== true) {
+      this.#inner?.sendMessageWithContext(context, message);
+    } else {
+      this.#hold().sendMessage(context, message);
+      if (this.#phase === 'waiting') this.pool.addBytes(this, message.length);
+    }
+  }
+
+  halfClose(): void {
+    if (this.#phase === 'running' && this.#held?.replaying !== true) this.#inner?.halfClose();
+    else if (this.#phase !== 'ended') this.#hold().halfClose();
+  }
+
+  cancelWithStatus(code: status, details: string): void {
+    this.end(explainedStatus(code, details, this.#explanation()));
+  }
+
+  setCredentials(credentials: CallCredentials): void {
+    this.#credentials = credentials;
+  }
+
+  getPeer(): string {
+    return this.#inner?.getPeer() ?? this.pool.target;
+  }
+
+  getCallNumber(): number {
+    return this.#inner?.getCallNumber() ?? 0;
+  }
+
+  getAuthContext(): ReturnType<ChannelCall['getAuthContext']> {
+    return this.#inner?.getAuthContext() ?? null;
+  }
+
+  // ── what the pool does with it ────────────────────────────────────────────────────────────────────────────────────
+
+  /** It waits for a connection. */
+  wait(): void {
+    this.#phase = 'waiting';
+  }
+
+  /** Hands it to a connection, in the same tick as that was picked. */
+  handTo(member: PooledChannel): void {
+    const waited = this.#phase === 'waiting';
+    this.#phase = 'running';
+    this.member = member;
+    member.begin();
+    if (waited) this.runInAsyncScope(this.#open, this);
+    else this.#open();
+  }
+
+  /**
+   * Ends it from our side: by its caller's cancel, its deadline, its parent, a bound, or the end of the pool. The caller
+   * has the status at once; the connection keeps the stream counted until it has dealt with the ending.
+   */
+  end(ending: StatusObject): void {
+    if (this.#phase === 'ended') return;
+    if (this.#phase === 'created' && this.#listener === undefined) {
+      this.#ending ??= ending;
+      return;
+    }
+    const wasRunning = this.#phase === 'running';
+    this.#phase = 'ended';
+    this.#ending = ending;
+    this.pool.release(this, ending);
+    if (wasRunning) this.member?.abandon(this);
+    this.#deliverLater(ending);
+  }
+
+  /** The status of a deadline that has passed. */
+  deadlineStatus(): StatusObject {
+    const seconds = ((this.pool.now() - this.#startedMs) / 1_000).toFixed(3);
+    const where =
+      this.#phase === 'running'
+        ? `on connection ${this.member?.id} to ${this.member?.peer ?? this.pool.target}`
+        : 'waiting for a connection';
+    return explainedStatus(
+      status.DEADLINE_EXCEEDED,
+      `Deadline exceeded after ${seconds}s,${where}`,
+      this.#explanation(),
+    );
+  }
+
+  // ── what the inner call tells ─────────────────────────────────────────────────────────────────────────────────────
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.member?.sawLife();
+    if (this.#phase === 'running') this.#listener?.onReceiveMetadata(metadata);
+  }
+
+  onReceiveMessage(message: unknown): void {
+    this.member?.sawLife();
+    if (this.#phase === 'running') this.#listener?.onReceiveMessage(message);
+  }
+
+  onReceiveStatus(received: StatusObject): void {
+    if (this.#phase !== 'running') {
+      this.member?.abandonedEnded(this);
+      return;
+    }
+    this.#phase = 'ended';
+    const finished = received.code === status.OK ? received : this.#explained(received);
+    this.#held?.drop();
+    this.pool.release(this, finished);
+    this.member?.finish(received.code === status.OK);
+    this.#listener?.onReceiveStatus(finished);
+  }
+
+  // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
+
+  reset(): void {
+    const ending = this.#ending as StatusObject;
+    this.#inner?.cancelWithStatus(ending.code, ending.details);
+  }
+
+  /** Until the first read a stream flows in without limit; after one it stops at the next message. */
+  awaitReset(): void {
+    if (!this.#reading) this.#inner?.startRead();
+  }
+
+  #open(): void {
+    const { method, host, propagateFlags, deadlineMs } = this.request;
+    try {
+      const member = this.member as PooledChannel;
+      // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent go.
+      const inner = member.channel.createCall(method, Infinity, host, null, propagateFlags);
+      this.#inner = inner;
+      if (this.#credentials !== undefined) inner.setCredentials(this.#credentials);
+      let metadata = this.#metadata as Metadata;
+      if (deadlineMs !== Infinity) {
+        metadata = metadata.clone();
+        metadata.set('grpc-timeout', timeoutHeader(deadlineMs - this.pool.now()));
+      }
+      inner.start(metadata, this);
+      this.#held?.replayOn(inner);
+    } catch (error) {
+      this.end(
+        explainedStatus(
+          status.UNAVAILABLE,
+          `Connection ${this.member?.id} did not take the call: ${String(error)}`,
+          this.#explanation(),
+        ),
+      );
+    }
+  }
+
+  #hold(): HeldOperations {
+    this.#held ??= new HeldOperations();
+    return this.#held;
+  }
+
+  #explanation(): { queueWaitMs: number; channelId?: number } {
+    const waitedMs = this.#phase === 'waiting' ? this.pool.waitedMs(this) : this.queueWaitMs;
+    return { queueWaitMs: Math.round(waitedMs), ...(this.member === undefined ? {} : { channelId: this.member.id }) };
+  }
+
+  #explained(received: StatusObject): StatusObject {
+    return explainedStatus(received.code, received.details, this.#explanation(), received.metadata);
+  }
+
+  /** Never in the caller's own stack, and always in the context that the call was made in. */
+  #deliverLater(ending: StatusObject): void {
+    this.#held?.drop();
+    process.nextTick(deliver, this, this.#listener, ending);
+  }
+}
+
+function deliver(call: PooledCall, listener: InterceptingListener, ending: StatusObject): void {
+  call.runInAsyncScope(listener.onReceiveStatus, listener, ending);
+}

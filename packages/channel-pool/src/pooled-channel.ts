@@ -1,0 +1,326 @@
+import type { ClientHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import {
+  Channel,
+  connectivityState,
+  Metadata,
+  type ChannelCredentials,
+  type ChannelInterface,
+  type ChannelOptions,
+} from '@grpc/grpc-js';
+import type { ChannelFactory, Clock, Timer, TransportFault } from '@grpc-manifold/core';
+import { ConnectionSockets } from './connection-sockets.js';
+import { EndingStreams, type EndingStream } from './ending-streams.js';
+import { sessionOf } from './http2-session.js';
+import { observedCredentials } from './observed-credentials.js';
+import type { MemberView } from './picker.js';
+import { ResetBudget } from './reset-budget.js';
+import type { ChannelState, ChannelStats } from './stats.js';
+
+/** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
+const CLOSE_GRACE_MS = 100;
+
+/** What one connection is made of. */
+export interface PooledChannelSettings {
+  readonly target: string;
+  readonly credentials: ChannelCredentials;
+  readonly channelOptions: ChannelOptions;
+  readonly channelFactory: ChannelFactory | undefined;
+  readonly maxStreamsPerChannel: number;
+  readonly connectTimeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** Who is told what becomes of a connection. */
+export interface PooledChannelObserver {
+  onStateChange(channel: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void;
+  /** There may be room for another call. */
+  onRoom(channel: PooledChannel): void;
+}
+
+/**
+ * One member of the pool: one grpc-js channel that makes one connection in its life. It is never connected again: when
+ * the connection is lost, was refused or falls silent, the member finishes what it has and another takes its place.
+ *
+ * `connecting → ready → draining → closed`, or `connecting → failed → closed`.
+ */
+export class PooledChannel implements MemberView {
+  readonly #channel: ChannelInterface;
+  readonly #sockets = new ConnectionSockets();
+  readonly #endings: EndingStreams;
+  readonly #createdMs: number;
+  #state: ChannelState = 'connecting';
+  #connecting = false;
+  #watchdog: Timer | undefined;
+  #http2Socket: Socket | undefined;
+  #session: ClientHttp2Session | undefined;
+  #probing = false;
+  #messagesSeen = 0;
+  #lastUsedMs: number;
+  #closing: Promise<number> | undefined;
+  /** Place among the members that have room, -1 for none. Kept by the pool. */
+  availableIndex = -1;
+  inFlightCalls = 0;
+  startedCalls = 0;
+  failedCalls = 0;
+
+  /** @throws what grpc-js throws for a target or credentials that it cannot use. */
+  constructor(
+    readonly id: number,
+    private readonly settings: PooledChannelSettings,
+    private readonly observer: PooledChannelObserver,
+  ) {
+    const { clock, target, credentials, channelOptions, channelFactory } = settings;
+    this.#createdMs = this.#lastUsedMs = clock.elapsed();
+    this.#endings = new EndingStreams(
+      clock,
+      new ResetBudget(clock.elapsed()),
+      { lifeSigns: () => this.#lifeSigns(), probe: () => this.#probe() },
+      {
+        onRoom: () => this.observer.onRoom(this),
+        onStalled: (silentMs) =>
+          this.retire('stalled', {
+            tag: 'stalled',
+            detail: `no sign of life for ${Math.round(silentMs)} ms while calls ended on it`,
+          }),
+      },
+    );
+    try {
+      this.#channel =
+        channelFactory === undefined
+          ? new Channel(target, observedCredentials(credentials, { onSocket: this.#onSocket }), channelOptions)
+          : channelFactory(target, credentials, channelOptions, { id });
+    } catch (error) {
+      this.#sockets.close();
+      throw error;
+    }
+  }
+
+  get state(): ChannelState {
+    return this.#state;
+  }
+
+  /** grpc-js's channel of this member, for what only it can answer. */
+  get channel(): ChannelInterface {
+    return this.#channel;
+  }
+
+  /** Address and port of the other end, once connected. */
+  get peer(): string | undefined {
+    const socket = this.#http2Socket;
+    return socket?.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+  }
+
+  get ageMs(): number {
+    return this.settings.clock.elapsed() - this.#createdMs;
+  }
+
+  get usedStreams(): number {
+    return this.inFlightCalls + this.#endings.count;
+  }
+
+  /** Streams that may be on the connection: ours, or the server's SETTINGS_MAX_CONCURRENT_STREAMS where that is less. */
+  get maxConcurrentStreams(): number {
+    return Math.min(this.settings.maxStreamsPerChannel, this.#serverLimit ?? Infinity);
+  }
+
+  get #serverLimit(): number | undefined {
+    return this.#session?.remoteSettings.maxConcurrentStreams;
+  }
+
+  get hasRoom(): boolean {
+    return this.#state === 'ready' && this.usedStreams < this.maxConcurrentStreams;
+  }
+
+  /** Begins to connect. */
+  connect(): void {
+    const { clock, connectTimeoutMs } = this.settings;
+    this.#connecting = true;
+    if (connectTimeoutMs !== Infinity) {
+      this.#watchdog = clock.setTimer(() => {
+        this.#fail({ tag: 'connect-timeout', detail: `not ready within connectTimeoutMs ${connectTimeoutMs}` });
+      }, connectTimeoutMs);
+    }
+    this.#sockets.attempt(() => this.#channel.getConnectivityState(true));
+    this.#followState();
+  }
+
+  /** Counts a call in. In the same tick as it is picked, so that a burst spreads. */
+  begin(): void {
+    this.inFlightCalls += 1;
+    this.startedCalls += 1;
+  }
+
+  /** Counts a call out that the other end has ended. */
+  finish(ok: boolean): void {
+    if (!ok) this.failedCalls += 1;
+    this.#release();
+  }
+
+  /** Counts a call out that we ended: its stream takes up room until the connection has dealt with it. */
+  abandon(stream: EndingStream): void {
+    if (this.#state !== 'closed') this.#endings.end(stream);
+    this.#release();
+  }
+
+  /** The other end has ended a stream that we had given up. */
+  abandonedEnded(stream: EndingStream): void {
+    this.#endings.ended(stream);
+  }
+
+  /** Something of a call came in. */
+  sawLife(): void {
+    this.#messagesSeen += 1;
+    this.#endings.review();
+  }
+
+  /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
+  retire(reason: string, fault?: TransportFault): void {
+    if (this.#state !== 'ready') return;
+    this.#change('draining', reason, fault);
+    this.#closeWhenEmpty();
+  }
+
+  /**
+   * Closes the connection, whatever is on it. Resolves to the number of sockets that had to be destroyed when none is
+   * left open.
+   */
+  close(reason: string): Promise<number> {
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  stats(): ChannelStats {
+    const nowMs = this.settings.clock.elapsed();
+    const { peer } = this;
+    return Object.freeze({
+      id: this.id,
+      state: this.#state,
+      inFlightCalls: this.inFlightCalls,
+      endingStreams: this.#endings.count,
+      maxConcurrentStreams: this.maxConcurrentStreams,
+      learnedFromServer: (this.#serverLimit ?? Infinity) <= this.settings.maxStreamsPerChannel,
+      ageMs: this.ageMs,
+      idleMs: this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs,
+      startedCalls: this.startedCalls,
+      failedCalls: this.failedCalls,
+      ...(peer === undefined ? {} : { peer }),
+    });
+  }
+
+  readonly #onSocket = (tcp: Socket, http2: Socket): void => {
+    this.#sockets.add(tcp);
+    this.#http2Socket = http2;
+  };
+
+  #release(): void {
+    this.inFlightCalls -= 1;
+    this.#lastUsedMs = this.settings.clock.elapsed();
+    this.#endings.review();
+    this.observer.onRoom(this);
+    if (this.#state === 'draining') this.#closeWhenEmpty();
+  }
+
+  #closeWhenEmpty(): void {
+    if (this.inFlightCalls === 0) void this.close('its last call has ended');
+  }
+
+  /** grpc-js cannot unsubscribe a watcher and throws once closed: each is asked for once, and ignored after the end. */
+  #followState(): void {
+    const seen = this.#channel.getConnectivityState(false);
+    this.#onConnectivity(seen);
+    if (this.#state === 'connecting' || this.#state === 'ready') {
+      this.#channel.watchConnectivityState(seen, Infinity, () => {
+        if (this.#state === 'connecting' || this.#state === 'ready') this.#followState();
+      });
+    }
+  }
+
+  #onConnectivity(seen: connectivityState): void {
+    if (this.#state === 'ready') {
+      if (seen !== connectivityState.READY)
+        this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
+    } else if (seen === connectivityState.READY) {
+      this.#stopWatchdog();
+      this.#connecting = false;
+      if (this.#http2Socket !== undefined) this.#session = sessionOf(this.#http2Socket);
+      this.#change('ready', 'connected');
+    } else if (seen === connectivityState.TRANSIENT_FAILURE) {
+      this.#stopWatchdog();
+      void this.#askWhy().then((detail) => this.#fail({ tag: 'connect-failed', detail }));
+    }
+  }
+
+  /**
+   * A channel tells its last error only to a call that it fails, which in this state it does at once and without
+   * sending anything.
+   */
+  #askWhy(): Promise<string> {
+    return new Promise((resolve) => {
+      const call = this.#channel.createCall('/grpc-manifold/why', Infinity, null, null, null);
+      call.start(new Metadata(), {
+        onReceiveMetadata: () => undefined,
+        onReceiveMessage: () => undefined,
+        onReceiveStatus: (status) => resolve(status.details),
+      });
+    });
+  }
+
+  #fail(fault: TransportFault): void {
+    if (this.#state !== 'connecting') return;
+    this.#connecting = false;
+    this.#change('failed', fault.detail, fault);
+    void this.close(fault.detail);
+  }
+
+  async #close(reason: string): Promise<number> {
+    this.#stopWatchdog();
+    this.#endings.close();
+    this.#change('closed', reason);
+    // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
+    await Promise.resolve();
+    this.#channel.close();
+    this.#sockets.close();
+    if (this.#sockets.openCount === 0) return 0;
+    const { clock } = this.settings;
+    let forced = 0;
+    const grace = clock.setTimer(
+      () => {
+        forced = this.#sockets.destroy(`grpc-manifold closed the connection: ${reason}`);
+      },
+      this.#connecting ? 0 : CLOSE_GRACE_MS,
+    );
+    grace.ref();
+    await this.#sockets.allClosed();
+    clock.clearTimer(grace);
+    return forced;
+  }
+
+  #stopWatchdog(): void {
+    if (this.#watchdog !== undefined) this.settings.clock.clearTimer(this.#watchdog);
+    this.#watchdog = undefined;
+  }
+
+  #change(to: ChannelState, reason: string, fault?: TransportFault): void {
+    const from = this.#state;
+    if (from === to || from === 'closed') return;
+    this.#state = to;
+    this.observer.onStateChange(this, from, reason, fault);
+  }
+
+  /** Bytes from the socket where it is known, else what came in by calls. */
+  #lifeSigns(): number {
+    return this.#sockets.bytesRead || this.#messagesSeen;
+  }
+
+  /** An empty SETTINGS frame must be acknowledged (RFC 9113, section 6.5.3) and, unlike a PING, is no strike (docs/decisions/0002). */
+  #probe(): void {
+    const session = this.#session;
+    if (this.#probing || session === undefined || session.destroyed || session.closed) return;
+    this.#probing = true;
+    session.settings({}, () => {
+      this.#probing = false;
+      this.#endings.review();
+    });
+  }
+}

@@ -1,0 +1,74 @@
+import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
+import type { CallSet } from './call-set.js';
+import type { Drain } from './drain.js';
+import type { PooledCall } from './pooled-call.js';
+
+/** What a shared channel needs of its pool. */
+export interface SharedPool extends Omit<ChannelInterface, 'createCall' | 'close'> {
+  readonly onDispose: 'drain' | 'cancel';
+  createOwnedCall(
+    owner: CallSet<PooledCall>,
+    ...call: Parameters<ChannelInterface['createCall']>
+  ): ReturnType<ChannelInterface['createCall']>;
+  beginDrain(calls: CallSet<PooledCall>): Drain;
+  endAll(calls: CallSet<PooledCall>, reason: string): void;
+}
+
+/**
+ * A pool's channel for one client among several. It does not own the pool: closing it ends the calls that were made on
+ * it, and no others.
+ */
+export class SharedChannel implements ChannelInterface, AsyncDisposable {
+  #closed: Promise<void> | undefined;
+  #drain: Drain | undefined;
+
+  constructor(
+    private readonly pool: SharedPool,
+    private readonly calls: CallSet<PooledCall>,
+  ) {}
+
+  createCall(...call: Parameters<ChannelInterface['createCall']>): ReturnType<ChannelInterface['createCall']> {
+    return this.pool.createOwnedCall(this.calls, ...call);
+  }
+
+  getTarget(): string {
+    return this.pool.getTarget();
+  }
+
+  getConnectivityState(tryToConnect: boolean): connectivityState {
+    return this.#closed === undefined ? this.pool.getConnectivityState(tryToConnect) : connectivityState.SHUTDOWN;
+  }
+
+  watchConnectivityState(...watch: Parameters<ChannelInterface['watchConnectivityState']>): void {
+    if (this.#closed !== undefined) throw new Error('Channel has been shut down');
+    this.pool.watchConnectivityState(...watch);
+  }
+
+  getChannelzRef(): ReturnType<ChannelInterface['getChannelzRef']> {
+    return this.pool.getChannelzRef();
+  }
+
+  /** Refuses new calls, lets its own finish within the pool's `drainTimeoutMs`, and cancels what is left of them. */
+  close(): void {
+    void this.#close();
+  }
+
+  /** As {@link close}, or at once where the pool's `onDispose` says so. Resolves when no call of its own is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = this.#close();
+    if (this.pool.onDispose === 'cancel') this.#drain?.hurry();
+    await closed;
+  }
+
+  #close(): Promise<void> {
+    this.#closed ??= this.#end();
+    return this.#closed;
+  }
+
+  async #end(): Promise<void> {
+    this.calls.refuseNew();
+    this.#drain = this.pool.beginDrain(this.calls);
+    await this.#drain.done();
+    this.pool.endAll(this.calls, 'the client was closed');
+  }
+}

@@ -1,0 +1,91 @@
+import {
+  credentials as grpcCredentials,
+  type ChannelCredentials,
+  type ChannelInterface,
+  type Client,
+  type ClientOptions,
+} from '@grpc/grpc-js';
+import { ChannelPool } from '@grpc-manifold/channel-pool';
+import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
+
+/** A generated client class: proto-loader's, grpc-tools' or ts-proto's, unchanged. */
+export type ClientClass<C extends Client> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options?: Partial<ClientOptions>,
+) => C;
+
+/** The client's own type, with its pool, and disposable. */
+export type PooledClient<C extends Client> = C & AsyncDisposable & { readonly pool: ChannelPool };
+
+/**
+ * Makes a client whose calls are spread over several connections. It owns its pool: `client.close()` closes it, and so
+ * does the end of an `await using` block.
+ *
+ * @throws TypeError, RangeError naming the option, its range and the value; TypeError for a service with an RPC called `pool`.
+ */
+export function createPooledClient<C extends Client>(
+  Client: ClientClass<C>,
+  target: string,
+  credentials: ChannelCredentials,
+  options?: PooledClientOptions,
+): PooledClient<C>;
+/**
+ * Makes a client over a pool that others use as well. The pool outlives it: closing or disposing the client ends the
+ * calls that were made by it, and no others.
+ *
+ * @throws TypeError for an option that only the pool takes, and for a service with an RPC called `pool`.
+ */
+export function createPooledClient<C extends Client>(
+  Client: ClientClass<C>,
+  pool: ChannelPool,
+  options?: ClientOptions,
+): PooledClient<C>;
+export function createPooledClient<C extends Client>(
+  Client: ClientClass<C>,
+  targetOrPool: string | ChannelPool,
+  credentialsOrOptions?: ChannelCredentials | ClientOptions,
+  ownerOptions: PooledClientOptions = {},
+): PooledClient<C> {
+  if (typeof Client !== 'function') {
+    throw new TypeError(`createPooledClient: the client class must be a class, got ${String(Client)}`);
+  }
+  if ('pool' in (Client.prototype as object)) {
+    throw new TypeError(
+      `createPooledClient: ${Client.name} has an RPC called 'pool', which would hide the pool of the client; ` +
+        `make a ChannelPool and pass it as channelOverride to the client class instead`,
+    );
+  }
+  if (targetOrPool instanceof ChannelPool) {
+    const options = (credentialsOrOptions ?? {}) as ClientOptions;
+    return build(Client, targetOrPool, targetOrPool.share(), clientOnlyOptions(options));
+  }
+  if (typeof ownerOptions !== 'object' || ownerOptions === null) {
+    throw new TypeError(`createPooledClient: options must be an object, got ${String(ownerOptions)}`);
+  }
+  const split = splitOptions(ownerOptions);
+  const pool = new ChannelPool(targetOrPool, credentialsOrOptions as ChannelCredentials, split.pool);
+  try {
+    return build(Client, pool, pool, split.client);
+  } catch (error) {
+    pool.close();
+    throw error;
+  }
+}
+
+function build<C extends Client>(
+  Client: ClientClass<C>,
+  pool: ChannelPool,
+  channel: ChannelInterface & AsyncDisposable,
+  options: ClientOptions,
+): PooledClient<C> {
+  // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
+  const client = new Client(pool.getTarget(), grpcCredentials.createInsecure(), {
+    ...options,
+    channelOverride: channel,
+  });
+  return Object.defineProperties(client, {
+    pool: { value: pool },
+    [Symbol.asyncDispose]: { value: () => channel[Symbol.asyncDispose]() },
+  }) as PooledClient<C>;
+}

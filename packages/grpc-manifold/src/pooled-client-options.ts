@@ -1,0 +1,68 @@
+import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
+import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
+
+/** What a client takes for itself, whatever channel it uses. */
+export type ClientOnlyOptions = Pick<
+  ClientOptions,
+  'interceptors' | 'interceptor_providers' | 'callInvocationTransformer'
+>;
+
+/**
+ * Options of a client that owns its pool: those of the pool, those of a grpc-js client, and flat `grpc.*` keys, which are
+ * channel options of every connection.
+ */
+export interface PooledClientOptions
+  extends
+    ChannelPoolOptions,
+    Omit<ClientOptions, 'channelOverride' | 'channelFactoryOverride' | keyof ChannelPoolOptions> {}
+
+const CLIENT_OPTION_NAMES = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
+const POOL_OPTION_NAMES: readonly string[] = CHANNEL_POOL_OPTION_NAMES;
+
+/**
+ * Tells the options of the pool from those of the client.
+ *
+ * @throws TypeError for a key that is none of both.
+ */
+export function splitOptions(options: PooledClientOptions): { pool: ChannelPoolOptions; client: ClientOnlyOptions } {
+  const pool: Record<string, unknown> = {};
+  const client: Record<string, unknown> = {};
+  const flat: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(options) as [string, unknown][]) {
+    if (POOL_OPTION_NAMES.includes(key)) pool[key] = value;
+    else if ((CLIENT_OPTION_NAMES as readonly string[]).includes(key)) client[key] = value;
+    else if (/^grpc[.-]/.test(key)) flat[key] = value;
+    else throw new TypeError(unknownOption(key));
+  }
+  if (Object.keys(flat).length > 0) {
+    // A wrong `channelOptions` is left as it is, for the pool to complain of.
+    const given = (pool['channelOptions'] ?? {}) as ChannelOptions;
+    if (typeof given === 'object') pool['channelOptions'] = { ...flat, ...given };
+  }
+  return { pool, client };
+}
+
+/**
+ * Checks the options of a client that shares a pool.
+ *
+ * @throws TypeError for a key that only the owner of the pool can set.
+ */
+export function clientOnlyOptions(options: ClientOptions): ClientOnlyOptions {
+  for (const key of Object.keys(options)) {
+    if (!(CLIENT_OPTION_NAMES as readonly string[]).includes(key)) {
+      throw new TypeError(
+        `createPooledClient: ${key} cannot be set on a client that shares a pool; give it to the ChannelPool ` +
+          `(here are known ${CLIENT_OPTION_NAMES.join(', ')})`,
+      );
+    }
+  }
+  return options;
+}
+
+function unknownOption(key: string): string {
+  if (key === 'channelOverride' || key === 'channelFactoryOverride') {
+    return `createPooledClient: ${key} cannot be set: the pool is the channel; use channelFactory for its connections`;
+  }
+  const known = [...CHANNEL_POOL_OPTION_NAMES, ...CLIENT_OPTION_NAMES].join(', ');
+  return `createPooledClient: unknown option '${key}'; known are ${known}, and keys that begin with 'grpc.' or 'grpc-node.'`;
+}
