@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -12,12 +13,21 @@ const alias = readdirSync(packages).map((folder) => ({
 export default defineConfig({
   resolve: { alias },
   // `using` is compiled down: the oldest Node we support has no syntax for it.
-  esbuild: { target: 'es2022' },
+  oxc: { target: 'es2022' },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'test/e2e/src/**/*.test.ts'],
+    include: ['{packages,examples,test}/*/src/**/*.test.ts'],
+    // A process a file: tests count the sockets, timers and listeners of theirs.
     pool: 'forks',
+    isolate: true,
+    // Tests of the wire start servers in processes of their own, which need a core too.
+    maxWorkers: Math.min(4, availableParallelism()),
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    coverage: { include: ['packages/*/src/**/*.ts'], exclude: ['**/*.test.ts', 'packages/testing/**'] },
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/index.ts', 'packages/testing/**'],
+      reporter: ['text', 'html'],
+    },
   },
 });

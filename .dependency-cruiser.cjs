@@ -1,0 +1,109 @@
+/** Which siblings the sources of a package may import. A package that is not named here may import nothing. */
+const LAYERS = {
+  core: [],
+  'bounded-queue': ['core'],
+  'channel-pool': ['core', 'bounded-queue'],
+  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool'],
+  testing: ['core'],
+};
+
+/** A sibling must also stand in the package's own dependencies: npm would find it in this repository without that. */
+const declared = (folder) => {
+  const { dependencies = {} } = require(`./packages/${folder}/package.json`);
+  return LAYERS[folder].filter((sibling) => `@grpc-manifold/${sibling}` in dependencies);
+};
+
+const TESTS = '\\.test\\.ts$';
+
+/** Matches everything in the named packages. */
+const inside = (folders) => `^packages/(${folders.join('|')})/`;
+
+const layerRules = Object.keys(LAYERS).flatMap((folder) => {
+  const siblings = declared(folder);
+  return [
+    {
+      name: `layers-${folder}`,
+      comment: `${folder} imports ${siblings.join(', ') || 'no sibling'}`,
+      severity: 'error',
+      from: { path: inside([folder]), pathNot: TESTS },
+      to: { path: '^packages/', pathNot: inside([folder, ...siblings]) },
+    },
+    {
+      name: `layers-${folder}-tests`,
+      comment: `Tests of ${folder} import what it imports, and testing`,
+      severity: 'error',
+      from: { path: `${inside([folder])}.*${TESTS}` },
+      to: { path: '^packages/', pathNot: inside([folder, ...siblings, 'testing']) },
+    },
+  ];
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    ...layerRules,
+    {
+      name: 'no-cycles',
+      comment: 'No cycles, neither between packages nor between files, types included',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'known-package',
+      comment: 'A new package gets its place in LAYERS first',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: inside(Object.keys(LAYERS)) },
+      to: {},
+    },
+    {
+      name: 'packages-stand-alone',
+      comment: 'Packages know nothing of the examples and tests built on them',
+      severity: 'error',
+      from: { path: '^packages/' },
+      to: { path: '^(examples|test)/' },
+    },
+    {
+      name: 'tests-are-leaves',
+      comment: 'Nothing imports a test',
+      severity: 'error',
+      from: {},
+      to: { path: TESTS },
+    },
+    {
+      name: 'siblings-by-name',
+      comment: 'A package is imported by its name, never by a relative path into it',
+      severity: 'error',
+      from: { path: '^([^/]+/[^/]+)/' },
+      to: { path: '^packages/', pathNot: '^$1/', dependencyTypesNot: ['aliased'] },
+    },
+    {
+      name: 'siblings-by-their-index',
+      comment: 'What a package does not export is nobody else’s business',
+      severity: 'error',
+      from: { path: '^([^/]+/[^/]+)/' },
+      to: { path: '^packages/', pathNot: ['^$1/', '^packages/[^/]+/src/index\\.ts$'] },
+    },
+    {
+      name: 'resolvable',
+      comment: 'Whatever is imported exists, and is exported by its package',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-dependencies',
+      comment: 'What a package ships with stands in its own package.json, and not among its devDependencies',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: TESTS },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['npm-peer', 'type-only'] },
+    },
+  ],
+  options: {
+    // Names of siblings resolve to their sources, so that an edge is seen whether or not anything was built.
+    tsConfig: { fileName: 'tsconfig.cycles.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: '(^|/)(node_modules|dist)/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+  },
+};

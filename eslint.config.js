@@ -1,0 +1,86 @@
+import js from '@eslint/js';
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const CLOCK = 'Time comes from the Clock of @grpc-manifold/core, so that a test can bring its own.';
+const RANDOM = 'Chance comes from the Random of @grpc-manifold/core, so that a test can seed it.';
+
+/** What is not shipped: it may read the time, and it meets the `any` of dynamically loaded protos. */
+const UNSHIPPED = ['**/*.test.ts', 'packages/testing/**', 'examples/**', 'test/**'];
+
+export default defineConfig(
+  globalIgnores(['**/dist/', '**/coverage/', '**/results/', '**/.turbo/']),
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  js.configs.recommended,
+  {
+    files: ['**/*.cjs'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' },
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      curly: ['error', 'multi-line'],
+      eqeqeq: 'error',
+      '@typescript-eslint/consistent-type-exports': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      // The compiler reports unused names (noUnusedLocals, noUnusedParameters) and knows `using`.
+      '@typescript-eslint/no-unused-vars': 'off',
+      // `async` without `await` is how a function promises to reject instead of throwing.
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  {
+    files: UNSHIPPED.map((pattern) => (pattern.endsWith('.ts') ? pattern : `${pattern}/*.ts`)),
+    rules: {
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['packages/*/src/**/*.ts'],
+    ignores: ['packages/core/src/clock.ts', 'packages/core/src/random.ts', ...UNSHIPPED],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-globals': [
+        'error',
+        {
+          checkGlobalObject: true,
+          globals: ['setTimeout', 'setInterval', 'setImmediate', 'performance'].map((name) => ({
+            name,
+            message: CLOCK,
+          })),
+        },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: CLOCK },
+        { object: 'AbortSignal', property: 'timeout', message: CLOCK },
+        { object: 'process', property: 'hrtime', message: CLOCK },
+        { object: 'Math', property: 'random', message: RANDOM },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: CLOCK },
+        { selector: "CallExpression[callee.name='Date']", message: CLOCK },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [{ regex: '^(node:)?(timers(/promises)?|perf_hooks)$', message: CLOCK }],
+        },
+      ],
+    },
+  },
+);
