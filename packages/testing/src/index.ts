@@ -15,3 +15,6 @@ export {
 } from './echo-service.js';
 export { startEchoServer, type EchoServer, type EchoServerOptions } from './echo-server.js';
 export type { EchoServerStats } from './echo-stats.js';
+export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.js';
+export type { ProxiedConnection, ProxyDirection } from './proxied-connection.js';
+export { selfSignedCertificate, type SelfSignedCertificate } from './self-signed.js';

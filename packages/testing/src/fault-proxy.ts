@@ -1,0 +1,113 @@
+import { connect, type Server, type Socket } from 'node:net';
+import { Condition } from './condition.js';
+import { destroySockets, listenOnLoopback, LOOPBACK, portOf } from './listening-server.js';
+import { SocketPair, type ProxiedConnection } from './proxied-connection.js';
+
+/** Shapes a fault proxy. */
+export interface FaultProxyOptions {
+  /** Is told of each connection before a byte of it is handed on: the place to break it from its very start. */
+  readonly onConnection?: (connection: ProxiedConnection) => void;
+}
+
+/** A TCP proxy that counts connections and breaks them when it is told to. It does not look into the bytes. */
+export interface FaultProxy extends AsyncDisposable {
+  readonly port: number;
+  /** 'host:port', for a client. */
+  readonly target: string;
+  /** The open connections, oldest first. */
+  readonly connections: readonly ProxiedConnection[];
+  readonly acceptedConnections: number;
+  readonly openConnections: number;
+  readonly closedConnections: number;
+  /** The most that were open at one time. */
+  readonly peakConnections: number;
+  /** Stops listening: new connection attempts are refused by the system; open connections stay. */
+  refuseNew(): void;
+  /** Listens again on the same port. */
+  acceptNew(): Promise<void>;
+  /** Waits until the predicate holds; looked at after every event. Rejects after `timeoutMs` (10,000). */
+  waitFor(predicate: (proxy: FaultProxy) => boolean, timeoutMs?: number): Promise<void>;
+}
+
+/** Starts a proxy in front of a server. It connects to the server anew for each connection that it accepts. */
+export async function startFaultProxy(
+  target: { readonly host?: string; readonly port: number },
+  options: FaultProxyOptions = {},
+): Promise<FaultProxy> {
+  const proxy = new TcpFaultProxy({ host: target.host ?? LOOPBACK, port: target.port }, options);
+  await proxy.acceptNew();
+  return proxy;
+}
+
+class TcpFaultProxy implements FaultProxy {
+  readonly #upstream: { readonly host: string; readonly port: number };
+  readonly #options: FaultProxyOptions;
+  readonly #condition = new Condition(
+    'the fault proxy',
+    () => `${this.acceptedConnections} accepted, ${this.openConnections} open, ${this.closedConnections} closed`,
+  );
+  readonly #sockets = new Set<Socket>();
+  readonly #open = new Map<Socket, SocketPair>();
+  #server: Server | undefined;
+  port = 0;
+  acceptedConnections = 0;
+  closedConnections = 0;
+  peakConnections = 0;
+
+  constructor(upstream: { readonly host: string; readonly port: number }, options: FaultProxyOptions) {
+    this.#upstream = upstream;
+    this.#options = options;
+  }
+
+  get target(): string {
+    return `${LOOPBACK}:${this.port}`;
+  }
+
+  get connections(): readonly ProxiedConnection[] {
+    return [...this.#open.values()];
+  }
+
+  get openConnections(): number {
+    return this.#open.size;
+  }
+
+  refuseNew(): void {
+    this.#server?.close();
+    this.#server = undefined;
+  }
+
+  async acceptNew(): Promise<void> {
+    if (this.#server !== undefined) return;
+    this.#server = await listenOnLoopback((socket) => this.#accept(socket), this.port);
+    this.port = portOf(this.#server);
+  }
+
+  waitFor(predicate: (proxy: FaultProxy) => boolean, timeoutMs?: number): Promise<void> {
+    return this.#condition.until(() => predicate(this), timeoutMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.refuseNew();
+    await destroySockets(this.#sockets);
+    this.#condition.giveUp();
+  }
+
+  #accept(client: Socket): void {
+    const upstream = connect(this.#upstream);
+    this.acceptedConnections += 1;
+    const pair = new SocketPair(this.acceptedConnections, client, upstream, () => this.#condition.changed());
+    for (const socket of [client, upstream]) {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    }
+    this.#open.set(client, pair);
+    this.peakConnections = Math.max(this.peakConnections, this.#open.size);
+    client.once('close', () => {
+      this.#open.delete(client);
+      this.closedConnections += 1;
+      this.#condition.changed();
+    });
+    this.#options.onConnection?.(pair);
+    this.#condition.changed();
+  }
+}

@@ -1,0 +1,30 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+/** The only address that tests listen on. */
+export const LOOPBACK = '127.0.0.1';
+
+/** Listens on the loopback address and returns when it does. @param port 0 for any free one. */
+export async function listenOnLoopback(onSocket: (socket: Socket) => void, port = 0): Promise<Server> {
+  const server = createServer(onSocket);
+  server.listen(port, LOOPBACK);
+  await once(server, 'listening');
+  return server;
+}
+
+/** The port that a listening server has. */
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
+
+/** Destroys sockets and waits until each has closed. */
+export async function destroySockets(sockets: Iterable<Socket>): Promise<void> {
+  await Promise.all(
+    [...sockets].map((socket) => {
+      if (socket.closed) return;
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.destroy();
+      return closed;
+    }),
+  );
+}
