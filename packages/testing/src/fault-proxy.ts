@@ -1,6 +1,6 @@
 import { connect, type Server, type Socket } from 'node:net';
 import { Condition } from './condition.js';
-import { destroySockets, listenOnLoopback, LOOPBACK, portOf } from './listening-server.js';
+import { closeServer, destroySockets, listenOnLoopback, LOOPBACK, portOf } from './listening-server.js';
 import { SocketPair, type ProxiedConnection } from './proxied-connection.js';
 
 /** Shapes a fault proxy. */
@@ -48,6 +48,7 @@ class TcpFaultProxy implements FaultProxy {
   );
   readonly #sockets = new Set<Socket>();
   readonly #open = new Map<Socket, SocketPair>();
+  readonly #closings: Promise<void>[] = [];
   #server: Server | undefined;
   port = 0;
   acceptedConnections = 0;
@@ -72,7 +73,8 @@ class TcpFaultProxy implements FaultProxy {
   }
 
   refuseNew(): void {
-    this.#server?.close();
+    if (this.#server === undefined) return;
+    this.#closings.push(closeServer(this.#server));
     this.#server = undefined;
   }
 
@@ -89,6 +91,7 @@ class TcpFaultProxy implements FaultProxy {
   async [Symbol.asyncDispose](): Promise<void> {
     this.refuseNew();
     await destroySockets(this.#sockets);
+    await Promise.all(this.#closings);
     this.#condition.giveUp();
   }
 

@@ -28,3 +28,8 @@ export async function destroySockets(sockets: Iterable<Socket>): Promise<void> {
     }),
   );
 }
+
+/** Stops listening and waits until the server is closed, which it is when its last connection is. */
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
