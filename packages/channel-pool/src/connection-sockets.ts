@@ -4,7 +4,11 @@ import type { Socket } from 'node:net';
 
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 const attempt = new AsyncLocalStorage<ConnectionSockets>();
-let watchers = 0;
+/**
+ * Connection attempts under way. While there are none nothing is watched: on Node 20 and 22 a storage in use makes every
+ * promise of the process dearer.
+ */
+let attempts = 0;
 
 function onNewSocket(message: unknown): void {
   attempt.getStore()?.add((message as { socket: Socket }).socket);
@@ -18,26 +22,40 @@ function onNewSocket(message: unknown): void {
 export class ConnectionSockets {
   readonly #open = new Set<Socket>();
   #retiredBytesRead = 0;
-  #watching = true;
+  #attempting = false;
+  #closed = false;
   #onAllClosed: (() => void) | undefined;
-
-  constructor() {
-    watchers += 1;
-    if (watchers === 1) subscribe(NEW_SOCKET_CHANNEL, onNewSocket);
-  }
 
   /**
    * Begins a connection attempt; sockets made in its course are learned. Nothing of the user's may run inside: a socket
    * that the user opened would be taken for ours.
    */
   attempt(begin: () => void): void {
+    this.#attempting = true;
+    attempts += 1;
+    if (attempts === 1) subscribe(NEW_SOCKET_CHANNEL, onNewSocket);
     attempt.run(this, begin);
+  }
+
+  /** The attempt has come to its end. */
+  attemptEnded(): void {
+    if (!this.#attempting) return;
+    this.#attempting = false;
+    attempts -= 1;
+    if (attempts > 0) return;
+    unsubscribe(NEW_SOCKET_CHANNEL, onNewSocket);
+    attempt.disable();
   }
 
   /** Takes a socket in. Ours must not hold the process while it connects: what waits for it does (docs/decisions/0003). */
   readonly add = (socket: Socket): void => {
-    if (!this.#watching || socket.destroyed || this.#open.has(socket)) return;
+    if (socket.destroyed || this.#open.has(socket)) return;
     this.#open.add(socket);
+    if (this.#closed) {
+      // grpc-js was about to connect when it was told to close: it would leave this one open.
+      this.destroy('the connection was closed before it was made');
+      return;
+    }
     // The handle appears only in `connect()`, just after the socket was published. grpc-js refs it again for each call.
     queueMicrotask(() => {
       if (socket.connecting) socket.unref();
@@ -54,7 +72,7 @@ export class ConnectionSockets {
     return this.#open.size;
   }
 
-  /** Bytes that came in by all of them so far, or undefined when none was ever seen. */
+  /** Bytes that came in by all of them so far. */
   get bytesRead(): number {
     let bytes = this.#retiredBytesRead;
     for (const socket of this.#open) bytes += socket.bytesRead;
@@ -79,11 +97,9 @@ export class ConnectionSockets {
     return count;
   }
 
-  /** Stops learning sockets. */
+  /** Learns no more sockets. */
   close(): void {
-    if (!this.#watching) return;
-    this.#watching = false;
-    watchers -= 1;
-    if (watchers === 0) unsubscribe(NEW_SOCKET_CHANNEL, onNewSocket);
+    this.#closed = true;
+    this.attemptEnded();
   }
 }

@@ -28,11 +28,17 @@ export function observedCredentials(credentials: ChannelCredentials, observer: C
       observer.onSocket(tcp, result.socket);
       return result;
     };
+    // grpc-js asks for the call credentials with each call: every method is bound once.
+    const methods = new Map<string | symbol, unknown>([['connect', connect]]);
     return new Proxy(connector, {
       get(target, key) {
-        if (key === 'connect') return connect;
-        const value: unknown = Reflect.get(target, key);
-        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        let method = methods.get(key);
+        if (method === undefined) {
+          const value: unknown = Reflect.get(target, key);
+          method = typeof value === 'function' ? (value.bind(target) as unknown) : value;
+          if (typeof value === 'function') methods.set(key, method);
+        }
+        return method;
       },
     });
   };

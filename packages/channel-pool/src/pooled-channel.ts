@@ -85,15 +85,10 @@ export class PooledChannel implements MemberView {
           }),
       },
     );
-    try {
-      this.#channel =
-        channelFactory === undefined
-          ? new Channel(target, observedCredentials(credentials, { onSocket: this.#onSocket }), channelOptions)
-          : channelFactory(target, credentials, channelOptions, { id });
-    } catch (error) {
-      this.#sockets.close();
-      throw error;
-    }
+    this.#channel =
+      channelFactory === undefined
+        ? new Channel(target, observedCredentials(credentials, { onSocket: this.#onSocket }), channelOptions)
+        : channelFactory(target, credentials, channelOptions, { id });
   }
 
   get state(): ChannelState {
@@ -243,6 +238,7 @@ export class PooledChannel implements MemberView {
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;
+      this.#sockets.attemptEnded();
       if (this.#http2Socket !== undefined) this.#session = sessionOf(this.#http2Socket);
       this.#change('ready', 'connected');
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
