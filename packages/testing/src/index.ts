@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 export { FakeClock } from './fake-clock.js';
 export { seededRandom } from './seeded-random.js';
 export {

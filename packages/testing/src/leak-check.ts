@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 
 /** Stragglers get turns of the event loop first, then some with a pause in between. */
@@ -107,7 +107,7 @@ function countListeners(emitters: Readonly<Record<string, EventEmitter>> = {}): 
 }
 
 function addressOf(server: Server): string {
-  const address = server.address() as AddressInfo | string | null;
+  const address = server.address();
   return address !== null && typeof address === 'object' ? `${address.address}:${address.port}` : String(address);
 }
 

@@ -20,11 +20,11 @@ export function portOf(server: Server): number {
 /** Destroys sockets and waits until each has closed. */
 export async function destroySockets(sockets: Iterable<Socket>): Promise<void> {
   await Promise.all(
-    [...sockets].map((socket) => {
+    [...sockets].map(async (socket) => {
       if (socket.closed) return;
       const closed = new Promise((resolve) => socket.once('close', resolve));
       socket.destroy();
-      return closed;
+      await closed;
     }),
   );
 }

@@ -1,6 +1,7 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
-import { credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
+import { credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadEchoPackage, type EchoClient, type EchoRequest, type EchoResponse } from './echo-service.js';
 import { startScriptedPeer, type ScriptedPeer } from './scripted-peer.js';
