@@ -94,6 +94,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       environment.random ?? systemRandom,
       {
         queuedCalls: () => this.#dispatcher.queue.size,
+        isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
         endCallsOn: (member, reason) => this.#dispatcher.endCallsOn(member, reason),

@@ -56,10 +56,8 @@ export class ConnectionSockets {
       this.destroy('the connection was closed before it was made');
       return;
     }
-    // The handle appears only in `connect()`, just after the socket was published. grpc-js refs it again for each call.
-    queueMicrotask(() => {
-      if (socket.connecting) socket.unref();
-    });
+    // For the time between TCP and the session; from then on grpc-js refs it while calls run.
+    if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
     socket.once('close', () => {
       this.#open.delete(socket);
       this.#retiredBytesRead += socket.bytesRead;
@@ -70,6 +68,12 @@ export class ConnectionSockets {
   /** How many are open. */
   get openCount(): number {
     return this.#open.size;
+  }
+
+  /** True while one of them waits for the other end to answer its SYN. */
+  get connecting(): boolean {
+    for (const socket of this.#open) if (socket.connecting) return true;
+    return false;
   }
 
   /** Bytes that came in by all of them so far. */

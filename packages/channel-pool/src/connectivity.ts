@@ -18,6 +18,12 @@ export class Connectivity {
     return this.#state;
   }
 
+  /** True while somebody waits for a change until a moment of his own. */
+  get isWatched(): boolean {
+    for (const watcher of this.#watchers) if (watcher.timer !== undefined) return true;
+    return false;
+  }
+
   /** Changes the state and tells those who waited for it. SHUTDOWN is the last. */
   set(state: connectivityState): void {
     if (state === this.#state || this.#state === connectivityState.SHUTDOWN) return;

@@ -12,6 +12,8 @@ import type { ChannelState, ChannelStateChange } from './stats.js';
 export interface MembersObserver {
   /** Calls that wait for a connection now. */
   queuedCalls(): number;
+  /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
+  isAwaited(): boolean;
   /** There may be room on a connection. */
   onRoom(): void;
   /** No connection is left, and the last attempt has failed. */
@@ -171,6 +173,10 @@ export class Members implements PooledChannelObserver {
   onRoom(member: PooledChannel): void {
     this.#refresh(member);
     this.observer.onRoom();
+  }
+
+  isAwaited(): boolean {
+    return this.observer.isAwaited();
   }
 
   onStateChange(member: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void {

@@ -20,6 +20,12 @@ import type { ChannelState, ChannelStats } from './stats.js';
 /** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
 const CLOSE_GRACE_MS = 100;
 
+/**
+ * Milliseconds after which a TCP connection that is still unanswered, and that nobody waits for, is given up: a pending
+ * connect holds the process whatever the socket says (libuv counts the request, not the handle).
+ */
+const UNAWAITED_CONNECT_MS = 1_000;
+
 /** What one connection is made of. */
 export interface PooledChannelSettings {
   readonly target: string;
@@ -36,6 +42,8 @@ export interface PooledChannelObserver {
   onStateChange(channel: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void;
   /** There may be room for another call. */
   onRoom(channel: PooledChannel): void;
+  /** True when somebody waits for a connection. */
+  isAwaited(): boolean;
 }
 
 /**
@@ -52,6 +60,7 @@ export class PooledChannel implements MemberView {
   #state: ChannelState = 'connecting';
   #connecting = false;
   #watchdog: Timer | undefined;
+  #unawaited: Timer | undefined;
   #http2Socket: Socket | undefined;
   #session: ClientHttp2Session | undefined;
   #probing = false;
@@ -136,6 +145,7 @@ export class PooledChannel implements MemberView {
         this.#fail({ tag: 'connect-timeout', detail: `not ready within connectTimeoutMs ${connectTimeoutMs}` });
       }, connectTimeoutMs);
     }
+    this.#giveUpUnawaited();
     this.#sockets.attempt(() => this.#channel.getConnectivityState(true));
     this.#followState();
   }
@@ -292,9 +302,21 @@ export class PooledChannel implements MemberView {
     return forced;
   }
 
+  #giveUpUnawaited(): void {
+    this.#unawaited = this.settings.clock.setTimer(() => {
+      if (this.#sockets.connecting && !this.observer.isAwaited()) {
+        this.#fail({ tag: 'connect-timeout', detail: `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits` });
+      } else {
+        this.#giveUpUnawaited();
+      }
+    }, UNAWAITED_CONNECT_MS);
+  }
+
   #stopWatchdog(): void {
-    if (this.#watchdog !== undefined) this.settings.clock.clearTimer(this.#watchdog);
-    this.#watchdog = undefined;
+    const { clock } = this.settings;
+    if (this.#watchdog !== undefined) clock.clearTimer(this.#watchdog);
+    if (this.#unawaited !== undefined) clock.clearTimer(this.#unawaited);
+    this.#watchdog = this.#unawaited = undefined;
   }
 
   #change(to: ChannelState, reason: string, fault?: TransportFault): void {

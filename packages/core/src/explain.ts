@@ -51,8 +51,11 @@ export function explainedStatus(
  */
 export function explain(error: unknown): CallExplanation | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  const marked = (error as { [EXPLANATION]?: CallExplanation })[EXPLANATION];
-  if (marked !== undefined) return marked;
-  const { metadata } = error as { metadata?: unknown };
-  return metadata instanceof Metadata ? byMetadata.get(metadata) : undefined;
+  try {
+    const { [EXPLANATION]: marked, metadata } = error as { [EXPLANATION]?: CallExplanation; metadata?: unknown };
+    return marked ?? (metadata instanceof Metadata ? byMetadata.get(metadata) : undefined);
+  } catch {
+    // A getter or a proxy that throws: whatever it is, it is not ours.
+    return undefined;
+  }
 }

@@ -106,5 +106,12 @@ function rangeText(range: { min: number; max?: number; unlimited?: boolean }): s
 }
 
 function show(value: unknown): string {
-  return inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 80 });
+  const text = inspect(value, {
+    depth: 0,
+    compact: true,
+    breakLength: Infinity,
+    maxArrayLength: 3,
+    maxStringLength: 80,
+  });
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
 }
