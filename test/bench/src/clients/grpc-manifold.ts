@@ -1,0 +1,17 @@
+import { credentials } from '@grpc/grpc-js';
+import { createPooledClient } from 'grpc-manifold';
+import { BytesClient } from './bytes-service.js';
+import type { ConnectionCount, UnaryClient } from './unary-client.js';
+
+/** Opens a pooled client with every default layer on. @param connections default: the pool's own defaults. */
+export function openGrpcManifold(port: number, connections?: ConnectionCount): UnaryClient {
+  const client = createPooledClient(BytesClient, `127.0.0.1:${port}`, credentials.createInsecure(), {
+    ...(connections === undefined ? {} : { minChannels: connections.min, maxChannels: connections.max }),
+  });
+  return {
+    send: (request, options, done) => void client.send(request, options, done),
+    close: async () => {
+      await client.pool.destroy();
+    },
+  };
+}

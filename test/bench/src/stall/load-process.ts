@@ -1,0 +1,123 @@
+import { status } from '@grpc/grpc-js';
+import { explain } from '@grpc-manifold/core';
+import { createHistogram, performance } from 'node:perf_hooks';
+import { endWithTheBench, processOptions } from '../child-process.js';
+import { openLoop } from '../load/open-loop.js';
+import { openClient } from '../scenarios/open-client.js';
+import type { MemoryPoint, StallLoadOptions, StallNews, StallOrder } from './stall-report.js';
+
+const SAMPLE_EVERY_MS = 500;
+const SETTLE_MS = 3_000;
+const MB = 1 << 20;
+
+const options = processOptions<StallLoadOptions>();
+const client = openClient(options.variant, options.port, { min: 1, max: 10 });
+const request = Buffer.alloc(options.requestBytes);
+
+let phase: 'warm-up' | 'stalled' | 'resumed' = 'warm-up';
+let underWay = 0;
+let offeredAtStall = 0;
+let offeredWhileStalled = 0;
+let stalledMs = 0;
+let resumedMs = 0;
+let resumedAtMs = 0;
+let firstSuccessMs: number | undefined;
+const ended = { 'warm-up': new Map<number, number>(), stalled: new Map(), resumed: new Map() };
+const shedUs = createHistogram();
+const memory: MemoryPoint[] = [];
+let start = { rss: 0, heap: 0 };
+
+function call(): void {
+  const beganMs = performance.now();
+  underWay += 1;
+  client.send(
+    request,
+    options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs },
+    (error) => {
+      underWay -= 1;
+      const code = error?.code ?? status.OK;
+      ended[phase].set(code, (ended[phase].get(code) ?? 0) + 1);
+      if (phase === 'stalled' && explain(error)?.refusedBy !== undefined) {
+        shedUs.record(Math.max(1, Math.round((performance.now() - beganMs) * 1_000)));
+      }
+      if (phase === 'resumed' && code === status.OK) firstSuccessMs ??= Date.now() - resumedAtMs;
+    },
+  );
+}
+
+function usedMemory(): typeof start {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss: rss / MB, heap: (heapUsed + external) / MB };
+}
+
+function sampleMemory(): void {
+  const now = usedMemory();
+  const point = {
+    s: (performance.now() - stalledMs) / 1_000,
+    rssMb: now.rss - start.rss,
+    heapMb: now.heap - start.heap,
+  };
+  memory.push(point);
+  if (phase !== 'stalled' || point.rssMb < options.capMb) return;
+  load.stop();
+  send({ kind: 'capped' });
+}
+
+function send(news: StallNews): void {
+  process.send?.(news);
+}
+
+function byName(codes: Map<number, number>): Record<string, number> {
+  return Object.fromEntries([...codes].map(([code, count]) => [status[code] ?? String(code), count]));
+}
+
+function report(): void {
+  const stalledS = (resumedMs - stalledMs) / 1_000;
+  send({
+    kind: 'report',
+    report: {
+      memory,
+      stalledS,
+      startRssMb: start.rss,
+      offeredPerSecond: offeredWhileStalled / stalledS,
+      endedWhileStalled: byName(ended.stalled),
+      endedAfterwards: byName(ended.resumed),
+      shedCalls: Number(shedUs.count),
+      shedP99Ms: shedUs.count === 0 ? NaN : shedUs.percentile(99) / 1_000,
+      ...(firstSuccessMs === undefined ? {} : { firstSuccessMs }),
+      unsettledCalls: underWay,
+    },
+  });
+}
+
+endWithTheBench();
+const load = openLoop(options.callsPerSecond, call);
+setTimeout(() => send({ kind: 'warm' }), options.warmUpMs);
+process.on('message', (order: StallOrder) => {
+  switch (order.kind) {
+    case 'stalled':
+      phase = 'stalled';
+      stalledMs = performance.now();
+      offeredAtStall = load.offeredCalls;
+      start = usedMemory();
+      sampleMemory();
+      setInterval(sampleMemory, SAMPLE_EVERY_MS);
+      break;
+    case 'resumed':
+      sampleMemory();
+      phase = 'resumed';
+      resumedMs = performance.now();
+      resumedAtMs = order.atMs;
+      offeredWhileStalled = load.offeredCalls - offeredAtStall;
+      break;
+    case 'finish': {
+      load.stop();
+      const untilMs = performance.now() + SETTLE_MS;
+      const poll = setInterval(() => {
+        if (underWay > 0 && performance.now() < untilMs) return;
+        clearInterval(poll);
+        report();
+      }, 20);
+    }
+  }
+});
