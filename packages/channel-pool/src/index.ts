@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 export { ChannelPool, type ChannelPoolEnvironment, type DrainOptions } from './channel-pool.js';
 export { SharedChannel, type SharedPool } from './shared-channel.js';
 export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from './options.js';

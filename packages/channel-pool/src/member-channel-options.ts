@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
@@ -48,11 +49,12 @@ export function memberChannelOptions(target: string, user: ChannelOptions): Chan
 function readServiceConfig(json: unknown): Record<string, unknown> | undefined {
   if (json === undefined) return undefined;
   try {
-    const parsed: unknown = JSON.parse(String(json));
-    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+    const parsed: unknown = typeof json === 'string' ? JSON.parse(json) : undefined;
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
       return parsed as Record<string, unknown>;
+    }
   } catch {
     // Told below, together with JSON that is not an object.
   }
-  throw new TypeError(`ChannelPool: channelOptions['grpc.service_config'] must be a JSON object, got ${String(json)}`);
+  throw new TypeError(`ChannelPool: channelOptions['grpc.service_config'] must be a JSON object, got ${inspect(json)}`);
 }

@@ -289,5 +289,5 @@ export class PooledCall
 }
 
 function deliver(call: PooledCall, listener: InterceptingListener, ending: StatusObject): void {
-  call.runInAsyncScope(listener.onReceiveStatus, listener, ending);
+  call.runInAsyncScope(() => listener.onReceiveStatus(ending));
 }

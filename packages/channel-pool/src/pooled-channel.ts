@@ -243,8 +243,9 @@ export class PooledChannel implements MemberView {
 
   #onConnectivity(seen: connectivityState): void {
     if (this.#state === 'ready') {
-      if (seen !== connectivityState.READY)
+      if (seen !== connectivityState.READY) {
         this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
+      }
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;

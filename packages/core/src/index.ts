@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './clock.js';
 export { systemRandom, type Random } from './random.js';
 export { Emitter, type Event } from './event.js';

@@ -1,4 +1,4 @@
-/// <reference lib="esnext.disposable" />
+/// <reference lib="esnext.disposable" preserve="true" />
 export { createPooledClient, type ClientClass, type PooledClient } from './create-pooled-client.js';
 export type { ClientOnlyOptions, PooledClientOptions } from './pooled-client-options.js';
 export {

@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { growthReason, type Load } from './scaling.js';
+
+const QUIET: Load = {
+  minChannels: 1,
+  maxChannels: 4,
+  growAtRatio: 0.9,
+  liveChannels: 2,
+  connectingChannels: 0,
+  usedStreams: 0,
+  capacity: 200,
+  queuedCalls: 0,
+};
+
+describe('growthReason', () => {
+  it.each<[string, Partial<Load>, string | undefined]>([
+    ['nothing runs', {}, undefined],
+    ['there is plenty of room', { usedStreams: 179 }, undefined],
+    ['the ratio is reached', { usedStreams: 180 }, '180 of 200 streams in use (growAtRatio 0.9)'],
+    ['all are full', { usedStreams: 200 }, '200 of 200 streams in use (growAtRatio 0.9)'],
+    [
+      'a server lowered its limit below what runs',
+      { usedStreams: 200, capacity: 20 },
+      '200 of 20 streams in use (growAtRatio 0.9)',
+    ],
+    ['calls wait', { queuedCalls: 3 }, '3 calls wait'],
+    ['calls wait and all are full', { queuedCalls: 3, usedStreams: 200 }, '3 calls wait'],
+    ['calls wait with no connection', { queuedCalls: 3, minChannels: 0, liveChannels: 0, capacity: 0 }, '3 calls wait'],
+    ['there are too few', { minChannels: 3 }, 'fewer than minChannels 3'],
+    ['there are too few and calls wait', { minChannels: 3, queuedCalls: 3 }, 'fewer than minChannels 3'],
+    ['there is none and none is wanted', { minChannels: 0, liveChannels: 0, capacity: 0 }, undefined],
+    ['one is being opened', { connectingChannels: 1, queuedCalls: 3 }, undefined],
+    ['one is being opened and there are too few', { connectingChannels: 1, minChannels: 4 }, undefined],
+    ['there are as many as there may be', { liveChannels: 4, queuedCalls: 3, usedStreams: 200 }, undefined],
+    ['there are more than there may be', { liveChannels: 5, queuedCalls: 3 }, undefined],
+    ['a fixed number is complete', { minChannels: 2, maxChannels: 2, usedStreams: 200 }, undefined],
+    ['connections carry one stream each', { capacity: 2, usedStreams: 1, growAtRatio: 1 }, undefined],
+    [
+      'connections carry one stream each, and all do',
+      { capacity: 2, usedStreams: 2, growAtRatio: 1 },
+      '2 of 2 streams in use (growAtRatio 1)',
+    ],
+    ['the ratio is small, and nothing runs', { growAtRatio: 0.01 }, undefined],
+    ['the server allows no streams and nothing runs', { capacity: 0 }, undefined],
+  ])('when %s', (_when, load, reason) => {
+    expect(growthReason({ ...QUIET, ...load })).toBe(reason);
+  });
+});
