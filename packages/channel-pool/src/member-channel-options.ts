@@ -19,7 +19,7 @@ interface MethodConfig {
  */
 export function memberChannelOptions(target: string, user: ChannelOptions): ChannelOptions {
   const serviceConfig = readServiceConfig(user['grpc.service_config']);
-  const methodConfigs = (serviceConfig?.['methodConfig'] ?? []) as readonly MethodConfig[];
+  const methodConfigs = readMethodConfigs(serviceConfig?.['methodConfig']);
   if (methodConfigs.some((config) => config.hedgingPolicy !== undefined)) {
     // Each attempt would be a stream that the pool did not count: 10 calls were 50 streams.
     throw new TypeError(
@@ -44,6 +44,16 @@ export function memberChannelOptions(target: string, user: ChannelOptions): Chan
     options['grpc.service_config'] = JSON.stringify(kept);
   }
   return options;
+}
+
+function readMethodConfigs(configs: unknown): readonly MethodConfig[] {
+  if (configs === undefined) return [];
+  if (Array.isArray(configs) && configs.every((config) => typeof config === 'object' && config !== null)) {
+    return configs as readonly MethodConfig[];
+  }
+  throw new TypeError(
+    `ChannelPool: channelOptions['grpc.service_config'] must have a list of objects as methodConfig, got ${inspect(configs)}`,
+  );
 }
 
 function readServiceConfig(json: unknown): Record<string, unknown> | undefined {
