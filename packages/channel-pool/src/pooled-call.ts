@@ -278,7 +278,9 @@ export class PooledCall
   }
 
   #explained(received: StatusObject): StatusObject {
-    return explainedStatus(received.code, received.details, this.#explanation(), received.metadata);
+    const fault = received.code === status.UNAVAILABLE ? this.member?.fault : undefined;
+    const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
+    return explainedStatus(received.code, received.details, explanation, received.metadata);
   }
 
   /** Never in the caller's own stack, and always in the context that the call was made in. */

@@ -67,6 +67,8 @@ export class PooledChannel implements MemberView {
   #messagesSeen = 0;
   #lastUsedMs: number;
   #closing: Promise<number> | undefined;
+  /** What went wrong with it, if anything did. */
+  fault: TransportFault | undefined;
   /** Place among the members that have room, -1 for none. Kept by the pool. */
   availableIndex = -1;
   inFlightCalls = 0;
@@ -146,8 +148,12 @@ export class PooledChannel implements MemberView {
       }, connectTimeoutMs);
     }
     this.#giveUpUnawaited();
-    this.#sockets.attempt(() => this.#channel.getConnectivityState(true));
-    this.#followState();
+    try {
+      this.#sockets.attempt(() => this.#channel.getConnectivityState(true));
+      this.#followState();
+    } catch (error) {
+      this.#fail({ tag: 'connect-failed', detail: String(error) });
+    }
   }
 
   /** Counts a call in. In the same tick as it is picked, so that a burst spreads. */
@@ -254,8 +260,18 @@ export class PooledChannel implements MemberView {
       this.#change('ready', 'connected');
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
       this.#stopWatchdog();
-      void this.#askWhy().then((detail) => this.#fail({ tag: 'connect-failed', detail }));
+      void this.#askWhy().then(
+        (detail) => this.#fail({ tag: 'connect-failed', detail }),
+        (error: unknown) => this.#fail({ tag: 'connect-failed', detail: String(error) }),
+      );
     }
+  }
+
+  /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
+  #onLost(): void {
+    const session = this.#session;
+    if (session !== undefined && !session.closed && !session.destroyed) this.retire('idle');
+    else this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
   }
 
   /**
@@ -286,7 +302,14 @@ export class PooledChannel implements MemberView {
     this.#change('closed', reason);
     // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
     await Promise.resolve();
-    this.#channel.close();
+    try {
+      this.#channel.close();
+    } catch (error) {
+      process.emitWarning(
+        `Connection ${this.id}: its channel could not be closed: ${String(error)}`,
+        'GrpcManifoldWarning',
+      );
+    }
     this.#sockets.close();
     if (this.#sockets.openCount === 0) return 0;
     const { clock } = this.settings;
@@ -324,6 +347,7 @@ export class PooledChannel implements MemberView {
     const from = this.#state;
     if (from === to || from === 'closed') return;
     this.#state = to;
+    this.fault ??= fault;
     this.observer.onStateChange(this, from, reason, fault);
   }
 
