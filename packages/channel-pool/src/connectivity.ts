@@ -1,5 +1,5 @@
 import { connectivityState } from '@grpc/grpc-js';
-import type { Clock, Timer } from '@grpc-manifold/core';
+import { warn, type Clock, type Timer } from '@grpc-manifold/core';
 
 interface Watcher {
   readonly seen: connectivityState;
@@ -48,17 +48,25 @@ export class Connectivity {
       return;
     }
     const deadlineMs = Number(deadline);
-    if (deadlineMs === Infinity) return;
-    watcher.timer = this.clock.setTimer(
-      () => this.#settle(watcher, new Error('Deadline passed without connectivity state change')),
-      deadlineMs - this.clock.now(),
-    );
+    if (deadlineMs !== Infinity) this.#waitUntil(watcher, deadlineMs);
+  }
+
+  /** A moment further off than Node's timers reach is waited for in steps. */
+  #waitUntil(watcher: Watcher, deadlineMs: number): void {
+    watcher.timer = this.clock.setTimer(() => {
+      if (this.clock.now() < deadlineMs) this.#waitUntil(watcher, deadlineMs);
+      else this.#settle(watcher, new Error('Deadline passed without connectivity state change'));
+    }, deadlineMs - this.clock.now());
     watcher.timer.ref();
   }
 
   #settle(watcher: Watcher, error?: Error): void {
     if (!this.#watchers.delete(watcher)) return;
     if (watcher.timer !== undefined) this.clock.clearTimer(watcher.timer);
-    watcher.callback(error);
+    try {
+      watcher.callback(error);
+    } catch (thrown) {
+      warn(`A watcher of the connectivity state threw: ${String(thrown)}`);
+    }
   }
 }

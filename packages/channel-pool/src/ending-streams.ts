@@ -92,11 +92,11 @@ export class EndingStreams {
 
   #send(): void {
     const nowMs = this.clock.elapsed();
+    // One mark serves all: what was confirmed before these resets is taken off first.
+    this.review();
     for (const stream of this.#unsent) {
       if (!this.budget.take(nowMs)) return;
       this.#unsent.delete(stream);
-      // One mark serves all: what was confirmed before this reset is taken off first.
-      this.review();
       if (this.#unconfirmed === 0) this.#silentSinceMs = nowMs;
       this.#unconfirmed += 1;
       this.#lifeAtReset = this.connection.lifeSigns();

@@ -8,7 +8,7 @@ import {
   type ChannelInterface,
   type ChannelOptions,
 } from '@grpc/grpc-js';
-import type { ChannelFactory, Clock, Timer, TransportFault } from '@grpc-manifold/core';
+import { warn, type ChannelFactory, type Clock, type Timer, type TransportFault } from '@grpc-manifold/core';
 import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
 import { sessionOf } from './http2-session.js';
@@ -249,9 +249,7 @@ export class PooledChannel implements MemberView {
 
   #onConnectivity(seen: connectivityState): void {
     if (this.#state === 'ready') {
-      if (seen !== connectivityState.READY) {
-        this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
-      }
+      if (seen !== connectivityState.READY) this.#onLost();
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;
@@ -305,10 +303,7 @@ export class PooledChannel implements MemberView {
     try {
       this.#channel.close();
     } catch (error) {
-      process.emitWarning(
-        `Connection ${this.id}: its channel could not be closed: ${String(error)}`,
-        'GrpcManifoldWarning',
-      );
+      warn(`Connection ${this.id}: its channel could not be closed: ${String(error)}`);
     }
     this.#sockets.close();
     if (this.#sockets.openCount === 0) return 0;

@@ -1,3 +1,5 @@
+import { warn } from './warn.js';
+
 /** Subscribes a listener; disposing what comes back ends the subscription. */
 export interface Event<T> {
   (listener: (payload: T) => void): Disposable;
@@ -32,7 +34,7 @@ export class Emitter<T> {
       try {
         listener(payload);
       } catch (error) {
-        process.emitWarning(`An event listener threw: ${String(error)}`, 'GrpcManifoldWarning');
+        warn(`An event listener threw: ${String(error)}`);
       }
     }
   }

@@ -6,5 +6,6 @@ export type { TransportFault, TransportFaultTag } from './fault.js';
 export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
 export type { CallInfo, CallKind, ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
+export { warn } from './warn.js';
 export { OptionReader } from './option.js';
 export { DeadlineTimers, type Timed } from './deadline-timers.js';
