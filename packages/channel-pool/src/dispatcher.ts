@@ -65,6 +65,10 @@ export class Dispatcher implements CallHost {
     return this.settings.clock.now();
   }
 
+  soon(callback: () => void): void {
+    this.settings.clock.setTimer(callback, 0);
+  }
+
   admit(call: PooledCall): void {
     const { request } = call;
     this.counts.started += 1;

@@ -31,6 +31,8 @@ export interface CallRequest {
 export interface CallHost {
   readonly target: string;
   now(): number;
+  /** Calls back in a later turn of the event loop. */
+  soon(callback: () => void): void;
   /** A call was started: hand it to a connection, let it wait, or refuse it. */
   admit(call: PooledCall): void;
   /** Milliseconds that a waiting call has waited. */
@@ -232,8 +234,13 @@ export class PooledCall
   // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
 
   reset(): void {
-    const ending = this.#ending as StatusObject;
-    this.#inner?.cancelWithStatus(ending.code, ending.details);
+    const inner = this.#inner;
+    if (inner === undefined) return;
+    const { code, details } = this.#ending as StatusObject;
+    inner.cancelWithStatus(code, details);
+    // A grpc-js call that was started in this very tick has no stream yet, and opens it in spite of the cancel
+    // (resolving-call.ts, after `sendMetadata`); until then it names the target as its peer. Cancelled again, it ends it.
+    if (inner.getPeer() === this.pool.target) this.pool.soon(() => inner.cancelWithStatus(code, details));
   }
 
   /** Until the first read a stream flows in without limit; after one it stops at the next message. */
