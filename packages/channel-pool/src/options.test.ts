@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
   CHANNEL_POOL_OPTION_NAMES,
@@ -117,13 +118,7 @@ const CASES = CHANNEL_POOL_OPTION_NAMES.flatMap((name) => [
 
 /** The value as an error shows it, or the beginning of that. */
 function shown(sample: Sample): string {
-  const value = SAMPLES[sample];
-  if (typeof value === 'string') return `'${value}'`;
-  if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return '[Function';
-  if (sample === 'array') return '[ 10 ]';
-  if (sample === 'object') return '{ ten: 10 }';
-  return String(value);
+  return sample === 'function' ? '[Function' : inspect(SAMPLES[sample]);
 }
 
 function resolve(options: unknown): ResolvedChannelPoolOptions {

@@ -154,14 +154,15 @@ describe('OptionReader', () => {
       expect(reader({}).oneOf('mode', 'fast', words)).toBe('fast');
     });
 
-    it.each([['another word', 'Fast', `'Fast'`], ['an empty string', '', `''`], ...NOT_A_NUMBER.slice(2)])(
-      'refuses %s',
-      (_what, value, shown) => {
-        const read = (): string => reader({ mode: value }).oneOf('mode', 'fast', words);
-        expect(read).toThrow(TypeError);
-        expect(read).toThrow(`thing: mode must be one of 'fast', 'slow', got ${shown as string}`);
-      },
-    );
+    it.each<readonly [string, unknown, string]>([
+      ['another word', 'Fast', `'Fast'`],
+      ['an empty string', '', `''`],
+      ...NOT_A_NUMBER.slice(2),
+    ])('refuses %s', (_what, value, shown) => {
+      const read = (): string => reader({ mode: value }).oneOf('mode', 'fast', words);
+      expect(read).toThrow(TypeError);
+      expect(read).toThrow(`thing: mode must be one of 'fast', 'slow', got ${shown}`);
+    });
 
     it('refuses null', () => {
       expect(() => reader({ mode: null }).oneOf('mode', 'fast', words)).toThrow(`got null`);
