@@ -181,7 +181,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       onDispose: this.#options.onDispose,
       createOwnedCall: (owner, ...call) => this.#createCall(owner, ...call),
       beginDrain: (calls) => new Drain(this.#clock, calls, this.#options.drainTimeoutMs),
-      endAll: (calls, reason) => this.#dispatcher.endAll(calls, reason),
+      endAll: (calls, reason) => this.#endAll(calls, reason),
       getTarget: () => this.getTarget(),
       getConnectivityState: (tryToConnect) => this.getConnectivityState(tryToConnect),
       watchConnectivityState: (...watch) => this.watchConnectivityState(...watch),
@@ -243,6 +243,12 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     return new PooledCall(this.#dispatcher, { method, deadlineMs, host, parent: parentCall, propagateFlags, owner });
   }
 
+  /** Resolves when each has been told. */
+  #endAll(calls: CallSet<PooledCall>, reason: string): Promise<void> {
+    this.#dispatcher.endAll(calls, reason);
+    return new Promise((resolve) => this.#clock.soon(resolve));
+  }
+
   async #shutDown(drain: Drain, reason: string): Promise<DrainReport> {
     const beganMs = this.#clock.elapsed();
     const openCalls = this.#dispatcher.calls.size;
@@ -250,7 +256,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     this.#connectivity.set(connectivityState.SHUTDOWN);
     await drain.done();
     const cancelledCalls = this.#dispatcher.calls.size;
-    this.#dispatcher.endAll(this.#dispatcher.calls, reason);
+    await this.#endAll(this.#dispatcher.calls, reason);
     const closedBefore = this.#members.closedChannels;
     const forcedSockets = await this.#members.close(reason);
     this.#dispatcher.close();

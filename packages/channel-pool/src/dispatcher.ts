@@ -66,7 +66,7 @@ export class Dispatcher implements CallHost {
   }
 
   soon(callback: () => void): void {
-    this.settings.clock.setTimer(callback, 0);
+    this.settings.clock.soon(callback);
   }
 
   admit(call: PooledCall): void {
@@ -166,7 +166,7 @@ export class Dispatcher implements CallHost {
     members.want();
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     call.wait();
-    const refusedBy = this.queue.add(call, 0);
+    const refusedBy = this.queue.add(call, call.heldBytes);
     if (refusedBy !== undefined) this.#refuseByQueue(call, refusedBy);
     else members.review();
   }

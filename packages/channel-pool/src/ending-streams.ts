@@ -13,8 +13,10 @@ export interface EndingStream {
 export interface EndingConnection {
   /** A number that grows with everything that the other end sends. */
   lifeSigns(): number;
-  /** Asks the other end for a sign of life, where that can be done; the answer shows in {@link lifeSigns}. */
-  probe(): void;
+  /** True while it takes calls. */
+  hasRoom(): boolean;
+  /** Asks the other end for a sign of life, to show in {@link lifeSigns}. False where it cannot be asked. */
+  probe(): boolean;
 }
 
 /** What comes of it. */
@@ -113,12 +115,13 @@ export class EndingStreams {
     this.review();
     this.#send();
     if (this.#unconfirmed > 0) {
+      const asked = this.connection.probe();
       const silentMs = this.clock.elapsed() - this.#silentSinceMs;
-      if (silentMs >= STALLED_AFTER_MS) {
+      // One that was not asked had no reason to speak: silence tells nothing, until it stands in the way of calls.
+      if (silentMs >= STALLED_AFTER_MS && (asked || !this.connection.hasRoom())) {
         this.observer.onStalled(silentMs);
         return;
       }
-      this.connection.probe();
     }
     this.#watch();
   };

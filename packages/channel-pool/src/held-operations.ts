@@ -30,6 +30,11 @@ export class HeldOperations {
     this.#halfClosed = true;
   }
 
+  /** Bytes of the messages that are held. */
+  get bytes(): number {
+    return this.#messages.reduce((sum, { message }) => sum + message.length, 0);
+  }
+
   /** True until everything held has been handed over: what comes meanwhile must be held as well, behind it. */
   get replaying(): boolean {
     return this.#replaying;

@@ -214,9 +214,10 @@ export class Members implements PooledChannelObserver {
 
   #onDraining(member: PooledChannel): void {
     // A server that takes connections only to drop them must not be called upon without pause.
-    if (member.ageMs < this.#backoff.initialMs) this.#retryLater();
+    if (member.connectedMs < this.#backoff.initialMs) this.#retryLater();
     else this.#backoff.reset();
-    const draining = [...this.#all].filter((each) => each.state === 'draining');
+    // One without calls is closed in this very tick.
+    const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
     const oldest = draining[0];
     if (oldest !== undefined && draining.length > this.options.maxDrainingChannels) {
       const reason = `more than maxDrainingChannels ${this.options.maxDrainingChannels} connections were draining`;

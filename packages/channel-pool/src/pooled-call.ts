@@ -31,7 +31,7 @@ export interface CallRequest {
 export interface CallHost {
   readonly target: string;
   now(): number;
-  /** Calls back in a later turn of the event loop. */
+  /** Calls back in the next turn of the event loop. */
   soon(callback: () => void): void;
   /** A call was started: hand it to a connection, let it wait, or refuse it. */
   admit(call: PooledCall): void;
@@ -86,6 +86,11 @@ export class PooledCall
 
   get waitForReady(): boolean {
     return this.#metadata?.getOptions().waitForReady === true;
+  }
+
+  /** Bytes of the messages that it was given and has not handed on. */
+  get heldBytes(): number {
+    return this.#held?.bytes ?? 0;
   }
 
   /** What is known of the call, for events. */
@@ -210,12 +215,22 @@ export class PooledCall
 
   onReceiveMetadata(metadata: Metadata): void {
     this.member?.sawLife();
-    if (this.#phase === 'running') this.#listener?.onReceiveMetadata(metadata);
+    if (this.#phase !== 'running') return;
+    try {
+      this.#listener?.onReceiveMetadata(metadata);
+    } catch (error) {
+      this.#throwLater(error);
+    }
   }
 
   onReceiveMessage(message: unknown): void {
     this.member?.sawLife();
-    if (this.#phase === 'running') this.#listener?.onReceiveMessage(message);
+    if (this.#phase !== 'running') return;
+    try {
+      this.#listener?.onReceiveMessage(message);
+    } catch (error) {
+      this.#throwLater(error);
+    }
   }
 
   onReceiveStatus(received: StatusObject): void {
@@ -224,6 +239,7 @@ export class PooledCall
       return;
     }
     this.#phase = 'ended';
+    if (received.code === status.OK) this.member?.sawLife();
     const finished = received.code === status.OK ? received : this.#explained(received);
     this.#held?.drop();
     this.pool.release(this, finished);
@@ -284,19 +300,27 @@ export class PooledCall
     return { queueWaitMs: Math.round(waitedMs), ...(this.member === undefined ? {} : { channelId: this.member.id }) };
   }
 
+  /** What a listener throws is its owner's to catch; thrown into grpc-js it would cost the call its status. */
+  #throwLater(error: unknown): void {
+    this.runInAsyncScope(() =>
+      process.nextTick(() => {
+        throw error;
+      }),
+    );
+  }
+
   #explained(received: StatusObject): StatusObject {
     const fault = received.code === status.UNAVAILABLE ? this.member?.fault : undefined;
     const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
     return explainedStatus(received.code, received.details, explanation, received.metadata);
   }
 
-  /** Never in the caller's own stack, and always in the context that the call was made in. */
+  /**
+   * Never in the caller's own stack, always in the context that the call was made in, and never before I/O had its turn: a
+   * caller that answers each refusal by a new call would otherwise keep the event loop to itself.
+   */
   #deliverLater(ending: StatusObject): void {
     this.#held?.drop();
-    process.nextTick(deliver, this, this.#listener, ending);
+    this.pool.soon(() => this.runInAsyncScope(() => this.#listener?.onReceiveStatus(ending)));
   }
-}
-
-function deliver(call: PooledCall, listener: InterceptingListener, ending: StatusObject): void {
-  call.runInAsyncScope(() => listener.onReceiveStatus(ending));
 }

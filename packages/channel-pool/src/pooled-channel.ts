@@ -56,7 +56,8 @@ export class PooledChannel implements MemberView {
   readonly #channel: ChannelInterface;
   readonly #sockets = new ConnectionSockets();
   readonly #endings: EndingStreams;
-  readonly #createdMs: number;
+  #connectedAtMs: number | undefined;
+  #bornMs: number;
   #state: ChannelState = 'connecting';
   #connecting = false;
   #watchdog: Timer | undefined;
@@ -82,11 +83,11 @@ export class PooledChannel implements MemberView {
     private readonly observer: PooledChannelObserver,
   ) {
     const { clock, target, credentials, channelOptions, channelFactory } = settings;
-    this.#createdMs = this.#lastUsedMs = clock.elapsed();
+    this.#bornMs = this.#lastUsedMs = clock.elapsed();
     this.#endings = new EndingStreams(
       clock,
       new ResetBudget(clock.elapsed()),
-      { lifeSigns: () => this.#lifeSigns(), probe: () => this.#probe() },
+      { lifeSigns: () => this.#lifeSigns(), hasRoom: () => this.hasRoom, probe: () => this.#probe() },
       {
         onRoom: () => this.observer.onRoom(this),
         onStalled: (silentMs) =>
@@ -117,8 +118,14 @@ export class PooledChannel implements MemberView {
     return socket?.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
   }
 
+  /** Milliseconds since it began to connect. */
   get ageMs(): number {
-    return this.settings.clock.elapsed() - this.#createdMs;
+    return this.settings.clock.elapsed() - this.#bornMs;
+  }
+
+  /** Milliseconds since it was ready for calls; 0 when it never was. */
+  get connectedMs(): number {
+    return this.#connectedAtMs === undefined ? 0 : this.settings.clock.elapsed() - this.#connectedAtMs;
   }
 
   get usedStreams(): number {
@@ -142,6 +149,7 @@ export class PooledChannel implements MemberView {
   connect(): void {
     const { clock, connectTimeoutMs } = this.settings;
     this.#connecting = true;
+    this.#bornMs = clock.elapsed();
     if (connectTimeoutMs !== Infinity) {
       this.#watchdog = clock.setTimer(() => {
         this.#fail({ tag: 'connect-timeout', detail: `not ready within connectTimeoutMs ${connectTimeoutMs}` });
@@ -253,6 +261,7 @@ export class PooledChannel implements MemberView {
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;
+      this.#connectedAtMs = this.settings.clock.elapsed();
       this.#sockets.attemptEnded();
       if (this.#http2Socket !== undefined) this.#session = sessionOf(this.#http2Socket);
       this.#change('ready', 'connected');
@@ -352,13 +361,15 @@ export class PooledChannel implements MemberView {
   }
 
   /** An empty SETTINGS frame must be acknowledged (RFC 9113, section 6.5.3) and, unlike a PING, is no strike (docs/decisions/0002). */
-  #probe(): void {
+  #probe(): boolean {
     const session = this.#session;
-    if (this.#probing || session === undefined || session.destroyed || session.closed) return;
+    if (session === undefined || session.destroyed || session.closed) return false;
+    if (this.#probing) return true;
     this.#probing = true;
     session.settings({}, () => {
       this.#probing = false;
       this.#endings.review();
     });
+    return true;
   }
 }

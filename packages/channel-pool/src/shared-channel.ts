@@ -11,7 +11,8 @@ export interface SharedPool extends Omit<ChannelInterface, 'createCall' | 'close
     ...call: Parameters<ChannelInterface['createCall']>
   ): ReturnType<ChannelInterface['createCall']>;
   beginDrain(calls: CallSet<PooledCall>): Drain;
-  endAll(calls: CallSet<PooledCall>, reason: string): void;
+  /** Resolves when each has been told. */
+  endAll(calls: CallSet<PooledCall>, reason: string): Promise<void>;
 }
 
 /**
@@ -69,6 +70,6 @@ export class SharedChannel implements ChannelInterface, AsyncDisposable {
     this.calls.refuseNew();
     this.#drain = this.pool.beginDrain(this.calls);
     await this.#drain.done();
-    this.pool.endAll(this.calls, 'the client was closed');
+    await this.pool.endAll(this.calls, 'the client was closed');
   }
 }

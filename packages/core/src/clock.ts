@@ -17,6 +17,8 @@ export interface Clock {
   elapsed(): number;
   /** Calls back once after `delayMs` milliseconds (0 to 2,147,483,647; larger is cut to that). */
   setTimer(callback: () => void, delayMs: number): Timer;
+  /** Calls back in the next turn of the event loop, after I/O had its turn. Holds the process until then. */
+  soon(callback: () => void): void;
   /** Forgets a timer. Harmless when it has fired or was cleared before. */
   clearTimer(timer: Timer): void;
 }
@@ -32,6 +34,9 @@ export const systemClock: Clock = {
     const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), MAX_TIMER_MS));
     timer.unref();
     return timer;
+  },
+  soon(callback) {
+    setImmediate(callback);
   },
   clearTimer(timer) {
     clearTimeout(timer as NodeJS.Timeout);

@@ -1,6 +1,7 @@
+import { inspect } from 'node:util';
 import {
   credentials as grpcCredentials,
-  type ChannelCredentials,
+  ChannelCredentials,
   type ChannelInterface,
   type Client,
   type ClientOptions,
@@ -45,25 +46,26 @@ export function createPooledClient<C extends Client>(
   Client: ClientClass<C>,
   targetOrPool: string | ChannelPool,
   credentialsOrOptions?: ChannelCredentials | ClientOptions,
-  ownerOptions: PooledClientOptions = {},
+  ownerOptions?: PooledClientOptions,
 ): PooledClient<C> {
-  if (typeof Client !== 'function') {
-    throw new TypeError(`createPooledClient: the client class must be a class, got ${String(Client)}`);
+  const prototype: unknown = typeof Client === 'function' ? Client.prototype : undefined;
+  if (typeof prototype !== 'object' || prototype === null) {
+    throw new TypeError(`createPooledClient: the client class must be a class, got ${inspect(Client)}`);
   }
-  if ('pool' in (Client.prototype as object)) {
+  if ('pool' in prototype) {
     throw new TypeError(
       `createPooledClient: ${Client.name} has an RPC called 'pool', which would hide the pool of the client; ` +
         `make a ChannelPool and pass it as channelOverride to the client class instead`,
     );
   }
   if (targetOrPool instanceof ChannelPool) {
-    const options = (credentialsOrOptions ?? {}) as ClientOptions;
-    return build(Client, targetOrPool, targetOrPool.share(), clientOnlyOptions(options));
+    if (credentialsOrOptions instanceof ChannelCredentials || ownerOptions !== undefined) {
+      throw new TypeError('createPooledClient: a shared pool has its credentials; after it only options may follow');
+    }
+    const options = clientOnlyOptions(checkOptions(credentialsOrOptions));
+    return build(Client, targetOrPool, targetOrPool.share(), options);
   }
-  if (typeof ownerOptions !== 'object' || ownerOptions === null) {
-    throw new TypeError(`createPooledClient: options must be an object, got ${String(ownerOptions)}`);
-  }
-  const split = splitOptions(ownerOptions);
+  const split = splitOptions(checkOptions(ownerOptions));
   const pool = new ChannelPool(targetOrPool, credentialsOrOptions as ChannelCredentials, split.pool);
   try {
     return build(Client, pool, pool, split.client);
@@ -71,6 +73,12 @@ export function createPooledClient<C extends Client>(
     pool.close();
     throw error;
   }
+}
+
+function checkOptions<Options extends object>(options: Options | undefined): Options {
+  if (options === undefined) return {} as Options;
+  if (typeof options === 'object' && (options as object | null) !== null && !Array.isArray(options)) return options;
+  throw new TypeError(`createPooledClient: options must be an object, got ${inspect(options)}`);
 }
 
 function build<C extends Client>(

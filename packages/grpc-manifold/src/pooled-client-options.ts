@@ -1,4 +1,4 @@
-import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
+import type { ClientOptions } from '@grpc/grpc-js';
 import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
 
 /** What a client takes for itself, whatever channel it uses. */
@@ -34,10 +34,11 @@ export function splitOptions(options: PooledClientOptions): { pool: ChannelPoolO
     else if (/^grpc[.-]/.test(key)) flat[key] = value;
     else throw new TypeError(unknownOption(key));
   }
-  if (Object.keys(flat).length > 0) {
+  const given = pool['channelOptions'];
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
+  if (Object.keys(flat).length > 0 && (given === undefined || isObject)) {
     // A wrong `channelOptions` is left as it is, for the pool to complain of.
-    const given = (pool['channelOptions'] ?? {}) as ChannelOptions;
-    if (typeof given === 'object') pool['channelOptions'] = { ...flat, ...given };
+    pool['channelOptions'] = { ...flat, ...given };
   }
   return { pool, client };
 }

@@ -65,6 +65,11 @@ export class FakeClock implements Clock {
     return timer;
   }
 
+  /** Turns of the event loop are real: only time is faked. */
+  soon(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   /** @throws TypeError when the timer was made by another clock. */
   clearTimer(timer: Timer): void {
     if (!(timer instanceof FakeTimer) || timer.clock !== this) {
