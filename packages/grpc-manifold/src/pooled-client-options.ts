@@ -14,7 +14,12 @@ export type ClientOnlyOptions = Pick<
 export interface PooledClientOptions
   extends
     ChannelPoolOptions,
-    Omit<ClientOptions, 'channelOverride' | 'channelFactoryOverride' | keyof ChannelPoolOptions> {}
+    Omit<ClientOptions, 'channelOverride' | 'channelFactoryOverride' | keyof ChannelPoolOptions> {
+  /** The pool is the channel. */
+  readonly channelOverride?: never;
+  /** The pool is the channel; `channelFactory` makes its connections. */
+  readonly channelFactoryOverride?: never;
+}
 
 const CLIENT_OPTION_NAMES = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
 const POOL_OPTION_NAMES: readonly string[] = CHANNEL_POOL_OPTION_NAMES;
