@@ -1,5 +1,5 @@
 import { credentials, Client, type ClientUnaryCall, type requestCallback } from '@grpc/grpc-js';
-import { ChannelPool, createPooledClient, type PooledClient } from 'grpc-manifold';
+import { ChannelPool, createPooledClient, type ChannelPoolOptions, type PooledClient } from 'grpc-manifold';
 import type { Equal, Expect } from './expect.js';
 
 /** As generators write them. */
@@ -33,7 +33,7 @@ createPooledClient(EchoClient, 'localhost:50051', insecure, { channelOverride: p
 // @ts-expect-error a picker that there is not
 createPooledClient(EchoClient, 'localhost:50051', insecure, { picker: 'most-streams' });
 // @ts-expect-error options are read once
-const _frozen = ((options: import('grpc-manifold').ChannelPoolOptions) => (options.maxChannels = 3))({});
+const _frozen = ((options: ChannelPoolOptions) => (options.maxChannels = 3))({});
 
 // Disposable, compiled down for the oldest Node.
 async function scope(): Promise<void> {
