@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
-import { setImmediate as settled } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   connectivityState,
   credentials,
@@ -22,6 +22,11 @@ import type { ParentCall } from './parent-calls.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
 const TARGET = 'dns:///scripted';
+
+/** Lets go by what is put off to a later turn of the event loop, and what that puts off in its turn. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+}
 
 /** The other end of a call: what arrived there, and the means to answer. Statuses come in a later tick, as grpc-js's do. */
 class ScriptedCall {

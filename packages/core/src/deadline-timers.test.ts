@@ -172,6 +172,28 @@ describe('DeadlineTimers', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it('keeps the order of the others, whichever are taken out', () => {
+    const moments = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 5, maxLength: 60 });
+    fc.assert(
+      fc.property(moments, fc.array(fc.nat(), { maxLength: 20 }), (dueAtMs, removals) => {
+        const { clock, fired, timers } = setUp();
+        const items = dueAtMs.map((dueMs) => {
+          const added = item(`${dueMs}`);
+          timers.add(added, dueMs);
+          return added;
+        });
+        for (const index of removals) {
+          const [removed] = items.splice(index % items.length, 1);
+          if (removed !== undefined) timers.remove(removed);
+        }
+        clock.advance(100);
+        const left = items.map((each) => each.dueMs).sort((a, b) => a - b);
+        expect(fired).toEqual(left.map((dueMs) => `${dueMs}@${dueMs}`));
+      }),
+      { seed: 20_260_108, numRuns: 1_000 },
+    );
+  });
+
   it('does what a naive list does, whatever comes', () => {
     const step = fc.oneof(
       {
