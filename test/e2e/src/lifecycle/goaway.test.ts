@@ -1,0 +1,136 @@
+import { credentials, status } from '@grpc/grpc-js';
+import { loadEchoPackage, startScriptedPeer, type EchoClient, type PeerConnection } from '@grpc-manifold/testing';
+import { createPooledClient, explain, type CallExplanation, type PooledClientOptions } from 'grpc-manifold';
+import { describe, expect, it, vi } from 'vitest';
+
+const { EchoClient: Client } = loadEchoPackage();
+/** A message of no bytes is an `EchoResponse` of defaults. */
+const ANSWER = { messages: [Buffer.alloc(0)] };
+const NO_ERROR = 0;
+/** No time is lost after a server that goes away soon. */
+const FAST_BACKOFF = {
+  channelOptions: { 'grpc.initial_reconnect_backoff_ms': 20, 'grpc.max_reconnect_backoff_ms': 20 },
+} satisfies PooledClientOptions;
+
+interface Ending {
+  readonly code: status;
+  readonly details: string;
+  readonly explanation: CallExplanation | undefined;
+}
+
+function call(client: EchoClient): Promise<Ending> {
+  return new Promise((resolve) => {
+    client.unary({}, (error) =>
+      resolve({ code: error?.code ?? status.OK, details: error?.details ?? '', explanation: explain(error) }),
+    );
+  });
+}
+
+/** Settles with what a promise has come to, or 'pending'. */
+function now<T>(promise: Promise<T>): Promise<T | 'pending'> {
+  return Promise.race([promise, new Promise<'pending'>((resolve) => setImmediate(resolve, 'pending'))]);
+}
+
+describe('GOAWAY', () => {
+  it('lets calls in flight finish on the connection that drains while a new one takes over', async () => {
+    await using peer = await startScriptedPeer();
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+      ...FAST_BACKOFF,
+      maxChannels: 1,
+      onDispose: 'cancel',
+    });
+    const old = Array.from({ length: 5 }, () => call(client));
+    await peer.waitFor(({ openStreams }) => openStreams === 5);
+    const first = peer.connections[0] as PeerConnection;
+    const oldStreams = first.openStreamIds;
+    first.sendGoaway(NO_ERROR);
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
+
+    const fresh = Array.from({ length: 3 }, () => call(client));
+    await peer.waitFor(({ connections }) => connections[1]?.headersReceived === 3);
+    const second = peer.connections[1] as PeerConnection;
+    // Nothing new came on the old one, and what was on it is still there.
+    expect([first.headersReceived, first.openStreamIds]).toEqual([5, oldStreams]);
+    expect(client.pool.stats().channels.map(({ state, inFlightCalls }) => [state, inFlightCalls])).toEqual([
+      ['draining', 5],
+      ['ready', 3],
+    ]);
+
+    for (const id of second.openStreamIds) second.respond(id, ANSWER);
+    expect((await Promise.all(fresh)).map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(await now(Promise.race(old))).toBe('pending');
+    for (const id of oldStreams) first.respond(id, ANSWER);
+    expect((await Promise.all(old)).map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+    // The last call has ended: nothing keeps the old connection.
+    await peer.waitFor(() => !first.isOpen);
+    expect(client.pool.stats().channels.map(({ id, state }) => [id, state])).toEqual([[2, 'ready']]);
+    expect(client.pool.stats()).toMatchObject({ succeededCalls: 8, failedCalls: 0, inFlightCalls: 0 });
+  });
+
+  it('to an idle connection closes it, and the next call finds a new one', async () => {
+    await using peer = await startScriptedPeer({ onRequestEnd: (connection, id) => connection.respond(id, ANSWER) });
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), FAST_BACKOFF);
+    expect(await call(client)).toMatchObject({ code: status.OK });
+    const first = peer.connections[0] as PeerConnection;
+    first.sendGoaway(NO_ERROR);
+    await peer.waitFor(() => !first.isOpen);
+    expect(await call(client)).toMatchObject({ code: status.OK });
+    expect(peer.acceptedConnections).toBe(2);
+  });
+
+  it('leaves no more than maxDrainingChannels connections draining: the oldest is given up', async () => {
+    await using peer = await startScriptedPeer();
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+      ...FAST_BACKOFF,
+      maxChannels: 1,
+      maxDrainingChannels: 2,
+      onDispose: 'cancel',
+    });
+    const calls: Promise<Ending>[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      calls.push(call(client));
+      await peer.waitFor(({ connections }) => connections[round]?.openStreams === 1);
+      const connection = peer.connections[round] as PeerConnection;
+      connection.sendGoaway(NO_ERROR);
+      await vi.waitFor(() => expect(client.pool.stats().channels.at(round < 2 ? round : 1)?.state).toBe('draining'));
+    }
+    // The first of three was one too many.
+    const given = await (calls[0] as Promise<Ending>);
+    expect(given).toMatchObject({ code: status.UNAVAILABLE, explanation: { channelId: 1 } });
+    expect(given.details).toContain('maxDrainingChannels 2');
+    await peer.waitFor(({ connections }) => connections[0]?.isOpen === false);
+
+    // The other two were not touched, and end as their server wants.
+    expect(await now(Promise.race(calls.slice(1)))).toBe('pending');
+    for (const connection of peer.connections.slice(1, 3)) {
+      for (const id of connection.openStreamIds) connection.respond(id, ANSWER);
+    }
+    expect((await Promise.all(calls.slice(1))).map(({ code }) => code)).toEqual([status.OK, status.OK]);
+    const last = call(client);
+    await peer.waitFor(({ connections }) => connections[3]?.openStreams === 1);
+    peer.connections[3]?.respond(1, ANSWER);
+    expect((await last).code).toBe(status.OK);
+  });
+
+  it('again and again costs no call: each is answered by whichever connection has it', async () => {
+    // Every connection takes ten calls and says goodbye with the tenth.
+    await using peer = await startScriptedPeer({
+      onRequestEnd: (connection, id) => {
+        connection.respond(id, ANSWER);
+        if (connection.headersReceived === 10) connection.sendGoaway(NO_ERROR, 0x7fffffff);
+      },
+    });
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+      ...FAST_BACKOFF,
+      maxChannels: 2,
+    });
+    const codes: status[] = [];
+    await Promise.all(
+      Array.from({ length: 5 }, async () => {
+        for (let left = 20; left > 0; left -= 1) codes.push((await call(client)).code);
+      }),
+    );
+    expect(codes).toEqual(Array(100).fill(status.OK));
+    expect(peer.acceptedConnections).toBeGreaterThanOrEqual(9);
+  });
+});
