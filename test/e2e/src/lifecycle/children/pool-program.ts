@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { credentials, Metadata, status, type CallOptions } from '@grpc/grpc-js';
 import { createPooledClient, explain, type PooledClient } from 'grpc-manifold';
-import { loadEchoPackage, type EchoClient, type EchoRequest } from '@grpc-manifold/testing';
+import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
 import type { PoolProgramMessage, PoolProgramOptions, PoolProgramReport } from './pool-program-contract.js';
 import { programOptions, say, told } from './program-side.js';
 
