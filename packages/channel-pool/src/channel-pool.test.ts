@@ -91,6 +91,8 @@ class ScriptedCall {
   /** Ends the call from the server's side. */
   end(code: status = status.OK, details = ''): void {
     if (!this.isRunning) return;
+    // Any other status may be one that grpc-js made itself.
+    if (code === status.OK) this.channel.life += 1;
     this.endedByServer = true;
     this.#listener?.onReceiveStatus({ code, details, metadata: new Metadata() });
   }
