@@ -74,9 +74,13 @@ export class AdmissionQueue<T extends Queued> {
     return this.clock.elapsed() - item.queueLinks.sinceMs;
   }
 
-  /** Lets a thing wait at the end. Returns the bound that forbids it, or undefined when it waits now. */
-  add(item: T, bytes: number): QueueRefusal | undefined {
-    if (this.#size >= this.options.maxQueuedCalls) return 'queue-full';
+  /**
+   * Lets a thing wait at the end. Returns the bound that forbids it, or undefined when it waits now.
+   *
+   * @param expectedRoom how many of those who wait have a place that is only being made ready: they do not count.
+   */
+  add(item: T, bytes: number, expectedRoom = 0): QueueRefusal | undefined {
+    if (this.#size >= this.options.maxQueuedCalls + expectedRoom) return 'queue-full';
     if (this.#bytes + bytes > this.options.maxQueuedBytes) return 'queue-bytes';
     const links = item.queueLinks;
     links.sinceMs = this.clock.elapsed();

@@ -2,7 +2,7 @@ import { OptionReader } from '@grpc-manifold/core';
 
 /** Bounds of the place where calls wait. */
 export interface QueueOptions {
-  /** Calls that may wait at once; 0 lets none wait. 0 to 10,000,000 or Infinity; default 1,000. */
+  /** Calls that may wait at once, besides those whose connection is still being opened; 0 lets no others wait. 0 to 10,000,000 or Infinity; default 1,000. */
   readonly maxQueuedCalls?: number;
   /** Bytes of serialized messages that waiting calls may hold. 0 or more, or Infinity; default 67,108,864 (64 MiB). */
   readonly maxQueuedBytes?: number;

@@ -51,18 +51,18 @@ export class ConnectionSockets {
   readonly add = (socket: Socket): void => {
     if (socket.destroyed || this.#open.has(socket)) return;
     this.#open.add(socket);
-    if (this.#closed) {
-      // grpc-js was about to connect when it was told to close: it would leave this one open.
-      this.destroy('the connection was closed before it was made');
-      return;
-    }
-    // For the time between TCP and the session; from then on grpc-js refs it while calls run.
-    if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
     socket.once('close', () => {
       this.#open.delete(socket);
       this.#retiredBytesRead += socket.bytesRead;
       if (this.#open.size === 0) this.#onAllClosed?.();
     });
+    // For the time between TCP and the session; from then on grpc-js refs it while calls run.
+    if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
+    if (!this.#closed) return;
+    // grpc-js was about to connect when it was told to close, and has let go of this one: nobody else listens to it. Not
+    // before `connect()` has begun, which would bring a destroyed socket back.
+    socket.on('error', () => undefined);
+    queueMicrotask(() => this.destroy('the connection was closed before it was made'));
   };
 
   /** How many are open. */

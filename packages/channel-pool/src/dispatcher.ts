@@ -166,7 +166,7 @@ export class Dispatcher implements CallHost {
     members.want();
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     call.wait();
-    const refusedBy = this.queue.add(call, call.heldBytes);
+    const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
     if (refusedBy !== undefined) this.#refuseByQueue(call, refusedBy);
     else members.review();
   }

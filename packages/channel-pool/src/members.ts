@@ -102,6 +102,12 @@ export class Members implements PooledChannelObserver {
     return this.#sumOfReady((member) => member.maxConcurrentStreams);
   }
 
+  /** Streams on connections that may still be opened; none while no connection can be had. */
+  get roomToCome(): number {
+    if (this.#failing) return 0;
+    return (this.options.maxChannels - this.#count('ready')) * this.options.maxStreamsPerChannel;
+  }
+
   /** A connection that has room for a call, the one with the fewest streams. */
   pick(): PooledChannel | undefined {
     for (;;) {

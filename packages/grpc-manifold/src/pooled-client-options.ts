@@ -1,24 +1,24 @@
-import type { ClientOptions } from '@grpc/grpc-js';
+import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
 import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
 
 /** What a client takes for itself, whatever channel it uses. */
-export type ClientOnlyOptions = Pick<
-  ClientOptions,
-  'interceptors' | 'interceptor_providers' | 'callInvocationTransformer'
+export type ClientOnlyOptions = Readonly<
+  Pick<ClientOptions, 'interceptors' | 'interceptor_providers' | 'callInvocationTransformer'>
 >;
+
+/** The channel options that grpc-js knows, without its leave to add any others. */
+type KnownChannelOptions = {
+  readonly [
+    Key in keyof ChannelOptions as string extends Key ? never : number extends Key ? never : Key
+  ]?: ChannelOptions[Key];
+};
 
 /**
  * Options of a client that owns its pool: those of the pool, those of a grpc-js client, and flat `grpc.*` keys, which are
  * channel options of every connection.
  */
-export interface PooledClientOptions
-  extends
-    ChannelPoolOptions,
-    Omit<ClientOptions, 'channelOverride' | 'channelFactoryOverride' | keyof ChannelPoolOptions> {
-  /** The pool is the channel. */
-  readonly channelOverride?: never;
-  /** The pool is the channel; `channelFactory` makes its connections. */
-  readonly channelFactoryOverride?: never;
+export interface PooledClientOptions extends ChannelPoolOptions, ClientOnlyOptions, KnownChannelOptions {
+  readonly [key: `grpc.${string}` | `grpc-node.${string}`]: unknown;
 }
 
 const CLIENT_OPTION_NAMES = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
