@@ -1,5 +1,6 @@
 import { createHistogram, performance, type EventLoopUtilization } from 'node:perf_hooks';
 import type { Done } from '../clients/bytes-service.js';
+import { threadCpuNs } from './thread-cpu.js';
 
 /** How a closed loop is driven. */
 export interface ClosedLoop {
@@ -18,8 +19,8 @@ export interface LoopSample {
   readonly p99Ms: number;
   /** Event-loop active time of this thread a call, in microseconds. */
   readonly loopUs: number;
-  /** CPU time of the whole process a call, in microseconds: with the threads of the garbage collector. */
-  readonly processUs: number;
+  /** CPU time of this thread a call, in microseconds: what is left of `loopUs` when nobody else wants the core. */
+  readonly threadUs: number;
   readonly failedCalls: number;
 }
 
@@ -79,11 +80,11 @@ export function closedLoop(call: (done: Done) => void, loop: ClosedLoop): Promis
 interface Mark {
   readonly ms: number;
   readonly loop: EventLoopUtilization;
-  readonly cpu: NodeJS.CpuUsage;
+  readonly cpuNs: number;
 }
 
 function mark(): Mark {
-  return { ms: performance.now(), loop: performance.eventLoopUtilization(), cpu: process.cpuUsage() };
+  return { ms: performance.now(), loop: performance.eventLoopUtilization(), cpuNs: threadCpuNs() };
 }
 
 function summarize(
@@ -93,13 +94,12 @@ function summarize(
   latencyUs: ReturnType<typeof createHistogram>,
 ): LoopSample {
   const elapsedMs = performance.now() - from.ms;
-  const cpu = process.cpuUsage(from.cpu);
   return {
     callsPerSecond: (calls / elapsedMs) * 1_000,
     p50Ms: latencyUs.percentile(50) / 1_000,
     p99Ms: latencyUs.percentile(99) / 1_000,
     loopUs: (performance.eventLoopUtilization(from.loop).active * 1_000) / calls,
-    processUs: (cpu.user + cpu.system) / calls,
+    threadUs: (threadCpuNs() - from.cpuNs) / 1_000 / calls,
     failedCalls,
   };
 }

@@ -13,7 +13,7 @@ export const overhead: Scenario = {
   work: 'unary 100 B, 64 at once, server without a stream limit, pools of 4 connections',
   metrics: [
     { key: 'loopUs', title: 'event loop µs/call', digits: 1, ratio: true },
-    { key: 'processUs', title: 'process CPU µs/call', digits: 1, ratio: true },
+    { key: 'threadUs', title: 'thread CPU µs/call', digits: 1, ratio: true },
     { key: 'callsPerSecond', title: 'calls/s', digits: 0, ratio: true },
     failures,
   ],

@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { threadCpuNs } from '../load/thread-cpu.js';
 import { AdmissionQueueLine } from '../queue/admission-queue-line.js';
 import { linkedLine, stockLine, UnlinkingLine } from '../queue/p-queue-line.js';
 import { pQueueFacts } from '../queue/p-queue-facts.js';
@@ -43,7 +44,7 @@ export const queue: Scenario = {
 
   open(variants, { quick }) {
     const collectGarbage = exposedGc();
-    const atLeastMs = quick ? 2 : 20;
+    const atLeastMs = quick ? 5 : 40;
     const measure = async (name: string, caseName: string): Promise<Sample> => {
       const waiting = CASES[caseName] as number;
       const line = (LINES[name] as WaitingLineMaker)(waiting);
@@ -81,18 +82,18 @@ export const queue: Scenario = {
   facts: pQueueFacts,
 };
 
-/** CPU time, not time on the wall: that this process had to wait for a core is nothing of the queue's. */
+/** CPU time, not time on the wall: that the thread had to wait for a core is nothing of the queue's. */
 async function timed(run: (times: number) => Promise<void>, atLeastMs: number): Promise<number> {
-  const start = process.cpuUsage();
-  let tookUs = 0;
+  const startNs = threadCpuNs();
+  let tookNs = 0;
   let operations = 0;
-  while (tookUs < atLeastMs * 1_000) {
-    await run(BATCH);
-    operations += BATCH;
-    const { user, system } = process.cpuUsage(start);
-    tookUs = user + system;
+  // Ever larger batches: asking for the time costs more than some of these operations.
+  for (let batch = BATCH; tookNs < atLeastMs * 1e6; batch *= 2) {
+    await run(batch);
+    operations += batch;
+    tookNs = threadCpuNs() - startNs;
   }
-  return (tookUs * 1_000) / operations;
+  return tookNs / operations;
 }
 
 async function allocated(run: (times: number) => Promise<void>): Promise<number> {
