@@ -1,4 +1,4 @@
-import { makeGenericClientConstructor, status, type ServiceDefinition } from '@grpc/grpc-js';
+import { makeGenericClientConstructor, status } from '@grpc/grpc-js';
 import { loadEchoPackage, type EchoClientConstructor, type EchoRequest } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
 import { expect } from 'vitest';
@@ -23,7 +23,7 @@ const BlindEchoClient = makeGenericClientConstructor(
         },
       },
     ]),
-  ) as unknown as ServiceDefinition,
+  ),
   'Echo',
 ) as unknown as EchoClientConstructor;
 

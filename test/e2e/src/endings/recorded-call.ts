@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events';
 import {
   InterceptingCall,
   Metadata,
@@ -27,11 +28,10 @@ export interface CallStart {
 }
 
 /** The client's own object of a call, as far as its kind has it. */
-interface CallObject {
+interface CallObject extends Pick<EventEmitter, 'on'> {
   cancel(): void;
   write?(request: EchoRequest, callback?: () => void): boolean;
   end?(): void;
-  on(event: string, listener: (payload: any) => void): unknown;
 }
 
 /** A call of a client, and everything that the client was told of it. */
