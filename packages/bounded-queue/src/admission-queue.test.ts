@@ -89,6 +89,19 @@ describe('AdmissionQueue', () => {
       expect(sizes.map((bytes, index) => queue.add(item(`${index}`), bytes))).toEqual(answers);
     });
 
+    it('do not count those who have a place that is being made ready', () => {
+      const { queue } = setUp({ maxQueuedCalls: 1 });
+      expect([3, 3, 3, 3, 3].map((expectedRoom, index) => queue.add(item(`${index}`), 0, expectedRoom))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        'queue-full',
+      ]);
+      expect(queue.add(item('no room to come'), 0)).toBe('queue-full');
+      expect(names(queue)).toBe('0 1 2 3');
+    });
+
     it('leave what they refuse as it was', () => {
       const { clock, queue } = setUp({ maxQueuedCalls: 0 });
       const refused = item('refused');
