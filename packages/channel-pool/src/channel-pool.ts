@@ -234,11 +234,9 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     if (!(typeof deadline === 'number' || deadline instanceof Date)) {
       throw new TypeError('Channel#createCall: deadline must be a number or Date');
     }
-    let deadlineMs = Number(deadline);
-    // grpc-js takes a deadline that is not a number for none.
-    if (Number.isNaN(deadlineMs)) deadlineMs = Infinity;
+    let deadlineMs = deadlineOf(deadline);
     if (parentCall !== null && propagates(propagateFlags, propagate.DEADLINE)) {
-      deadlineMs = Math.min(deadlineMs, Number(parentCall.getDeadline()));
+      deadlineMs = Math.min(deadlineMs, deadlineOf(parentCall.getDeadline()));
     }
     return new PooledCall(this.#dispatcher, { method, deadlineMs, host, parent: parentCall, propagateFlags, owner });
   }
@@ -268,4 +266,10 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       durationMs: this.#clock.elapsed() - beganMs,
     });
   }
+}
+
+/** grpc-js takes a deadline that is not a number, as of an invalid Date, for none. */
+function deadlineOf(deadline: Date | number): number {
+  const deadlineMs = Number(deadline);
+  return Number.isNaN(deadlineMs) ? Infinity : deadlineMs;
 }

@@ -29,6 +29,8 @@ export interface EndingObserver {
 
 /** Milliseconds between two looks at a connection on which streams are ending. */
 const REVIEW_MS = 20;
+/** The same, once it has been silent for long and cannot be asked. */
+const SLOW_REVIEW_MS = 500;
 /** Milliseconds without a sign of life after which a connection on which streams are ending is taken for stalled. */
 export const STALLED_AFTER_MS = 2_000;
 
@@ -106,8 +108,14 @@ export class EndingStreams {
     }
   }
 
+  get #silentMs(): number {
+    return this.#unconfirmed === 0 ? 0 : this.clock.elapsed() - this.#silentSinceMs;
+  }
+
   #watch(): void {
-    if (this.#timer === undefined && this.count > 0) this.#timer = this.clock.setTimer(this.#onTimer, REVIEW_MS);
+    if (this.#timer !== undefined || this.count === 0) return;
+    const isLongSilent = this.#unsent.size === 0 && this.#silentMs >= STALLED_AFTER_MS;
+    this.#timer = this.clock.setTimer(this.#onTimer, isLongSilent ? SLOW_REVIEW_MS : REVIEW_MS);
   }
 
   readonly #onTimer = (): void => {
@@ -116,7 +124,7 @@ export class EndingStreams {
     this.#send();
     if (this.#unconfirmed > 0) {
       const asked = this.connection.probe();
-      const silentMs = this.clock.elapsed() - this.#silentSinceMs;
+      const silentMs = this.#silentMs;
       // One that was not asked had no reason to speak: silence tells nothing, until it stands in the way of calls.
       if (silentMs >= STALLED_AFTER_MS && (asked || !this.connection.hasRoom())) {
         this.observer.onStalled(silentMs);

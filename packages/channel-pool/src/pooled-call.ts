@@ -211,13 +211,13 @@ export class PooledCall
     );
   }
 
-  // ── what the inner call tells ─────────────────────────────────────────────────────────────────────────────────────
+  // ── what the inner call tells; told on in the context that the call was made in ─────────────────────────────────────
 
   onReceiveMetadata(metadata: Metadata): void {
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
     try {
-      this.#listener?.onReceiveMetadata(metadata);
+      this.runInAsyncScope(tellMetadata, undefined, this.#listener, metadata);
     } catch (error) {
       this.#throwLater(error);
     }
@@ -227,7 +227,7 @@ export class PooledCall
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
     try {
-      this.#listener?.onReceiveMessage(message);
+      this.runInAsyncScope(tellMessage, undefined, this.#listener, message);
     } catch (error) {
       this.#throwLater(error);
     }
@@ -244,7 +244,7 @@ export class PooledCall
     this.#held?.drop();
     this.pool.release(this, finished);
     this.member?.finish(received.code === status.OK);
-    this.#listener?.onReceiveStatus(finished);
+    this.runInAsyncScope(tellStatus, undefined, this.#listener, finished);
   }
 
   // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
@@ -321,6 +321,20 @@ export class PooledCall
    */
   #deliverLater(ending: StatusObject): void {
     this.#held?.drop();
-    this.pool.soon(() => this.runInAsyncScope(() => this.#listener?.onReceiveStatus(ending)));
+    this.pool.soon(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
   }
+}
+
+// Functions of their own, so that entering the call's async context allocates nothing.
+
+function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
+  listener?.onReceiveMetadata(metadata);
+}
+
+function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
+  listener?.onReceiveMessage(message);
+}
+
+function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
+  listener?.onReceiveStatus(ending);
 }
