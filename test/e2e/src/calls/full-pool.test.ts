@@ -1,17 +1,24 @@
 import { credentials, status } from '@grpc/grpc-js';
 import { loadEchoPackage, startEchoServer, type EchoClient, type EchoServer } from '@grpc-manifold/testing';
 import { createPooledClient, explain, type PooledClient } from 'grpc-manifold';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KINDS } from '../endings/call-kind.js';
 import { RecordedCall } from '../endings/recorded-call.js';
+import { quiet } from './quiet-server.js';
 
 const BOUNDS = { maxChannels: 4, maxStreamsPerChannel: 10, queue: { maxQueuedCalls: 5 } } as const;
 
 let server: EchoServer;
 let client: PooledClient<EchoClient>;
 
-beforeEach(async () => {
+let startedBefore = 0;
+
+beforeAll(async () => {
   server = await startEchoServer({ maxConcurrentStreams: 10 });
+});
+
+beforeEach(async () => {
+  startedBefore = (await quiet(server)).startedCalls;
   client = createPooledClient(loadEchoPackage().EchoClient, server.target, credentials.createInsecure(), {
     ...BOUNDS,
     minChannels: 4,
@@ -20,6 +27,9 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await client.pool.destroy();
+});
+
+afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
@@ -53,12 +63,12 @@ describe('50 hanging calls on a pool of four connections with 10 streams each an
     await server.waitFor((now) => now.openCalls === 40);
     expect(client.pool.stats().channels.map((member) => member.inFlightCalls)).toEqual([10, 10, 10, 10]);
     // A round trip later still not one more.
-    expect(await server.stats()).toMatchObject({ startedCalls: 40, peakOpenCalls: 40, sessions: 4 });
+    expect(await server.stats()).toMatchObject({ startedCalls: startedBefore + 40, peakOpenCalls: 40, sessions: 4 });
     expect(calls.slice(0, 45).every((call) => call.statuses.length === 0)).toBe(true);
 
     for (const call of calls.slice(0, 40)) call.cancel();
     // Those that waited take their places, and no other ever does.
-    await server.waitFor((now) => now.openCalls === 5 && now.startedCalls === 45);
+    await server.waitFor((now) => now.openCalls === 5 && now.startedCalls === startedBefore + 45);
     for (const call of calls.slice(40)) call.cancel();
     await Promise.all(calls.map((call) => call.outcome));
     expect(client.pool.stats()).toMatchObject({ startedCalls: 50, cancelledCalls: 45, shedCalls: 5, queuedCalls: 0 });
@@ -80,7 +90,7 @@ describe('a pool that has no connection yet', () => {
     const late = Array.from({ length: 10 }, begin);
     expect(cold.pool.stats()).toMatchObject({ inFlightCalls: 40, queuedCalls: 5, shedCalls: 5 });
     for (const call of late.slice(5)) expect((await call.outcome).code).toBe(status.RESOURCE_EXHAUSTED);
-    expect(await server.stats()).toMatchObject({ startedCalls: 40, sessions: 4 });
+    expect(await server.stats()).toMatchObject({ startedCalls: startedBefore + 40, sessions: 4 });
   });
 
   it('admits the same 40 of 50 calls that come at once', async () => {
