@@ -4,3 +4,7 @@ export { SharedChannel, type SharedPool } from './shared-channel.js';
 export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from './options.js';
 export type { ScaleDecision } from './scaling.js';
 export type { ChannelPoolStats, ChannelState, ChannelStateChange, ChannelStats, DrainReport } from './stats.js';
+export { pooledChannelFactory } from './pooled-channel-factory.js';
+export { poolInterceptor } from './pool-interceptor.js';
+export { ChannelPoolRegistry, type ChannelPoolRegistryStats, type PoolLease } from './channel-pool-registry.js';
+export type { ChannelPoolRegistryOptions } from './registry-options.js';

@@ -1,0 +1,235 @@
+import { inspect } from 'node:util';
+import { ChannelCredentials } from '@grpc/grpc-js';
+import { systemClock, warn, type Timer } from '@grpc-manifold/core';
+import type { ChannelPool, ChannelPoolEnvironment } from './channel-pool.js';
+import { IdlePools, type PoolEntry } from './idle-pools.js';
+import { RegisteredPool } from './registered-pool.js';
+import {
+  resolveRegistryOptions,
+  type ChannelPoolRegistryOptions,
+  type ResolvedRegistryOptions,
+} from './registry-options.js';
+
+/** The right to use a pool until it is disposed; disposing it again does nothing. */
+export interface PoolLease extends Disposable {
+  /** Shared with all leases of the same target and credentials: it cannot be closed through a lease. */
+  readonly pool: ChannelPool;
+}
+
+/** A registry, as it is now. A frozen snapshot. */
+export interface ChannelPoolRegistryStats {
+  /** Pools that can be had, with a lease or without. */
+  readonly pools: number;
+  readonly leases: number;
+  /** Connections of all pools, those included that are being closed. */
+  readonly channels: number;
+  /** Connections of the pools without a lease, as they are now. */
+  readonly idleChannels: number;
+}
+
+/** The pools of one target. */
+interface TargetPools {
+  readonly byKey: Map<unknown, PoolEntry>;
+  readonly idle: IdlePools;
+}
+
+/**
+ * Shares pools among all who call the same target with the same credentials, so that a client costs no connection of its
+ * own. A pool lives while somebody has a lease of it, and for a while after: those without one are closed after
+ * `idleTimeoutMs`, and beyond the bounds the longest idle first. Closing lets calls finish that are still running.
+ */
+export class ChannelPoolRegistry implements AsyncDisposable {
+  readonly #options: ResolvedRegistryOptions;
+  readonly #clock: typeof systemClock;
+  readonly #targets = new Map<string, TargetPools>();
+  readonly #idle = new IdlePools();
+  readonly #closing = new Map<RegisteredPool, Promise<void>>();
+  #pools = 0;
+  #leases = 0;
+  #timer: Timer | undefined;
+  #disposed: Promise<void> | undefined;
+
+  /** @throws TypeError, RangeError naming the option, its range and the value. */
+  constructor(
+    options?: ChannelPoolRegistryOptions,
+    private readonly environment: ChannelPoolEnvironment = {},
+  ) {
+    this.#options = resolveRegistryOptions(options);
+    this.#clock = environment.clock ?? systemClock;
+  }
+
+  /**
+   * Lends the pool of a target, made if there is none.
+   *
+   * @param credentialsKey names credentials that are equal, whatever object they are: pools of one key are one, with the
+   *   credentials that were given first. Without it the object itself is the key: grpc-js has no way to compare two.
+   * @throws TypeError for an argument of the wrong type; Error when the registry is disposed; what grpc-js throws for a
+   *   wrong target.
+   */
+  acquire(target: string, credentials: ChannelCredentials, credentialsKey?: string): PoolLease {
+    if (this.#disposed !== undefined) {
+      throw new Error(`ChannelPoolRegistry: it is disposed and lends no pool for ${inspect(target)}`);
+    }
+    checkArguments(target, credentials, credentialsKey);
+    const entry =
+      this.#find(target, credentialsKey ?? credentials) ?? this.#create(target, credentials, credentialsKey);
+    if (entry.leases === 0) this.#wake(entry);
+    entry.leases += 1;
+    this.#leases += 1;
+    let held = true;
+    return Object.freeze({
+      pool: entry.pool,
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        this.#release(entry);
+      },
+    });
+  }
+
+  /** Closes all pools without a lease now. */
+  closeIdle(): void {
+    for (const entry of [...this.#idle]) this.#close(entry);
+  }
+
+  /** Tells how many there are of what. */
+  stats(): ChannelPoolRegistryStats {
+    let channels = 0;
+    let idleChannels = 0;
+    for (const { byKey } of this.#targets.values()) {
+      for (const { pool, leases } of byKey.values()) {
+        const count = channelsOf(pool);
+        channels += count;
+        if (leases === 0) idleChannels += count;
+      }
+    }
+    for (const pool of this.#closing.keys()) channels += channelsOf(pool);
+    return Object.freeze({ pools: this.#pools, leases: this.#leases, channels, idleChannels });
+  }
+
+  /**
+   * Closes every pool, as its `onDispose` says, whether it is lent or not. Resolves when no socket is open. Leases may be
+   * disposed afterwards.
+   */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#closeAll();
+    return this.#disposed;
+  }
+
+  #find(target: string, key: unknown): PoolEntry | undefined {
+    return this.#targets.get(target)?.byKey.get(key);
+  }
+
+  #create(target: string, credentials: ChannelCredentials, credentialsKey: string | undefined): PoolEntry {
+    const pool = new RegisteredPool(target, credentials, this.#options.pool, this.environment);
+    const key = credentialsKey ?? credentials;
+    const entry: PoolEntry = { pool, target, key, leases: 0, idleSinceMs: 0, idleChannels: 0 };
+    let pools = this.#targets.get(target);
+    if (pools === undefined) this.#targets.set(target, (pools = { byKey: new Map(), idle: new IdlePools() }));
+    pools.byKey.set(key, entry);
+    this.#pools += 1;
+    return entry;
+  }
+
+  #release(entry: PoolEntry): void {
+    this.#leases -= 1;
+    entry.leases -= 1;
+    if (entry.leases > 0 || this.#disposed !== undefined) return;
+    const pools = this.#targets.get(entry.target) as TargetPools;
+    entry.idleSinceMs = this.#clock.elapsed();
+    // Counted once: a pool that nobody has a lease of gets no calls, and so no more connections.
+    entry.idleChannels = Math.max(channelsOf(entry.pool), 1);
+    pools.idle.add(entry);
+    this.#idle.add(entry);
+    this.#trim(pools.idle, this.#options.maxIdleChannelsPerTarget);
+    this.#trim(this.#idle, this.#options.maxIdleChannels);
+    this.#arm();
+  }
+
+  #wake(entry: PoolEntry): void {
+    this.#idle.delete(entry);
+    this.#targets.get(entry.target)?.idle.delete(entry);
+    if (this.#idle.oldest === undefined) this.#disarm();
+  }
+
+  /** Closes the longest idle first. */
+  #trim(idle: IdlePools, maxChannels: number): void {
+    while (idle.channels > maxChannels) this.#close(idle.oldest as PoolEntry);
+  }
+
+  #close(entry: PoolEntry): void {
+    this.#wake(entry);
+    const pools = this.#targets.get(entry.target) as TargetPools;
+    pools.byKey.delete(entry.key);
+    if (pools.byKey.size === 0) this.#targets.delete(entry.target);
+    this.#pools -= 1;
+    this.#track(entry.pool, entry.pool.takeBack().drain());
+  }
+
+  #track(pool: RegisteredPool, closing: Promise<unknown>): void {
+    const tracked = closing.then(
+      () => void this.#closing.delete(pool),
+      (error: unknown) => {
+        this.#closing.delete(pool);
+        warn(`ChannelPoolRegistry: a pool of ${pool.getTarget()} could not be closed: ${String(error)}`);
+      },
+    );
+    this.#closing.set(pool, tracked);
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#disarm();
+    const lent = [...this.#targets.values()].flatMap(({ byKey }) => [...byKey.values()]);
+    // Those that are being closed already as well: what `onDispose` says may be quicker.
+    for (const pool of [...this.#closing.keys(), ...lent.map((entry) => entry.pool)]) {
+      this.#track(pool, pool.takeBack()[Symbol.asyncDispose]());
+    }
+    this.#targets.clear();
+    this.#pools = 0;
+    await Promise.all(this.#closing.values());
+  }
+
+  /** One timer, for the pool that has been idle longest: all have the same time. */
+  #arm(): void {
+    const { oldest } = this.#idle;
+    const { idleTimeoutMs } = this.#options;
+    if (this.#timer !== undefined || oldest === undefined || idleTimeoutMs === Infinity) return;
+    const delayMs = oldest.idleSinceMs + idleTimeoutMs - this.#clock.elapsed();
+    this.#timer = this.#clock.setTimer(() => this.#expire(), delayMs);
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) this.#clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const dueMs = this.#clock.elapsed() - this.#options.idleTimeoutMs;
+    for (let entry = this.#idle.oldest; entry !== undefined && entry.idleSinceMs <= dueMs; entry = this.#idle.oldest) {
+      this.#close(entry);
+    }
+    this.#arm();
+  }
+}
+
+function channelsOf(pool: ChannelPool): number {
+  return pool.stats().channels.length;
+}
+
+function checkArguments(target: unknown, credentials: unknown, credentialsKey: unknown): void {
+  if (typeof target !== 'string') {
+    throw new TypeError(`ChannelPoolRegistry: target must be a string, got ${inspect(target)}`);
+  }
+  if (!(credentials instanceof ChannelCredentials)) {
+    throw new TypeError(
+      'ChannelPoolRegistry: credentials must be ChannelCredentials, as grpc.credentials makes them, got ' +
+        inspect(credentials, { depth: 0 }),
+    );
+  }
+  if (credentialsKey !== undefined && typeof credentialsKey !== 'string') {
+    throw new TypeError(
+      `ChannelPoolRegistry: credentialsKey must be a string, got ${inspect(credentialsKey, { depth: 0 })}`,
+    );
+  }
+}

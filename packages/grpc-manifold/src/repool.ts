@@ -1,0 +1,72 @@
+import { inspect } from 'node:util';
+import { Client, credentials, type ClientOptions } from '@grpc/grpc-js';
+import { ChannelPool, type SharedChannel } from '@grpc-manifold/channel-pool';
+import { OptionReader } from '@grpc-manifold/core';
+import { copyClientFields } from './client-fields.js';
+import type { ClientClass } from './create-pooled-client.js';
+
+const FIELDS = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
+
+/**
+ * Makes a second client of the class that a given one is of, over a pool: for a client that somebody else has built. It
+ * has the interceptors and the transformer of the first, unless `options` has others. Closing it ends the calls that were
+ * made by it, and neither the pool nor the first client, which may be closed at once.
+ *
+ * The class is called as generated ones are, by (address, credentials, options); properties that were set on the first
+ * client later are not copied.
+ *
+ * @throws TypeError when `client` is none of grpc-js, its class takes other arguments or keeps its options from grpc-js,
+ *   and for an option that is not the client's own.
+ */
+export function repool<C extends Client>(client: C, pool: ChannelPool, options?: ClientOptions): C {
+  if (!(client instanceof Client)) {
+    throw new TypeError(
+      `repool: client must be a client of the same copy of @grpc/grpc-js, got ${inspect(client, { depth: 0 })}`,
+    );
+  }
+  if (!(pool instanceof ChannelPool)) {
+    throw new TypeError(`repool: pool must be a ChannelPool, got ${inspect(pool, { depth: 0 })}`);
+  }
+  new OptionReader<ClientOptions>('repool', options, FIELDS);
+  const copy = construct(classOf(client), pool, { ...options });
+  const given = FIELDS.filter((field) => options?.[field] !== undefined);
+  const hasInterceptors = given.some((field) => field !== 'callInvocationTransformer');
+  copyClientFields(
+    client,
+    copy,
+    FIELDS.filter((field) => (field === 'callInvocationTransformer' ? !given.includes(field) : !hasInterceptors)),
+  );
+  return copy;
+}
+
+function classOf<C extends Client>(client: C): ClientClass<C> {
+  const prototype = Object.getPrototypeOf(client) as { constructor?: unknown };
+  const Class = prototype.constructor;
+  // An RPC may be called `constructor`.
+  if (typeof Class !== 'function' || Class.prototype !== prototype) {
+    throw new TypeError('repool: the client does not tell its class: its `constructor` is something else');
+  }
+  return Class as ClientClass<C>;
+}
+
+function construct<C extends Client>(Class: ClientClass<C>, pool: ChannelPool, options: ClientOptions): C {
+  const channel: SharedChannel = pool.share();
+  let copy: C;
+  try {
+    // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
+    copy = new Class(pool.getTarget(), credentials.createInsecure(), { ...options, channelOverride: channel });
+  } catch (cause) {
+    throw new TypeError(
+      `repool: ${Class.name} could not be made by (address, credentials, options), as generated classes are: ${String(cause)}`,
+      { cause },
+    );
+  }
+  if (!(copy instanceof Client) || copy.getChannel() !== channel) {
+    if (copy instanceof Client) copy.close();
+    throw new TypeError(
+      `repool: ${Class.name} does not hand its third argument to grpc.Client as options, so it cannot be given the pool; ` +
+        `put poolInterceptor(pool) last among its interceptors instead`,
+    );
+  }
+  return copy;
+}
