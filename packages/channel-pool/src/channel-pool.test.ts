@@ -754,7 +754,7 @@ describe('ChannelPool', () => {
       await settled();
       tenants.run('server', () => scene.channel(1).running[0]?.end());
       expect(stores).toEqual(['green']);
-      expect(seen).toEqual(['blue as blue', 'red as server']);
+      expect(seen).toEqual(['blue as blue', 'red as red']);
     });
 
     it('is refused without a throw when its connection does not take it', async () => {

@@ -180,7 +180,7 @@ describe('EndingStreams', () => {
       expect(endings.count).toBe(1);
       expect(clock.pendingTimers).toBe(1);
       seen.hasRoom = false;
-      clock.advance(20);
+      clock.advance(500);
       expect(seen.stalled).toHaveLength(1);
       expect(clock.pendingTimers).toBe(0);
     });
