@@ -1,0 +1,56 @@
+import type { Clock, Random } from '@grpc-manifold/core';
+import type { MemberView, Picker, PickOutcome } from './picker.js';
+import { lesserOfTwo } from './two-choices.js';
+
+/** Milliseconds in which an old measurement loses all but 1/e of its weight. */
+const DECAY_MS = 10_000;
+/** What a failed call counts as at the least: one that fails at once must not look fast. */
+const FAILURE_MS = 1_000;
+
+/** Dearer than any that was measured. */
+const UNMEASURED = 1e12;
+
+interface Cost {
+  ewmaMs: number;
+  atMs: number;
+}
+
+/**
+ * Picks the cheaper of two connections drawn by lot, the cost being the time to the first answer × (streams + 1). The
+ * average jumps to a worse time at once and comes back slowly, as Finagle's peak EWMA does: a connection that has
+ * become slow is left alone after one call, and tried again as the memory of it fades.
+ */
+export class PeakEwmaPicker implements Picker {
+  /** Forgotten with the member itself. */
+  readonly #costs = new WeakMap<MemberView, Cost>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: Random,
+  ) {}
+
+  pick(members: readonly MemberView[]): MemberView | undefined {
+    return lesserOfTwo(members, this.random, this.#load);
+  }
+
+  onCallEnd(member: MemberView, { rttMs, ok }: PickOutcome): void {
+    const nowMs = this.clock.elapsed();
+    const sampleMs = ok ? rttMs : Math.max(rttMs, FAILURE_MS);
+    const cost = this.#costs.get(member);
+    if (cost === undefined) {
+      this.#costs.set(member, { ewmaMs: sampleMs, atMs: nowMs });
+      return;
+    }
+    const weight = Math.exp((cost.atMs - nowMs) / DECAY_MS);
+    cost.ewmaMs = sampleMs > cost.ewmaMs ? sampleMs : cost.ewmaMs * weight + sampleMs * (1 - weight);
+    cost.atMs = nowMs;
+  }
+
+  readonly #load = (member: MemberView): number => {
+    const cost = this.#costs.get(member);
+    // Not measured yet: worth one try, but not by everybody at once.
+    if (cost === undefined) return member.usedStreams === 0 ? 0 : UNMEASURED + member.usedStreams;
+    const faded = cost.ewmaMs * Math.exp((cost.atMs - this.clock.elapsed()) / DECAY_MS);
+    return faded * (member.usedStreams + 1);
+  };
+}

@@ -1,0 +1,16 @@
+import type { Random } from '@grpc-manifold/core';
+import type { MemberView, Picker } from './picker.js';
+import { lesserOfTwo } from './two-choices.js';
+
+/** Picks the one with fewer streams of two connections drawn by lot. For pools of many connections. */
+export class PowerOfTwoPicker implements Picker {
+  constructor(private readonly random: Random) {}
+
+  pick(members: readonly MemberView[]): MemberView | undefined {
+    return lesserOfTwo(members, this.random, usedStreams);
+  }
+}
+
+function usedStreams(member: MemberView): number {
+  return member.usedStreams;
+}
