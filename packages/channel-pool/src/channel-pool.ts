@@ -14,7 +14,14 @@ import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
 import { memberChannelOptions } from './member-channel-options.js';
 import { Members } from './members.js';
-import { resolveChannelPoolOptions, type ChannelPoolOptions, type ResolvedChannelPoolOptions } from './options.js';
+import {
+  resolveChannelPoolOptions,
+  updatedOptions,
+  type ChannelPoolOptions,
+  type ChannelPoolUpdate,
+  type ResolvedChannelPoolOptions,
+} from './options.js';
+import { warmUp, type WarmUpOptions } from './warm-up.js';
 import { propagates, type ParentCall } from './parent-calls.js';
 import { PooledCall } from './pooled-call.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
@@ -42,7 +49,7 @@ export interface ChannelPoolEnvironment {
  * `explain(error)` tells which bound fired.
  */
 export class ChannelPool implements ChannelInterface, AsyncDisposable {
-  readonly #options: ResolvedChannelPoolOptions;
+  #options: ResolvedChannelPoolOptions;
   readonly #clock: typeof systemClock;
   readonly #members: Members;
   readonly #dispatcher: Dispatcher;
@@ -51,6 +58,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly #stateChange = new Emitter<ChannelStateChange>();
   readonly #scale = new Emitter<ScaleDecision>();
   readonly #shed = new Emitter<ShedReport>();
+  readonly #closing = new Emitter<void>();
   #drain: Drain | undefined;
   #drained: Promise<DrainReport> | undefined;
 
@@ -94,6 +102,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       environment.random ?? systemRandom,
       {
         queuedCalls: () => this.#dispatcher.queue.size,
+        takePeak: () => this.#dispatcher.takePeak(),
         isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
@@ -166,9 +175,40 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       failedCalls: counts.failed,
       shedCalls: counts.shed,
       cancelledCalls: counts.cancelled,
-      retriedCalls: 0,
+      retriedCalls: counts.retried,
       ...(lastFault === undefined ? {} : { lastFault }),
       ...(lastError === undefined ? {} : { lastConnectionError: lastError }),
+    });
+  }
+
+  /**
+   * Changes bounds of the living pool. Drops no call: connections beyond a smaller `maxChannels` are drained, calls beyond a
+   * smaller queue wait on.
+   *
+   * @throws TypeError, RangeError naming the option, its range and the value; nothing is changed then.
+   */
+  update(update: ChannelPoolUpdate): void {
+    this.#options = updatedOptions(this.#options, update);
+    this.#dispatcher.queue.update(this.#options.queue);
+    this.#members.update(this.#options);
+  }
+
+  /**
+   * Opens connections now instead of with the first calls. Resolves when they are ready.
+   *
+   * @throws TypeError, RangeError for a wrong option; Error when they are not ready in time, with the last connection error,
+   *   or when the pool is closed; the signal's reason when that is aborted. What was opened stays.
+   */
+  warmUp(options?: WarmUpOptions): Promise<void> {
+    const onChange: Event<unknown> = (listener) => {
+      const subscriptions = [this.onChannelStateChange(listener), this.#closing.event(listener)];
+      return { [Symbol.dispose]: () => subscriptions.forEach((each) => each[Symbol.dispose]()) };
+    };
+    return warmUp(options, this.#options, this.#clock, onChange, {
+      isClosed: () => this.#drain !== undefined,
+      warm: (channels) => this.#members.warm(channels),
+      stopWarming: () => this.#members.stopWarming(),
+      lastError: () => this.#members.lastError,
     });
   }
 
@@ -252,6 +292,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     const openCalls = this.#dispatcher.calls.size;
     this.#dispatcher.calls.refuseNew();
     this.#connectivity.set(connectivityState.SHUTDOWN);
+    this.#closing.emit();
     await drain.done();
     const cancelledCalls = this.#dispatcher.calls.size;
     await this.#endAll(this.#dispatcher.calls, reason);

@@ -14,6 +14,17 @@ import type { ResolvedChannelPoolOptions } from './options.js';
 import { attachToParent, detachFromParent, propagates } from './parent-calls.js';
 import type { CallHost, PooledCall } from './pooled-call.js';
 import type { PooledChannel } from './pooled-channel.js';
+import { WaitEstimate } from './wait-estimate.js';
+
+/** Statuses that may be the fault of the connection. */
+const CONNECTION_FAILURES: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.INTERNAL,
+  status.UNKNOWN,
+  status.RESOURCE_EXHAUSTED,
+  status.DATA_LOSS,
+]);
 
 /** How the calls of a pool ended so far. */
 export interface CallCounts {
@@ -22,6 +33,7 @@ export interface CallCounts {
   failed: number;
   shed: number;
   cancelled: number;
+  retried: number;
 }
 
 /** What the dispatcher cannot decide alone. */
@@ -39,10 +51,12 @@ export interface DispatcherSettings {
 export class Dispatcher implements CallHost {
   /** Calls that have been started and have no status yet. */
   readonly calls = new CallSet<PooledCall>();
-  readonly counts: CallCounts = { started: 0, succeeded: 0, failed: 0, shed: 0, cancelled: 0 };
+  readonly counts: CallCounts = { started: 0, succeeded: 0, failed: 0, shed: 0, cancelled: 0, retried: 0 };
   readonly queue: AdmissionQueue<PooledCall>;
   readonly #deadlines: DeadlineTimers<PooledCall>;
+  readonly #wait = new WaitEstimate();
   #inFlight = 0;
+  #peak = 0;
 
   constructor(private readonly settings: DispatcherSettings) {
     this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs) => {
@@ -61,8 +75,19 @@ export class Dispatcher implements CallHost {
     return this.#inFlight;
   }
 
+  /** The most calls, in flight and waiting, that there were at once since this was asked for last. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = this.#inFlight + this.queue.size;
+    return peak;
+  }
+
   now(): number {
     return this.settings.clock.now();
+  }
+
+  elapsed(): number {
+    return this.settings.clock.elapsed();
   }
 
   soon(callback: () => void): void {
@@ -85,7 +110,7 @@ export class Dispatcher implements CallHost {
       if (call.phase === 'ended') return;
     }
     // Nobody overtakes those who wait.
-    const member = this.queue.size === 0 ? this.settings.members().pick() : undefined;
+    const member = this.queue.size === 0 ? this.settings.members().pick(call) : undefined;
     if (member !== undefined) this.#hand(call, member);
     else this.#letWait(call);
   }
@@ -102,8 +127,21 @@ export class Dispatcher implements CallHost {
     if (request.parent !== null) detachFromParent(request.parent, call);
     this.calls.delete(call);
     request.owner?.delete(call);
-    if (call.member !== undefined) this.#inFlight -= 1;
+    if (call.member !== undefined) this.#left(call, call.member, ending.code);
     this.#count(ending);
+  }
+
+  retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean {
+    const members = this.settings.members();
+    const member = this.queue.size === 0 ? members.pick(call) : undefined;
+    // On the same connection grpc-js has tried again already.
+    if (refusedBy.state === 'ready' && (member === undefined || member === refusedBy)) return false;
+    this.counts.retried += 1;
+    this.#left(call, refusedBy, code);
+    call.rewind();
+    if (member !== undefined) this.#hand(call, member);
+    else this.#letWait(call);
+    return true;
   }
 
   waitedMs(call: PooledCall): number {
@@ -113,13 +151,14 @@ export class Dispatcher implements CallHost {
   /** Hands waiting calls to connections while there is room. */
   flush(): void {
     while (this.queue.size > 0) {
-      const member = this.settings.members().pick();
+      const call = this.queue.peek() as PooledCall;
+      const member = this.settings.members().pick(call);
       if (member === undefined) {
-        this.settings.members().review();
+        this.settings.members().watchLimits();
         return;
       }
-      const call = this.queue.peek() as PooledCall;
       call.queueWaitMs = this.queue.waitedMs(call);
+      this.#wait.admitted(this.settings.clock.elapsed());
       this.queue.remove(call);
       this.#hand(call, member);
     }
@@ -157,18 +196,53 @@ export class Dispatcher implements CallHost {
 
   #hand(call: PooledCall, member: PooledChannel): void {
     this.#inFlight += 1;
+    this.#notePeak();
+    if (this.settings.members().measures) call.handedAtMs = this.settings.clock.elapsed();
     call.handTo(member);
     this.settings.members().took(member);
+  }
+
+  /** A call is no longer on a connection. */
+  #left(call: PooledCall, member: PooledChannel, code: status): void {
+    this.#inFlight -= 1;
+    // A cancel says nothing of the connection.
+    if (call.handedAtMs < 0 || code === status.CANCELLED) return;
+    const answeredAtMs = call.answeredAtMs < 0 ? this.settings.clock.elapsed() : call.answeredAtMs;
+    const rttMs = answeredAtMs - call.handedAtMs;
+    this.settings.members().callEnded(member, { rttMs, ok: !CONNECTION_FAILURES.has(code) });
+  }
+
+  #notePeak(): void {
+    const calls = this.#inFlight + this.queue.size;
+    if (calls > this.#peak) this.#peak = calls;
   }
 
   #letWait(call: PooledCall): void {
     const members = this.settings.members();
     members.want();
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
+    const expectedMs = this.#wait.expectedMs(this.queue.size, this.settings.clock.elapsed());
+    const remainingMs = call.request.deadlineMs - this.now();
+    if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
     call.wait();
     const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
-    if (refusedBy !== undefined) this.#refuseByQueue(call, refusedBy);
-    else members.review();
+    if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
+    this.#notePeak();
+    members.watchLimits();
+  }
+
+  /** It would be late before it was sent: told now, its caller can do something else. */
+  #dropEarly(call: PooledCall, expectedMs: number, remainingMs: number): void {
+    const [expected, remaining] = [Math.ceil(expectedMs), Math.ceil(remainingMs)];
+    this.#shed(
+      call,
+      explainedStatus(
+        status.RESOURCE_EXHAUSTED,
+        `Refused before it was sent, early-drop: it would wait ${expected} ms and has ${remaining} ms until its deadline; ` +
+          `${this.#inFlight} calls in flight, ${this.queue.size} queued`,
+        { refusedBy: 'early-drop', limit: remaining, ...this.#facts(call) },
+      ),
+    );
   }
 
   #refuseByQueue(call: PooledCall, refusedBy: QueueRefusal | 'queue-time'): void {
@@ -209,12 +283,19 @@ export class Dispatcher implements CallHost {
     if (onShed.hasListeners && explanation !== undefined) onShed.emit({ call: call.info, explanation });
   }
 
+  /** The last connection error, for a call that had to do without a connection. */
+  connectionTrouble(): Pick<CallExplanation, 'lastConnectionError'> {
+    const { lastError, streamCapacity } = this.settings.members();
+    return lastError === undefined || streamCapacity > 0 ? {} : { lastConnectionError: lastError };
+  }
+
   #facts(call: PooledCall): CallExplanation {
     return {
       queueWaitMs: Math.round(call.queueWaitMs),
       inFlightCalls: this.#inFlight,
       queuedCalls: this.queue.size,
       ...(call.member === undefined ? {} : { channelId: call.member.id }),
+      ...this.connectionTrouble(),
     };
   }
 

@@ -1,7 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { ChannelPool, type ChannelPoolEnvironment, type DrainOptions } from './channel-pool.js';
 export { SharedChannel, type SharedPool } from './shared-channel.js';
-export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from './options.js';
+export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options.js';
+export { PICKER_NAMES, type PickerName } from './pickers/index.js';
+export type { MemberView, Picker, PickOutcome } from './pickers/picker.js';
+export type { WarmUpOptions } from './warm-up.js';
 export type { ScaleDecision } from './scaling.js';
 export type { ChannelPoolStats, ChannelState, ChannelStateChange, ChannelStats, DrainReport } from './stats.js';
 export { pooledChannelFactory } from './pooled-channel-factory.js';

@@ -1,17 +1,26 @@
 import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
-import type { Clock, Random, Timer, TransportFault } from '@grpc-manifold/core';
+import { warn, type CallInfo, type Clock, type Random, type Timer, type TransportFault } from '@grpc-manifold/core';
+import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
-import { LeastStreamsPicker } from './picker.js';
-import { PooledChannel, type PooledChannelObserver, type PooledChannelSettings } from './pooled-channel.js';
-import { growthReason, type ScaleDecision } from './scaling.js';
+import { pickerOf } from './pickers/index.js';
+import type { PickOutcome, Picker } from './pickers/picker.js';
+import {
+  PooledChannel,
+  UNSEEN_LIMIT,
+  type PooledChannelObserver,
+  type PooledChannelSettings,
+} from './pooled-channel.js';
+import { growthReason, neededChannels, type ScaleDecision } from './scaling.js';
 import type { ChannelState, ChannelStateChange } from './stats.js';
 
 /** Who uses the connections. */
 export interface MembersObserver {
   /** Calls that wait for a connection now. */
   queuedCalls(): number;
+  /** The most calls, in flight and waiting, that there were at once since this was asked for last. */
+  takePeak(): number;
   /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
   isAwaited(): boolean;
   /** There may be room on a connection. */
@@ -25,6 +34,9 @@ export interface MembersObserver {
   onConnectivity(state: connectivityState): void;
 }
 
+/** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
+const LIMIT_REVIEW_MS = 20;
+
 /**
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
  * that are lost.
@@ -32,7 +44,8 @@ export interface MembersObserver {
 export class Members implements PooledChannelObserver {
   readonly #all = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
-  readonly #picker = new LeastStreamsPicker();
+  readonly #picker: Picker;
+  readonly #affinity = new Affinity<PooledChannel>();
   readonly #openings = new PQueue({ concurrency: 1 });
   readonly #backoff: ConnectionBackoff;
   readonly #settings: PooledChannelSettings;
@@ -48,17 +61,23 @@ export class Members implements PooledChannelObserver {
   #lastError: string | undefined;
   #lastFault: TransportFault | undefined;
   #failing = false;
+  #limitTimer: Timer | undefined;
+  #shrinkTimer: Timer | undefined;
+  #warmChannels = 0;
+  #pickerComplained = false;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
   constructor(
     settings: Omit<PooledChannelSettings, 'maxStreamsPerChannel' | 'connectTimeoutMs' | 'channelFactory'>,
-    private readonly options: ResolvedChannelPoolOptions,
+    private options: ResolvedChannelPoolOptions,
     private readonly clock: Clock,
     random: Random,
     private readonly observer: MembersObserver,
   ) {
-    const { maxStreamsPerChannel, connectTimeoutMs, channelFactory } = options;
+    const { connectTimeoutMs, channelFactory } = options;
+    const maxStreamsPerChannel = (): number | undefined => this.options.maxStreamsPerChannel;
     this.#settings = { ...settings, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
+    this.#picker = pickerOf(options.picker, clock, random);
     this.#backoff = new ConnectionBackoff(options.channelOptions, random);
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
@@ -105,17 +124,76 @@ export class Members implements PooledChannelObserver {
   /** Streams on connections that may still be opened; none while no connection can be had. */
   get roomToCome(): number {
     if (this.#failing) return 0;
-    return (this.options.maxChannels - this.#count('ready')) * this.options.maxStreamsPerChannel;
+    return (this.options.maxChannels - this.#count('ready')) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT);
   }
 
-  /** A connection that has room for a call, the one with the fewest streams. */
-  pick(): PooledChannel | undefined {
+  /** The connection that gets a call, out of those that have room; undefined when none has. */
+  pick(call: CallInfo): PooledChannel | undefined {
+    const key = this.#keyOf(call);
+    const bound = key === undefined ? undefined : this.#affinity.get(key);
+    // One that is full keeps its keys: only this call goes elsewhere.
+    if (bound?.hasRoom === true) return bound;
     for (;;) {
-      const member = this.#picker.pick(this.#available);
+      const member = this.#choose(call);
+      if (member === undefined) return undefined;
       // The server may have lowered its limit since: look again at the moment of picking.
-      if (member === undefined || member.hasRoom) return member;
+      if (member.hasRoom) {
+        if (key !== undefined && bound === undefined) this.#affinity.bind(key, member);
+        return member;
+      }
       this.#refresh(member);
     }
+  }
+
+  /** True when the picker wants to hear how calls went. */
+  get measures(): boolean {
+    return this.#picker.onCallEnd !== undefined;
+  }
+
+  /** Tells the picker how a call went. */
+  callEnded(member: PooledChannel, outcome: PickOutcome): void {
+    try {
+      this.#picker.onCallEnd?.(member, outcome);
+    } catch (error) {
+      this.#complain(`onCallEnd of the picker threw: ${String(error)}`);
+    }
+  }
+
+  /** Calls wait although connections are open: looks until there is room whether a server has raised its limit. */
+  watchLimits(): void {
+    this.review();
+    if (this.#limitTimer !== undefined || this.#closed) return;
+    this.#limitTimer = this.clock.setTimer(() => {
+      this.#limitTimer = undefined;
+      for (const member of this.#all) this.#refresh(member);
+      this.observer.onRoom();
+    }, LIMIT_REVIEW_MS);
+  }
+
+  /** Changes the bounds; what is beyond a smaller one is drained, and no call is dropped. */
+  update(options: ResolvedChannelPoolOptions): void {
+    this.options = options;
+    for (const member of this.#all) this.#refresh(member);
+    const ready = this.#count('ready');
+    if (ready > options.maxChannels)
+      this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);
+    this.observer.onRoom();
+    this.review();
+  }
+
+  /** Opens that many connections now, at most `maxChannels`; says whether they are ready. */
+  warm(channels: number): boolean {
+    const wanted = Math.min(channels, this.options.maxChannels);
+    this.#warmChannels = Math.max(this.#warmChannels, wanted);
+    this.#demand = true;
+    const isWarm = this.#count('ready') >= wanted;
+    if (!isWarm) this.review();
+    return isWarm;
+  }
+
+  /** Keeps no connections open but for their calls any longer. */
+  stopWarming(): void {
+    this.#warmChannels = 0;
   }
 
   /** A call was counted in on the connection with the fewest streams: when that is nearly full, so are all. */
@@ -135,7 +213,7 @@ export class Members implements PooledChannelObserver {
   review(): void {
     if (this.#closed || this.#openings.pending > 0 || this.#retryTimer !== undefined) return;
     const load = {
-      minChannels: this.#wanted ? this.options.minChannels : 0,
+      minChannels: Math.max(this.#wanted ? this.options.minChannels : 0, this.#warmChannels),
       maxChannels: this.options.maxChannels,
       growAtRatio: this.options.growAtRatio,
       liveChannels: this.#count('ready'),
@@ -162,13 +240,16 @@ export class Members implements PooledChannelObserver {
       queuedCalls,
       peakStreams: usedStreams,
     });
+    if (this.#takeBack()) return;
     void this.#openings.add(() => this.#open()).then(() => this.review());
   }
 
   /** Closes every connection; resolves when no socket is left open, to the number that had to be destroyed. */
   async close(reason: string): Promise<number> {
     this.#closed = true;
-    if (this.#retryTimer !== undefined) this.clock.clearTimer(this.#retryTimer);
+    for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
+      if (timer !== undefined) this.clock.clearTimer(timer);
+    }
     const members = this.#spare === undefined ? [...this.#all] : [this.#spare, ...this.#all];
     const forced = await Promise.all(members.map((member) => member.close(reason)));
     return forced.reduce((sum, count) => sum + count, 0);
@@ -188,6 +269,7 @@ export class Members implements PooledChannelObserver {
   onStateChange(member: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void {
     const to = member.state;
     this.#refresh(member);
+    if (from === 'ready') this.#affinity.release(member);
     if (fault !== undefined) {
       this.#lastFault = fault;
       this.#lastError = fault.detail;
@@ -207,6 +289,7 @@ export class Members implements PooledChannelObserver {
     this.#failing = false;
     this.observer.onRoom();
     this.#tellConnectivity();
+    this.#watchIdleness();
     this.review();
   }
 
@@ -220,7 +303,8 @@ export class Members implements PooledChannelObserver {
 
   #onDraining(member: PooledChannel): void {
     // A server that takes connections only to drop them must not be called upon without pause.
-    if (member.connectedMs < this.#backoff.initialMs) this.#retryLater();
+    if (member.fault === undefined) this.#backoff.reset();
+    else if (member.connectedMs < this.#backoff.initialMs) this.#retryLater();
     else this.#backoff.reset();
     // One without calls is closed in this very tick.
     const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
@@ -237,6 +321,85 @@ export class Members implements PooledChannelObserver {
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
     this.review();
+  }
+
+  // ── picking ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #keyOf(call: CallInfo): string | undefined {
+    const { affinity } = this.options;
+    if (affinity === undefined) return undefined;
+    try {
+      return affinity(call);
+    } catch (error) {
+      this.#complain(`affinity threw: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  /** A picker of the user's own may throw, or return what it was not given: then the first one gets the call. */
+  #choose(call: CallInfo): PooledChannel | undefined {
+    if (this.#available.length === 0) return undefined;
+    try {
+      const member = this.#picker.pick(this.#available, call) as PooledChannel | undefined;
+      if (member === undefined || this.#available[member.availableIndex] === member) return member;
+      this.#complain('the picker returned what it was not given');
+    } catch (error) {
+      this.#complain(`the picker threw: ${String(error)}`);
+    }
+    return this.#available[0];
+  }
+
+  /** Once a pool: it would happen with each call. */
+  #complain(what: string): void {
+    if (!this.#pickerComplained) warn(`ChannelPool of ${this.target}: ${what}`);
+    this.#pickerComplained = true;
+  }
+
+  // ── closing what is not needed ────────────────────────────────────────────────────────────────────────────────────
+
+  #watchIdleness(): void {
+    const { shrinkAfterMs } = this.options;
+    if (this.#shrinkTimer !== undefined || this.#closed || shrinkAfterMs === Infinity) return;
+    this.observer.takePeak();
+    this.#shrinkTimer = this.clock.setTimer(() => {
+      this.#shrinkTimer = undefined;
+      this.#shrink();
+      if (this.#count('ready') > this.options.minChannels) this.#watchIdleness();
+    }, shrinkAfterMs);
+  }
+
+  #shrink(): void {
+    const { minChannels, growAtRatio, shrinkAfterMs } = this.options;
+    const [from, capacity, peakStreams] = [this.#count('ready'), this.streamCapacity, this.observer.takePeak()];
+    const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
+    const to = Math.min(needed, this.options.maxChannels);
+    const reason = `at most ${peakStreams} calls at once in ${shrinkAfterMs} ms (shrinkAfterMs)`;
+    this.observer.onScale({
+      action: to < from ? 'shrink' : 'keep',
+      from,
+      to,
+      reason,
+      usedStreams: this.usedStreams,
+      capacity,
+      queuedCalls: this.observer.queuedCalls(),
+      peakStreams,
+    });
+    this.#drainSurplus(from - to, reason);
+  }
+
+  /** Those with the fewest streams go: they are empty first. */
+  #drainSurplus(count: number, reason: string): void {
+    // Never more than may drain: giving up one that drains would end its calls.
+    const places = Math.max(0, this.options.maxDrainingChannels - this.#count('draining'));
+    const ready = [...this.#all].filter((member) => member.state === 'ready');
+    ready.sort((one, other) => one.usedStreams - other.usedStreams);
+    for (const member of ready.slice(0, Math.min(count, places))) member.retireSurplus(reason);
+  }
+
+  /** A connection that was let go and still has calls is as good as a new one, and there at once. */
+  #takeBack(): boolean {
+    for (const member of this.#all) if (member.takeBack('load returned')) return true;
+    return false;
   }
 
   // ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,8 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue';
-import { OptionReader, type ChannelFactory } from '@grpc-manifold/core';
+import { OptionReader, type CallInfo, type ChannelFactory } from '@grpc-manifold/core';
+import { PICKER_NAMES, type PickerName } from './pickers/index.js';
+import type { Picker } from './pickers/picker.js';
 
 /** Options of a {@link ChannelPool}. All are optional; they are read once and never changed. */
 export interface ChannelPoolOptions {
@@ -11,8 +13,9 @@ export interface ChannelPoolOptions {
   /** Connections that may finish their calls after they were given up. 1 to 1,000; default 10. */
   readonly maxDrainingChannels?: number;
   /**
-   * Streams that one connection may carry. 1 to 1,000. The smaller of it and the server's
-   * SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, section 6.5.2) holds; default 100.
+   * Streams that one connection may carry. 1 to 1,000. When set, the smaller of it and the server's
+   * SETTINGS_MAX_CONCURRENT_STREAMS (RFC 9113, section 6.5.2) holds; unset, the server's, at most 1,000, or 100 where
+   * that cannot be seen.
    */
   readonly maxStreamsPerChannel?: number;
   /** Streams in use over streams there is room for, at which another connection is opened. 0.01 to 1; default 0.9. */
@@ -22,8 +25,18 @@ export interface ChannelPoolOptions {
    * socket is destroyed. 1 or more, or Infinity; default 20,000.
    */
   readonly connectTimeoutMs?: number;
-  /** Who gets the next call: the connection with the fewest streams. The only picker there is; default 'least-streams'. */
-  readonly picker?: 'least-streams';
+  /**
+   * Milliseconds for which fewer connections must have been enough before those that are not needed are drained. 1 or
+   * more, or Infinity for never; default 60,000.
+   */
+  readonly shrinkAfterMs?: number;
+  /** Which connection gets the next call: one of {@link PICKER_NAMES}, or a picker of your own. Default 'least-streams'. */
+  readonly picker?: PickerName | Picker;
+  /**
+   * Gives the key of a call. Calls of one key go to one connection while that lives and has room; 10,000 keys are
+   * remembered. Default: no call has one.
+   */
+  readonly affinity?: (call: CallInfo) => string | undefined;
   /** Bounds of the waiting room, for when every connection is full. */
   readonly queue?: QueueOptions;
   /** What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'. */
@@ -37,8 +50,12 @@ export interface ChannelPoolOptions {
 }
 
 /** {@link ChannelPoolOptions} with every default filled in. */
-export interface ResolvedChannelPoolOptions extends Required<Omit<ChannelPoolOptions, 'queue' | 'channelFactory'>> {
+export interface ResolvedChannelPoolOptions extends Required<
+  Omit<ChannelPoolOptions, 'queue' | 'channelFactory' | 'affinity' | 'maxStreamsPerChannel'>
+> {
   readonly queue: ResolvedQueueOptions;
+  readonly maxStreamsPerChannel: number | undefined;
+  readonly affinity: ((call: CallInfo) => string | undefined) | undefined;
   readonly channelFactory: ChannelFactory | undefined;
 }
 
@@ -49,8 +66,10 @@ export const CHANNEL_POOL_OPTION_NAMES = [
   'maxDrainingChannels',
   'maxStreamsPerChannel',
   'growAtRatio',
+  'shrinkAfterMs',
   'connectTimeoutMs',
   'picker',
+  'affinity',
   'queue',
   'onDispose',
   'drainTimeoutMs',
@@ -70,22 +89,81 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
   const minChannels = read.integer('minChannels', Math.min(1, givenMax), { min: 0, max: 1_000 });
   const maxChannels = options?.maxChannels === undefined ? Math.max(givenMax, minChannels) : givenMax;
   if (minChannels > maxChannels) {
-    throw new RangeError(
-      `ChannelPool: minChannels must be a whole number from 0 to maxChannels (${maxChannels}), got ${minChannels}`,
-    );
+    throw minAboveMax('ChannelPool', minChannels, maxChannels);
   }
   return {
     minChannels,
     maxChannels,
     maxDrainingChannels: read.integer('maxDrainingChannels', 10, { min: 1, max: 1_000 }),
-    maxStreamsPerChannel: read.integer('maxStreamsPerChannel', 100, { min: 1, max: 1_000 }),
+    maxStreamsPerChannel: optionalInteger(read, 'maxStreamsPerChannel', options?.maxStreamsPerChannel),
     growAtRatio: read.number('growAtRatio', 0.9, { min: 0.01, max: 1 }),
+    shrinkAfterMs: read.number('shrinkAfterMs', 60_000, { min: 1, unlimited: true }),
     connectTimeoutMs: read.number('connectTimeoutMs', 20_000, { min: 1, unlimited: true }),
-    picker: read.oneOf('picker', 'least-streams', ['least-streams']),
+    picker: readPicker(read, options?.picker),
+    affinity: read.optionalFunction('affinity'),
     queue: resolveQueueOptions(read.optionalObject('queue')),
     onDispose: read.oneOf('onDispose', 'drain', ['drain', 'cancel']),
     drainTimeoutMs: read.number('drainTimeoutMs', 5_000, { min: 0, unlimited: true }),
     channelOptions: { ...read.optionalObject('channelOptions') },
     channelFactory: read.optionalFunction('channelFactory'),
   };
+}
+
+/** What `pool.update()` changes on a living pool. */
+export type ChannelPoolUpdate = Pick<
+  ChannelPoolOptions,
+  'minChannels' | 'maxChannels' | 'maxStreamsPerChannel' | 'queue'
+>;
+
+/**
+ * The options in force, with some of them changed.
+ *
+ * @throws TypeError, RangeError naming the option, its range and the value; nothing is changed then.
+ */
+export function updatedOptions(
+  options: ResolvedChannelPoolOptions,
+  update: ChannelPoolUpdate,
+): ResolvedChannelPoolOptions {
+  const read = new OptionReader('ChannelPool.update', update, [
+    'minChannels',
+    'maxChannels',
+    'maxStreamsPerChannel',
+    'queue',
+  ]);
+  const minChannels = read.integer('minChannels', options.minChannels, { min: 0, max: 1_000 });
+  const maxChannels = read.integer('maxChannels', options.maxChannels, { min: 1, max: 1_000 });
+  if (minChannels > maxChannels) throw minAboveMax('ChannelPool.update', minChannels, maxChannels);
+  return {
+    ...options,
+    minChannels,
+    maxChannels,
+    maxStreamsPerChannel:
+      update.maxStreamsPerChannel === undefined
+        ? options.maxStreamsPerChannel
+        : optionalInteger(read, 'maxStreamsPerChannel', update.maxStreamsPerChannel),
+    queue: resolveQueueOptions(read.optionalObject('queue'), options.queue),
+  };
+}
+
+function optionalInteger<Options extends { maxStreamsPerChannel?: number }>(
+  read: OptionReader<Options>,
+  key: 'maxStreamsPerChannel' & keyof Options,
+  value: number | undefined,
+): number | undefined {
+  return value === undefined ? undefined : read.integer(key, 1, { min: 1, max: 1_000 });
+}
+
+function readPicker(
+  read: OptionReader<ChannelPoolOptions>,
+  picker: PickerName | Picker | undefined,
+): PickerName | Picker {
+  if (typeof picker === 'object' && (picker as object | null) !== null && typeof picker.pick === 'function')
+    return picker;
+  return read.oneOf('picker', 'least-streams', PICKER_NAMES);
+}
+
+function minAboveMax(where: string, minChannels: number, maxChannels: number): RangeError {
+  return new RangeError(
+    `${where}: minChannels must be a whole number from 0 to maxChannels (${maxChannels}), got ${minChannels}`,
+  );
 }

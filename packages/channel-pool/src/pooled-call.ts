@@ -7,7 +7,15 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { notQueued, type Queued } from '@grpc-manifold/bounded-queue';
-import { explainedStatus, type CallInfo, type ChannelCall, type Timed } from '@grpc-manifold/core';
+import {
+  explainedStatus,
+  type CallExplanation,
+  type CallInfo,
+  type CallKind,
+  type ChannelCall,
+  type Timed,
+} from '@grpc-manifold/core';
+import { neverProcessed } from './never-processed.js';
 import type { CallSet } from './call-set.js';
 import type { EndingStream } from './ending-streams.js';
 import { HeldOperations, settleWrite, type MessageContext } from './held-operations.js';
@@ -31,6 +39,8 @@ export interface CallRequest {
 export interface CallHost {
   readonly target: string;
   now(): number;
+  /** Monotonic milliseconds. */
+  elapsed(): number;
   /** Calls back in the next turn of the event loop. */
   soon(callback: () => void): void;
   /** A call was started: hand it to a connection, let it wait, or refuse it. */
@@ -39,6 +49,13 @@ export interface CallHost {
   waitedMs(call: PooledCall): number;
   /** A waiting call holds more bytes. */
   addBytes(call: PooledCall, bytes: number): void;
+  /**
+   * A connection refused a call before it was processed: hands it to another, or lets it wait for one. False when there is
+   * none to try, and the call must end.
+   */
+  retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean;
+  /** The last connection error, where there is no connection. */
+  connectionTrouble(): { lastConnectionError?: string };
   /** A call has its status: give back what it holds, before anybody is told. */
   release(call: PooledCall, status: StatusObject): void;
 }
@@ -53,13 +70,16 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  */
 export class PooledCall
   extends AsyncResource
-  implements ChannelCall, InterceptingListener, Queued, Timed, EndingStream
+  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream
 {
   readonly queueLinks = notQueued();
   dueMs = Infinity;
   heapIndex = -1;
   /** Milliseconds that it waited before it was handed to a connection. */
   queueWaitMs = 0;
+  /** When it was handed to a connection, and first answered, where that is measured; -1 otherwise. */
+  handedAtMs = -1;
+  answeredAtMs = -1;
   /** The connection that carries it. */
   member: PooledChannel | undefined;
   #phase: Phase = 'created';
@@ -70,6 +90,11 @@ export class PooledCall
   #held: HeldOperations | undefined;
   #reading = false;
   #startedMs = 0;
+  /** What must be said again when another connection is tried; undefined when it cannot be. */
+  #sent: { readonly context: MessageContext; readonly message: Buffer } | undefined;
+  #sentMessages = 0;
+  #halfClosed = false;
+  #retried = false;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
 
@@ -84,6 +109,27 @@ export class PooledCall
     return this.#phase;
   }
 
+  get method(): string {
+    return this.request.method;
+  }
+
+  /** A channel is not told. */
+  get kind(): CallKind {
+    return 'unknown';
+  }
+
+  get deadline(): number {
+    return this.request.deadlineMs;
+  }
+
+  get host(): string | undefined {
+    return this.request.host ?? undefined;
+  }
+
+  get metadata(): Metadata {
+    return this.#metadata as Metadata;
+  }
+
   get waitForReady(): boolean {
     return this.#metadata?.getOptions().waitForReady === true;
   }
@@ -95,14 +141,8 @@ export class PooledCall
 
   /** What is known of the call, for events. */
   get info(): CallInfo {
-    const { method, deadlineMs, host } = this.request;
-    return {
-      method,
-      kind: 'unknown',
-      deadline: deadlineMs,
-      ...(typeof host === 'string' ? { host } : {}),
-      metadata: this.#metadata as Metadata,
-    };
+    const { method, kind, deadline, host, metadata } = this;
+    return { method, kind, deadline, host, metadata };
   }
 
   // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
@@ -126,6 +166,9 @@ export class PooledCall
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
+    this.#sentMessages += 1;
+    // One message whose writer does not wait for it, as of a unary call, can be sent again.
+    this.#sent = this.#sentMessages === 1 && context.callback === undefined ? { context, message } : undefined;
     if (this.#phase === 'ended') {
       // grpc-js would count it against the retry buffer of the channel and never free it.
       settleWrite(context);
@@ -138,6 +181,7 @@ export class PooledCall
   }
 
   halfClose(): void {
+    this.#halfClosed = true;
     if (this.#phase === 'running' && this.#held?.replaying !== true) this.#inner?.halfClose();
     else if (this.#phase !== 'ended') this.#hold().halfClose();
   }
@@ -167,6 +211,19 @@ export class PooledCall
   /** It waits for a connection. */
   wait(): void {
     this.#phase = 'waiting';
+  }
+
+  /** Starts over, as if it had not been handed to a connection yet. */
+  rewind(): void {
+    this.#phase = 'waiting';
+    this.#retried = true;
+    this.member = undefined;
+    this.#inner = undefined;
+    this.handedAtMs = this.answeredAtMs = -1;
+    const held = (this.#held = new HeldOperations());
+    if (this.#reading) held.startRead();
+    if (this.#sent !== undefined) held.sendMessage(this.#sent.context, this.#sent.message);
+    if (this.#halfClosed) held.halfClose();
   }
 
   /** Hands it to a connection, in the same tick as that was picked. */
@@ -216,6 +273,7 @@ export class PooledCall
   onReceiveMetadata(metadata: Metadata): void {
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
+    if (this.handedAtMs >= 0) this.answeredAtMs = this.pool.elapsed();
     try {
       this.runInAsyncScope(tellMetadata, undefined, this.#listener, metadata);
     } catch (error) {
@@ -236,6 +294,11 @@ export class PooledCall
   onReceiveStatus(received: StatusObject): void {
     if (this.#phase !== 'running') {
       this.member?.abandonedEnded(this);
+      return;
+    }
+    const { member } = this;
+    if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
+      member.finish(false);
       return;
     }
     this.#phase = 'ended';
@@ -295,9 +358,18 @@ export class PooledCall
     return this.#held;
   }
 
-  #explanation(): { queueWaitMs: number; channelId?: number } {
+  /** Only what never reached the server, all of which we still have, and once. */
+  #canRetry(received: StatusObject): boolean {
+    const whole = this.#sentMessages === 0 || this.#sent !== undefined;
+    return !this.#retried && whole && this.#metadata !== undefined && neverProcessed(received);
+  }
+
+  #explanation(): CallExplanation {
     const waitedMs = this.#phase === 'waiting' ? this.pool.waitedMs(this) : this.queueWaitMs;
-    return { queueWaitMs: Math.round(waitedMs), ...(this.member === undefined ? {} : { channelId: this.member.id }) };
+    const { member } = this;
+    if (member === undefined) return { queueWaitMs: Math.round(waitedMs), ...this.pool.connectionTrouble() };
+    const retriedOn = this.#retried ? { retriedOn: member.id } : {};
+    return { queueWaitMs: Math.round(waitedMs), channelId: member.id, ...retriedOn };
   }
 
   /** What a listener throws is its owner's to catch; thrown into grpc-js it would cost the call its status. */

@@ -13,7 +13,7 @@ import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
 import { sessionOf } from './http2-session.js';
 import { observedCredentials } from './observed-credentials.js';
-import type { MemberView } from './picker.js';
+import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
 import type { ChannelState, ChannelStats } from './stats.js';
 
@@ -26,13 +26,21 @@ const CLOSE_GRACE_MS = 100;
  */
 const UNAWAITED_CONNECT_MS = 1_000;
 
+/** Streams that are put on a connection whose server's limit cannot be seen. */
+export const UNSEEN_LIMIT = 100;
+/** Streams that are put on any connection at the most. */
+const HIGHEST_LIMIT = 1_000;
+/** Calls that are put on a connection beyond its last sign of life (docs/decisions/0006). */
+const UNANSWERED_CALLS = 100;
+
 /** What one connection is made of. */
 export interface PooledChannelSettings {
   readonly target: string;
   readonly credentials: ChannelCredentials;
   readonly channelOptions: ChannelOptions;
   readonly channelFactory: ChannelFactory | undefined;
-  readonly maxStreamsPerChannel: number;
+  /** The limit that the user has set; read anew each time. */
+  readonly maxStreamsPerChannel: () => number | undefined;
   readonly connectTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -67,6 +75,9 @@ export class PooledChannel implements MemberView {
   #probing = false;
   #messagesSeen = 0;
   #lastUsedMs: number;
+  #unansweredCalls = 0;
+  #lifeSeen = 0;
+  #isSurplus = false;
   #closing: Promise<number> | undefined;
   /** What went wrong with it, if anything did. */
   fault: TransportFault | undefined;
@@ -132,17 +143,40 @@ export class PooledChannel implements MemberView {
     return this.inFlightCalls + this.#endings.count;
   }
 
-  /** Streams that may be on the connection: ours, or the server's SETTINGS_MAX_CONCURRENT_STREAMS where that is less. */
+  /** Streams that may be on the connection: what the user has set, or the server's limit where that is less or alone. */
   get maxConcurrentStreams(): number {
-    return Math.min(this.settings.maxStreamsPerChannel, this.#serverLimit ?? Infinity);
+    const ours = this.settings.maxStreamsPerChannel();
+    const servers = this.#serverLimit;
+    if (servers === undefined) return ours ?? UNSEEN_LIMIT;
+    return Math.min(ours ?? HIGHEST_LIMIT, servers);
   }
 
+  /** SETTINGS_MAX_CONCURRENT_STREAMS as it is now: the server may change it at any time. */
   get #serverLimit(): number | undefined {
     return this.#session?.remoteSettings.maxConcurrentStreams;
   }
 
   get hasRoom(): boolean {
-    return this.#state === 'ready' && this.usedStreams < this.maxConcurrentStreams;
+    return (
+      this.#state === 'ready' &&
+      this.usedStreams < this.maxConcurrentStreams &&
+      (this.#unansweredCalls < UNANSWERED_CALLS || this.#isAlive())
+    );
+  }
+
+  /**
+   * A connection that was given many calls since it last showed life is asked for a sign of it before it gets more. What a
+   * stopped server costs is so bounded by this number, however many streams it allows.
+   */
+  #isAlive(): boolean {
+    const life = this.#lifeSigns();
+    if (life > this.#lifeSeen) {
+      this.#lifeSeen = life;
+      this.#unansweredCalls = 0;
+      return true;
+    }
+    this.#probe();
+    return false;
   }
 
   /** Begins to connect. */
@@ -168,6 +202,7 @@ export class PooledChannel implements MemberView {
   begin(): void {
     this.inFlightCalls += 1;
     this.startedCalls += 1;
+    this.#unansweredCalls += 1;
   }
 
   /** Counts a call out that the other end has ended. */
@@ -191,6 +226,7 @@ export class PooledChannel implements MemberView {
   sawLife(): void {
     this.#messagesSeen += 1;
     this.#endings.review();
+    if (this.#unansweredCalls >= UNANSWERED_CALLS) this.observer.onRoom(this);
   }
 
   /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
@@ -198,6 +234,21 @@ export class PooledChannel implements MemberView {
     if (this.#state !== 'ready') return;
     this.#change('draining', reason, fault);
     this.#closeWhenEmpty();
+  }
+
+  /** Retires it because fewer connections are enough; {@link takeBack} undoes it. */
+  retireSurplus(reason: string): void {
+    this.#isSurplus = true;
+    this.retire(reason);
+  }
+
+  /** Takes calls again. False unless it was retired as surplus and its connection is still there. */
+  takeBack(reason: string): boolean {
+    if (this.#state !== 'draining' || !this.#isSurplus) return false;
+    if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
+    this.#isSurplus = false;
+    this.#change('ready', reason);
+    return true;
   }
 
   /**
@@ -218,7 +269,7 @@ export class PooledChannel implements MemberView {
       inFlightCalls: this.inFlightCalls,
       endingStreams: this.#endings.count,
       maxConcurrentStreams: this.maxConcurrentStreams,
-      learnedFromServer: (this.#serverLimit ?? Infinity) <= this.settings.maxStreamsPerChannel,
+      learnedFromServer: this.#serverLimit === this.maxConcurrentStreams,
       ageMs: this.ageMs,
       idleMs: this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs,
       startedCalls: this.startedCalls,
@@ -369,6 +420,7 @@ export class PooledChannel implements MemberView {
     session.settings({}, () => {
       this.#probing = false;
       this.#endings.review();
+      this.observer.onRoom(this);
     });
     return true;
   }

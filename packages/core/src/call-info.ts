@@ -12,7 +12,7 @@ export interface CallInfo {
   /** Absolute: a Date or epoch milliseconds; Infinity for none. */
   readonly deadline: Date | number;
   /** The authority that the caller asked for, when it is not the channel's own. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   readonly metadata: Metadata;
 }
 
