@@ -1,6 +1,7 @@
 import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
 import { warn, type CallInfo, type Clock, type Random, type Timer, type TransportFault } from '@grpc-manifold/core';
+import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
@@ -406,7 +407,9 @@ export class Members implements PooledChannelObserver {
 
   #create(): PooledChannel {
     this.#lastId += 1;
-    return new PooledChannel(this.#lastId, this.#settings, this);
+    const { target, channelOptions } = this.#settings;
+    const settings = { ...this.#settings, channelOptions: withRotatedAddresses(target, channelOptions, this.#lastId) };
+    return new PooledChannel(this.#lastId, settings, this);
   }
 
   /** One attempt, to its end: the next begins when this one is ready or has failed. */
