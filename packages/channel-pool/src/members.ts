@@ -177,7 +177,7 @@ export class Members implements PooledChannelObserver {
     for (const member of this.#all) this.#refresh(member);
     const ready = this.#count('ready');
     if (ready > options.maxChannels)
-      this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);
+      {this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);}
     this.observer.onRoom();
     this.review();
   }
@@ -186,6 +186,7 @@ export class Members implements PooledChannelObserver {
   warm(channels: number): boolean {
     const wanted = Math.min(channels, this.options.maxChannels);
     this.#warmChannels = Math.max(this.#warmChannels, wanted);
+    this.#wanted = true;
     this.#demand = true;
     const isWarm = this.#count('ready') >= wanted;
     if (!isWarm) this.review();

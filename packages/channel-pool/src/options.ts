@@ -158,7 +158,7 @@ function readPicker(
   picker: PickerName | Picker | undefined,
 ): PickerName | Picker {
   if (typeof picker === 'object' && (picker as object | null) !== null && typeof picker.pick === 'function')
-    return picker;
+    {return picker;}
   return read.oneOf('picker', 'least-streams', PICKER_NAMES);
 }
 

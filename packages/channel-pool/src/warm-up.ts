@@ -41,7 +41,7 @@ export async function warmUp(
       signal?.removeEventListener('abort', onAbort);
       pool.stopWarming();
       if (error === undefined) resolve();
-      else reject(error as Error);
+      else reject(error);
     };
     const look = (): void => {
       if (pool.isClosed()) settle(new Error('warmUp: the pool is closed'));

@@ -33,7 +33,7 @@ function answerer(): { onRequestEnd(connection: PeerConnection, streamId: number
 const open: (AsyncDisposable | ChannelPool)[] = [];
 afterEach(async () => {
   for (const each of open.splice(0).reverse())
-    await (each instanceof ChannelPool ? each.destroy() : each[Symbol.asyncDispose]());
+    {await (each instanceof ChannelPool ? each.destroy() : each[Symbol.asyncDispose]());}
 });
 
 async function setUp(
