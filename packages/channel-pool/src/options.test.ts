@@ -11,10 +11,12 @@ const DEFAULTS: ResolvedChannelPoolOptions = {
   minChannels: 1,
   maxChannels: 10,
   maxDrainingChannels: 10,
-  maxStreamsPerChannel: 100,
+  maxStreamsPerChannel: undefined,
   growAtRatio: 0.9,
+  shrinkAfterMs: 60_000,
   connectTimeoutMs: 20_000,
   picker: 'least-streams',
+  affinity: undefined,
   queue: { maxQueuedCalls: 1_000, maxQueuedBytes: 67_108_864, maxQueueTimeMs: 30_000 },
   onDispose: 'drain',
   drainTimeoutMs: 5_000,
@@ -30,7 +32,9 @@ const TAKES = {
   maxStreamsPerChannel: 'a number from 1 to 1000',
   growAtRatio: 'a number from 0.01 to 1',
   connectTimeoutMs: 'a number of at least 1, or Infinity',
-  picker: `one of 'least-streams'`,
+  shrinkAfterMs: 'a number of at least 1, or Infinity',
+  picker: `one of 'least-streams', 'power-of-two', 'round-robin', 'peak-ewma'`,
+  affinity: 'a function',
   queue: 'an object',
   onDispose: `one of 'drain', 'cancel'`,
   drainTimeoutMs: 'a number of at least 0, or Infinity',
@@ -94,6 +98,7 @@ const BAD: Record<Name, { readonly types: readonly Sample[]; readonly range: rea
     range: ['zero', 'negative', 'fraction', 'NaN', 'Infinity', 'minusInfinity', 'tooLarge'],
   },
   connectTimeoutMs: { types: NO_NUMBERS, range: ['zero', 'negative', 'NaN', 'minusInfinity'] },
+  shrinkAfterMs: { types: NO_NUMBERS, range: ['zero', 'negative', 'NaN', 'minusInfinity'] },
   drainTimeoutMs: { types: NO_NUMBERS, range: ['negative', 'NaN', 'minusInfinity'] },
   picker: { types: [...NO_NUMBERS, 'zero', 'NaN'], range: [] },
   onDispose: { types: [...NO_NUMBERS, 'zero', 'NaN'], range: [] },
@@ -103,6 +108,10 @@ const BAD: Record<Name, { readonly types: readonly Sample[]; readonly range: rea
   },
   channelOptions: {
     types: ['null', 'string', 'emptyString', 'boolean', 'bigint', 'symbol', 'array', 'function', 'zero', 'NaN'],
+    range: [],
+  },
+  affinity: {
+    types: ['null', 'string', 'emptyString', 'boolean', 'bigint', 'symbol', 'array', 'object', 'zero', 'NaN'],
     range: [],
   },
   channelFactory: {
@@ -173,13 +182,35 @@ describe('resolveChannelPoolOptions', () => {
     ['drainTimeoutMs', 0],
     ['drainTimeoutMs', 0.5],
     ['drainTimeoutMs', Infinity],
+    ['shrinkAfterMs', 1],
+    ['shrinkAfterMs', Infinity],
     ['picker', 'least-streams'],
+    ['picker', 'power-of-two'],
+    ['picker', 'round-robin'],
+    ['picker', 'peak-ewma'],
+    ['picker', { pick: () => undefined }],
+    ['affinity', () => undefined],
     ['onDispose', 'drain'],
     ['onDispose', 'cancel'],
     ['channelOptions', { 'grpc.keepalive_time_ms': 10_000 }],
     ['channelFactory', () => undefined],
   ] as const)('takes %s %j', (name, value) => {
     expect(resolve({ [name]: value })[name]).toEqual(value);
+  });
+
+  it('takes a picker of the user as it is, with its prototype', () => {
+    class First {
+      pick(): undefined {
+        return undefined;
+      }
+    }
+    const picker = new First();
+    expect(resolve({ picker }).picker).toBe(picker);
+  });
+
+  it.each<[unknown]>([[{ pick: 5 }], [{ choose: resolve }], [resolve]])('refuses the picker %o', (picker) => {
+    expect(() => resolve({ picker })).toThrow(TypeError);
+    expect(() => resolve({ picker })).toThrow(`ChannelPool: picker must be ${TAKES.picker}`);
   });
 
   it.each([

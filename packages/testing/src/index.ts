@@ -1,6 +1,19 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { FakeClock } from './fake-clock.js';
 export { seededRandom } from './seeded-random.js';
+export { memberViews, type TestMember } from './member-views.js';
+export { ClientCall } from './client-call.js';
+export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
+export { SCRIPTED_TARGET, ScriptedChannel } from './scripted-channel.js';
+export {
+  NOTHING_LEFT,
+  ScriptedScene,
+  ScriptedScenes,
+  settled,
+  type SceneCallOptions,
+  type SceneEnvironment,
+  type ScenePool,
+} from './scripted-scene.js';
 export {
   echoProtoPath,
   loadEchoPackage,

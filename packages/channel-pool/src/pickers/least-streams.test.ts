@@ -1,15 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LeastStreamsPicker } from './picker.js';
-
-interface Member {
-  readonly id: number;
-  usedStreams: number;
-}
-
-function members(...usedStreams: number[]): Member[] {
-  return usedStreams.map((used, index) => ({ id: index + 1, usedStreams: used }));
-}
+import { memberViews as members, type TestMember } from '@grpc-manifold/testing';
+import { LeastStreamsPicker } from './least-streams.js';
 
 describe('LeastStreamsPicker', () => {
   it('picks nobody when nobody has room', () => {
@@ -42,7 +34,7 @@ describe('LeastStreamsPicker', () => {
   it('spreads a burst evenly, when each is counted in as it is picked', () => {
     const picker = new LeastStreamsPicker();
     const all = members(0, 0, 0, 0, 0, 0, 0);
-    for (let call = 0; call < 700; call += 1) (picker.pick(all) as Member).usedStreams += 1;
+    for (let call = 0; call < 700; call += 1) (picker.pick(all) as TestMember).usedStreams += 1;
     expect(all.map((member) => member.usedStreams)).toEqual([100, 100, 100, 100, 100, 100, 100]);
   });
 
@@ -57,7 +49,7 @@ describe('LeastStreamsPicker', () => {
         for (const { used, picks } of steps) {
           const all = members(...used);
           for (let pick = 0; pick < picks; pick += 1) {
-            const picked = picker.pick(all) as Member;
+            const picked = picker.pick(all) as TestMember;
             expect(picked.usedStreams).toBe(Math.min(...all.map((member) => member.usedStreams)));
             picked.usedStreams += 1;
           }
