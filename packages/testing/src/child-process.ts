@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A compiled entry of this package that runs in a process of its own and talks over IPC. */
-export interface ForkedEntry {
+/** A child process that must not outlive us. */
+export interface OwnedChild {
   readonly child: ChildProcess;
   /** Settles when the process is gone, however it went. */
   readonly exited: Promise<void>;
@@ -19,13 +19,13 @@ function killAll(): void {
 }
 
 /**
- * Starts an entry of `dist` in its own process. It runs the compiled file even when we run from the sources: Node 20
+ * Starts an entry of `dist` in its own process; it talks over IPC. It runs the compiled file even when we run from the sources: Node 20
  * cannot run TypeScript.
  *
  * @param entry file name without extension, as 'echo-server-process'.
  * @throws Error when the package has not been built.
  */
-export function forkEntry(entry: string): ForkedEntry {
+export function forkEntry(entry: string): OwnedChild {
   const path = fileURLToPath(new URL(`../dist/${entry}.js`, import.meta.url));
   if (!existsSync(path)) {
     throw new Error(`${path} is missing: a process of its own runs the compiled code. Run \`npm run build\` first.`);
@@ -36,6 +36,11 @@ export function forkEntry(entry: string): ForkedEntry {
     env: { GRPC_VERBOSITY: 'NONE', ...process.env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
+  return ownChild(child);
+}
+
+/** Sees to it that a child process is ended when this one exits, also a stopped one. */
+export function ownChild(child: ChildProcess): OwnedChild {
   if (alive.size === 0) process.on('exit', killAll);
   alive.add(child);
   const exited = once(child, 'exit').then(() => {

@@ -8,6 +8,16 @@ import {
 } from '@grpc/grpc-js';
 import type { EchoRequest, EchoResponse } from './echo-service.js';
 import type { EchoCounters } from './echo-stats.js';
+import { FORWARDED_PEER } from './peers/nginx-config.js';
+
+/** A status that is not OK, as grpc-js takes it. */
+interface Failure {
+  readonly code: number;
+  readonly details: string;
+  readonly metadata: Metadata;
+}
+
+type Answer = (failure: Failure | null, response?: EchoResponse, trailers?: Metadata) => void;
 
 /** What the four kinds of call have in common. */
 type AnyCall = Pick<
@@ -23,13 +33,17 @@ class EchoCall {
   sequence = 0;
   receivedMessages = 0;
   receivedBytes = 0;
+  /** To go with the status. */
+  readonly trailers = new Metadata();
+  readonly #peer: string;
   #metadataSent = false;
 
   constructor(
     readonly call: AnyCall,
     readonly counters: EchoCounters,
   ) {
-    counters.start();
+    this.#peer = peerOf(call);
+    counters.start(this.#peer);
     call.once('cancelled', () => {
       if (this.#end()) counters.cancelledCalls += 1;
     });
@@ -48,11 +62,16 @@ class EchoCall {
     if (request.sendInitialMetadata === true && !this.#metadataSent) {
       this.#metadataSent = true;
       const metadata = new Metadata();
-      for (const name of request.echoMetadata ?? []) {
-        for (const value of this.call.metadata.get(name)) metadata.add(name, value);
-      }
+      this.#echo(request.echoMetadata, metadata);
       this.call.sendMetadata(metadata);
     }
+    this.#echo(request.echoTrailers, this.trailers);
+  }
+
+  /** The status that a request asks for; undefined when it asks for none. */
+  failure(request: EchoRequest): Failure | undefined {
+    const code = request.statusCode ?? 0;
+    return code === 0 ? undefined : { code, details: request.statusDetails ?? '', metadata: this.trailers };
   }
 
   respond(request: EchoRequest): EchoResponse {
@@ -74,16 +93,22 @@ class EchoCall {
   #details(): NonNullable<EchoResponse['details']> {
     const deadlineMs = Number(this.call.getDeadline());
     return {
-      peer: this.call.getPeer(),
+      peer: this.#peer,
       serverPid: process.pid,
       deadlineMs: Number.isFinite(deadlineMs) ? deadlineMs : 0,
     };
   }
 
+  #echo(names: readonly string[] | undefined, into: Metadata): void {
+    for (const name of names ?? []) {
+      for (const value of this.call.metadata.get(name)) into.add(name, value);
+    }
+  }
+
   #end(): boolean {
     if (this.isOver) return false;
     this.isOver = true;
-    this.counters.openCalls -= 1;
+    this.counters.end(this.#peer);
     return true;
   }
 }
@@ -99,14 +124,19 @@ function payloadOf(request: EchoRequest): Buffer {
   return payload;
 }
 
-function statusOf(request: EchoRequest): { code: number; details: string } | undefined {
-  const code = request.statusCode ?? 0;
-  return code === 0 ? undefined : { code, details: request.statusDetails ?? '' };
+/** Who calls: the other end of the connection or, behind a proxy, the other end of the proxy's. */
+function peerOf(call: AnyCall): string {
+  const [forwarded] = call.metadata.get(FORWARDED_PEER);
+  return forwarded === undefined ? call.getPeer() : String(forwarded);
+}
+
+function fails(request: EchoRequest): boolean {
+  return (request.statusCode ?? 0) !== 0;
 }
 
 /** By default a call that hangs or fails does only that. */
 function responseCountOf(request: EchoRequest): number {
-  return request.responseCount ?? (request.hang === true || statusOf(request) !== undefined ? 0 : 1);
+  return request.responseCount ?? (request.hang === true || fails(request) ? 0 : 1);
 }
 
 /** Makes the handlers of the Echo service. @param defaultDelayMs for requests that do not set `delay_ms`. */
@@ -119,19 +149,16 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
   }
 
   return {
-    Unary(
-      call: ServerUnaryCall<EchoRequest, EchoResponse>,
-      callback: (error: { code: number; details: string } | null, response?: EchoResponse) => void,
-    ) {
+    Unary(call: ServerUnaryCall<EchoRequest, EchoResponse>, callback: Answer) {
       const echo = new EchoCall(call, counters);
       const { request } = call;
       echo.receive(request);
       if (request.hang === true) return;
       later(request, () => {
         if (!echo.finish()) return;
-        const status = statusOf(request);
-        if (status === undefined) callback(null, echo.respond(request));
-        else callback(status);
+        const failure = echo.failure(request);
+        if (failure === undefined) callback(null, echo.respond(request), echo.trailers);
+        else callback(failure);
       });
     },
 
@@ -149,17 +176,14 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
           }
         }
         if (request.hang === true || !echo.finish()) return;
-        const status = statusOf(request);
-        if (status === undefined) call.end();
-        else call.emit('error', status);
+        const failure = echo.failure(request);
+        if (failure === undefined) call.end(echo.trailers);
+        else call.emit('error', failure);
       };
       later(request, send);
     },
 
-    ClientStream(
-      call: ServerReadableStream<EchoRequest, EchoResponse>,
-      callback: (error: { code: number; details: string } | null, response?: EchoResponse) => void,
-    ) {
+    ClientStream(call: ServerReadableStream<EchoRequest, EchoResponse>, callback: Answer) {
       const echo = new EchoCall(call, counters);
       let first: EchoRequest | undefined;
       let hangs = false;
@@ -167,13 +191,13 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
         echo.receive(request);
         first ??= request;
         if (request.hang === true) hangs = true;
-        const status = statusOf(request);
-        if (status !== undefined && !hangs) later(request, () => echo.finish() && callback(status));
+        const failure = echo.failure(request);
+        if (failure !== undefined && !hangs) later(request, () => echo.finish() && callback(failure));
       });
       call.on('end', () => {
         const request = first ?? {};
-        if (hangs || statusOf(request) !== undefined) return;
-        later(request, () => echo.finish() && callback(null, echo.respond(request)));
+        if (hangs || fails(request)) return;
+        later(request, () => echo.finish() && callback(null, echo.respond(request), echo.trailers));
       });
       call.on('error', ignore);
     },
@@ -184,7 +208,7 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
       let hasEnded = false;
       let hangs = false;
       const endWhenAnswered = (): void => {
-        if (hasEnded && unanswered === 0 && !hangs && echo.finish()) call.end();
+        if (hasEnded && unanswered === 0 && !hangs && echo.finish()) call.end(echo.trailers);
       };
       const answer = (request: EchoRequest): void => {
         for (let left = responseCountOf(request); left > 0 && !echo.isOver; left -= 1) {
@@ -195,8 +219,8 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
           }
         }
         unanswered -= 1;
-        const status = statusOf(request);
-        if (status !== undefined && !hangs && echo.finish()) call.emit('error', status);
+        const failure = echo.failure(request);
+        if (failure !== undefined && !hangs && echo.finish()) call.emit('error', failure);
         endWhenAnswered();
       };
       call.on('data', (request: EchoRequest) => {

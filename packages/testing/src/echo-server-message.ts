@@ -7,8 +7,11 @@ export interface EchoServerSettings {
   readonly port: number;
   readonly delayMs: number;
   readonly maxConcurrentStreams?: number;
+  readonly maxConnectionAgeMs?: number;
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly serverOptions: ServerOptions;
+  /** Where nginx tells how many connections it has. Only behind it. */
+  readonly statusSocket?: string;
 }
 
 /** From the parent to the child. */

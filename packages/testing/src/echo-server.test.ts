@@ -1,7 +1,9 @@
 import { credentials, Metadata, status, type ServiceError, type StatusObject } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startEchoServer, type EchoServer } from './echo-server.js';
+import type { EchoServer } from './echo-server.js';
 import { loadEchoPackage, type EchoClient, type EchoRequest, type EchoResponse } from './echo-service.js';
+import { chosenPeer, peerSupports } from './peers/peer.js';
+import { startEchoServer } from './start-echo-server.js';
 
 const { EchoClient: Client } = loadEchoPackage();
 
@@ -110,6 +112,26 @@ describe('an echo server', () => {
     expect(all.code).toBe(status.OK);
   });
 
+  it('sends metadata back in the trailers, with a response as with a failing status', async () => {
+    const metadata = new Metadata();
+    metadata.set('tenant', 'blue');
+    metadata.add('key-bin', Buffer.from([0, 255, 1]));
+    metadata.add('key-bin', Buffer.from([2]));
+    for (const statusCode of [status.OK, status.ABORTED]) {
+      const request = { statusCode, echoTrailers: ['tenant', 'key-bin'] };
+      const calls = [client.unary(request, metadata, () => {}), client.serverStream(request, metadata)];
+      const endings = calls.map((call) => {
+        call.on('error', () => {}).on('data', () => {});
+        return new Promise<StatusObject>((resolve) => call.on('status', resolve));
+      });
+      for (const ending of await Promise.all(endings)) {
+        expect(ending.code).toBe(statusCode);
+        expect(ending.metadata.get('tenant')).toEqual(['blue']);
+        expect(ending.metadata.get('key-bin')).toEqual([Buffer.from([0, 255, 1]), Buffer.from([2])]);
+      }
+    }
+  });
+
   it('ends a bidi call with the status that a message asks for', async () => {
     const call = client.bidi();
     call.write({});
@@ -176,6 +198,20 @@ describe('an echo server', () => {
   });
 });
 
+describe('the counts of an echo server', () => {
+  it('tell the most calls of one connection from those of all', async () => {
+    await using server = await startEchoServer();
+    const clients = [1, 2].map(
+      () => new Client(server.target, credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 }),
+    );
+    const calls = clients.flatMap((one) => Array.from({ length: 3 }, () => one.unary({ hang: true }, () => {})));
+    const stats = await server.waitFor(({ openCalls }) => openCalls === 6);
+    expect(stats).toMatchObject({ peakOpenCalls: 6, peakOpenCallsOnSession: 3 });
+    for (const call of calls) call.cancel();
+    for (const client of clients) client.close();
+  });
+});
+
 describe('the options of an echo server', () => {
   it('limits the streams of a connection', async () => {
     await using server = await startEchoServer({ maxConcurrentStreams: 3 });
@@ -199,7 +235,8 @@ describe('the options of an echo server', () => {
     client.close();
   });
 
-  it('passes on the options of grpc-js', async () => {
+  it('passes on the options of grpc-js', async ({ skip }) => {
+    skip(!peerSupports('server-options'), `${chosenPeer()} takes none`);
     await using server = await startEchoServer({ serverOptions: { 'grpc.max_receive_message_length': 100 } });
     const client = new Client(server.target, credentials.createInsecure());
     await expect(unary(client, { payload: Buffer.alloc(200) })).rejects.toMatchObject({

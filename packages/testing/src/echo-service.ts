@@ -27,6 +27,7 @@ export interface EchoRequest {
   sendInitialMetadata?: boolean;
   echoMetadata?: readonly string[];
   describe?: boolean;
+  echoTrailers?: readonly string[];
 }
 
 /** Answers a request. */

@@ -26,7 +26,12 @@ export {
   type EchoResponse,
   type EchoServiceDefinition,
 } from './echo-service.js';
-export { startEchoServer, type EchoServer, type EchoServerOptions } from './echo-server.js';
+export type { EchoServer, EchoServerOptions } from './echo-server.js';
+export { startEchoServer } from './start-echo-server.js';
+export { chosenPeer, peerSupports, PEERS, type PeerFeature, type PeerName } from './peers/peer.js';
+export { missingForPeer } from './peers/missing-programs.js';
+export { buildGrpcGo } from './peers/grpc-go-build.js';
+export type { NginxServer } from './peers/nginx.js';
 export type { EchoServerStats } from './echo-stats.js';
 export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.js';
 export type { ProxiedConnection, ProxyDirection } from './proxied-connection.js';

@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { connect } from 'node:net';
 import { credentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { startEchoServer } from './echo-server.js';
+import { startEchoServer } from './start-echo-server.js';
 import { loadEchoPackage } from './echo-service.js';
 import { FakeClock } from './fake-clock.js';
 import { startFaultProxy } from './fault-proxy.js';

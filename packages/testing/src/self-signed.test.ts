@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { credentials } from '@grpc/grpc-js';
 import { expect, it } from 'vitest';
-import { startEchoServer } from './echo-server.js';
+import { startEchoServer } from './start-echo-server.js';
 import { loadEchoPackage, type EchoResponse } from './echo-service.js';
 import { selfSignedCertificate } from './self-signed.js';
 

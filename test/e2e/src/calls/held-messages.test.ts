@@ -104,10 +104,10 @@ describe('a stream that is begun while the pool is full', () => {
     call.on('data', (response: { payload: Buffer }) => received.push(response.payload.readUInt32BE()));
     const ended = new Promise((resolve) => call.on('status', resolve));
     for (let place = 0; place < 20; place += 1) call.write(message(place));
-    // Runs with the admission, before and after the held messages are handed over.
-    for (let place = 20; place < 30; place += 1) {
-      blocker.call.on('error', () => call.write(message(place)));
-    }
+    // Runs with the admission.
+    blocker.call.on('error', () => {
+      for (let place = 20; place < 30; place += 1) call.write(message(place));
+    });
     blocker.call.on('status', () => {
       call.write(message(30));
       setImmediate(() => {

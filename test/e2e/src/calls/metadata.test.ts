@@ -109,7 +109,7 @@ describe('call options', () => {
     const tls = await selfSignedCertificate();
     await using secure = await startEchoServer({ tls });
     const client = open(
-      secure.target,
+      `localhost:${secure.port}`,
       { maxChannels: 1, maxStreamsPerChannel: 1 },
       credentials.createSsl(Buffer.from(tls.cert)),
     );
@@ -129,14 +129,14 @@ describe('call options', () => {
       expect(await call.outcome).toMatchObject({ code: status.OK });
       expect(call.messages[0]?.metadata).toEqual({ authorization: 'Bearer 1234' });
     }
-    expect(asked).toEqual(Array(2).fill(`https://127.0.0.1/manifold.testing.v1.Echo`));
+    expect(asked).toEqual(Array(2).fill('https://localhost/manifold.testing.v1.Echo'));
   });
 
   it('credentials that fail fail the call, once, and give its stream back', async () => {
     const tls = await selfSignedCertificate();
     await using secure = await startEchoServer({ tls });
     const client = open(
-      secure.target,
+      `localhost:${secure.port}`,
       { maxChannels: 1, maxStreamsPerChannel: 1 },
       credentials.createSsl(Buffer.from(tls.cert)),
     );

@@ -2,7 +2,7 @@
 export interface LoadOptions {
   readonly target: string;
   readonly callsPerSecond: number;
-  /** Once the server goes on: whether it is well again is one question, how much it can take another. */
+  /** From the end of the stall on: whether a pool is well again is one question, how much a busy machine takes another. */
   readonly callsPerSecondAfterwards: number;
   readonly requestBytes: number;
   /** Milliseconds of each call; left out: none. */
@@ -11,7 +11,11 @@ export interface LoadOptions {
 
 /** What it is told on its way. `atMs` is the wall clock, the only one that two processes share. */
 export type LoadOrder =
-  { readonly kind: 'stalled' } | { readonly kind: 'resumed'; readonly atMs: number } | { readonly kind: 'finish' };
+  | { readonly kind: 'stalled' }
+  /** Measure, and offer fewer calls from now on. */
+  | { readonly kind: 'calm' }
+  | { readonly kind: 'resumed'; readonly atMs: number }
+  | { readonly kind: 'finish' };
 
 /** Ended calls: status name, or which bound refused it, to count. */
 export type Endings = Readonly<Record<string, number>>;
@@ -29,6 +33,10 @@ export interface Growth {
 /** What it says. */
 export type LoadMessage =
   | { readonly kind: 'warm' }
+  /** What had a deadline has passed it. */
+  | { readonly kind: 'calm' }
+  /** The first call since the server went on has succeeded. */
+  | { readonly kind: 'well' }
   | {
       readonly kind: 'report';
       readonly growth: Growth;

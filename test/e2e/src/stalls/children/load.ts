@@ -20,7 +20,7 @@ const ended = { before: {}, stalled: {}, afterwards: {} } as Record<Phase, Recor
 const faults: string[] = [];
 let offeredCalls = 0;
 let offeredAtStall = 0;
-let offeredAtResume = 0;
+let offeredAtCalm = 0;
 let callbacks = 0;
 let resumedAtMs = Infinity;
 let firstSuccessMs: number | null = null;
@@ -38,7 +38,10 @@ function call(): void {
       callbacks += 1;
       const ending = explain(error)?.refusedBy ?? status[error?.code ?? status.OK];
       ended[phase][ending] = (ended[phase][ending] ?? 0) + 1;
-      if (phase === 'afterwards' && error === null) firstSuccessMs ??= Date.now() - resumedAtMs;
+      if (phase === 'afterwards' && error === null && firstSuccessMs === null) {
+        firstSuccessMs = Date.now() - resumedAtMs;
+        say<LoadMessage>({ kind: 'well' });
+      }
     },
   );
 }
@@ -100,7 +103,7 @@ async function finish(): Promise<void> {
       rss: end.rss - start.rss,
       heap: end.heap - start.heap,
     },
-    offeredWhileStalled: offeredAtResume - offeredAtStall,
+    offeredWhileStalled: offeredAtCalm - offeredAtStall,
     endedBefore: ended.before,
     endedWhileStalled: ended.stalled,
     endedAfterwards: ended.afterwards,
@@ -126,11 +129,14 @@ process.on('message', (order: LoadOrder) => {
       offeredAtStall = offeredCalls;
       setInterval(sample, SAMPLE_EVERY_MS).unref();
       break;
-    case 'resumed':
+    case 'calm':
       sample();
-      phase = 'afterwards';
+      offeredAtCalm = offeredCalls;
       rate = callsPerSecondAfterwards;
-      offeredAtResume = offeredCalls;
+      setTimeout(() => say<LoadMessage>({ kind: 'calm' }), deadlineMs ?? 0);
+      break;
+    case 'resumed':
+      phase = 'afterwards';
       resumedAtMs = order.atMs;
       break;
     case 'finish':

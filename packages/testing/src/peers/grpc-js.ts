@@ -1,0 +1,23 @@
+import { forkEntry } from '../child-process.js';
+import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
+import type { EchoServer } from '../echo-server.js';
+import { listen } from './remote-echo-server.js';
+
+/** Starts the grpc-js server. */
+export function startGrpcJs(settings: EchoServerSettings): Promise<EchoServer> {
+  const { child, exited, kill } = forkEntry('echo-server-process');
+  return listen(
+    {
+      pid: child.pid as number,
+      get isConnected() {
+        return child.connected;
+      },
+      send: (message: EchoServerMessage) => void child.send(message),
+      onReply: (listener: (reply: EchoServerReply) => void) => void child.on('message', listener),
+      signal: (signal) => child.kill(signal),
+      kill,
+      exited,
+    },
+    settings,
+  );
+}

@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ownChild, type OwnedChild } from '../child-process.js';
+import type { EchoServerSettings } from '../echo-server-message.js';
+import { closeServer, listenOnLoopback, portOf } from '../listening-server.js';
+import { PROGRAM_PATH } from './missing-programs.js';
+import { NGINX_FILES, nginxConfig } from './nginx-config.js';
+
+const POLL_INTERVAL_MS = 5;
+/** Somebody else may take the port between our look for one and nginx's use of it. */
+const PORT_ATTEMPTS = 5;
+
+/** An nginx that listens. */
+export interface NginxFront extends OwnedChild {
+  readonly port: number;
+}
+
+interface FrontSettings extends EchoServerSettings {
+  readonly originPort: number;
+  readonly folder: string;
+  readonly directives: string;
+}
+
+/** Starts nginx on a free port, unless one is given. @throws Error with what nginx complains of. */
+export async function startNginxFront(settings: FrontSettings): Promise<NginxFront> {
+  const { host, port, tls, folder, originPort, maxConcurrentStreams, directives } = settings;
+  if (tls !== undefined) {
+    await writeFile(join(folder, NGINX_FILES.key), tls.key, { mode: 0o600 });
+    await writeFile(join(folder, NGINX_FILES.cert), tls.cert);
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    // nginx itself knows no port 0.
+    const chosen = port === 0 ? await freePort() : port;
+    const config = nginxConfig({
+      host,
+      port: chosen,
+      origin: `127.0.0.1:${originPort}`,
+      folder,
+      maxConcurrentStreams,
+      isTls: tls !== undefined,
+      directives,
+    });
+    const started = await run(config, folder);
+    if (typeof started !== 'string') return { ...started, port: chosen };
+    if (port !== 0 || attempt === PORT_ATTEMPTS || !started.includes('in use')) throw new Error(started);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = await listenOnLoopback((socket) => socket.destroy());
+  const port = portOf(server);
+  await closeServer(server);
+  return port;
+}
+
+/** Resolves to what nginx complained of when it does not run. */
+async function run(config: string, folder: string): Promise<OwnedChild | string> {
+  const path = join(folder, 'nginx.conf');
+  const pidFile = join(folder, NGINX_FILES.pid);
+  await rm(pidFile, { force: true });
+  await writeFile(path, config);
+  // Unlike the other servers it would not notice that we are gone.
+  const child = spawn(
+    'setpriv',
+    ['--pdeathsig', 'KILL', 'nginx', '-p', folder, '-e', join(folder, NGINX_FILES.log), '-c', path],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, PATH: PROGRAM_PATH } },
+  );
+  const owned = ownChild(child);
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (words: string) => (complaint += words));
+  let isGone = false;
+  child.once('close', () => (isGone = true));
+  while (!isGone) {
+    // Written once it listens.
+    if (existsSync(pidFile)) return owned;
+    await delay(POLL_INTERVAL_MS);
+  }
+  return complaint || 'nginx gave no reason';
+}

@@ -1,0 +1,43 @@
+/** The grpc-js server behind an nginx, in a process of its own. It is told everything by its parent and ends with it. */
+import { Agent, get } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
+import { EchoCounters, type EchoServerStats } from '../echo-stats.js';
+import { serveEcho } from '../serve-echo.js';
+
+const counters = new EchoCounters();
+/** One connection for all questions, so that it can be told from those of the clients. */
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+let socketPath = '';
+
+function reply(message: EchoServerReply): void {
+  process.send?.(message);
+}
+
+/** Our clients connect to nginx, and only nginx knows how many they are. */
+async function stats(): Promise<EchoServerStats> {
+  const page = await new Promise<string>((resolve, reject) => {
+    get({ socketPath, path: '/', agent }, (response) => resolve(text(response))).once('error', reject);
+  });
+  const active = Number(/Active connections: (\d+)/.exec(page)?.[1]);
+  const accepted = Number(/^ (\d+) /m.exec(page)?.[1]);
+  // Ours is one of them.
+  return { ...counters.read(), sessions: active - 1, acceptedSessions: accepted - 1 };
+}
+
+function start(settings: EchoServerSettings): Promise<number> {
+  socketPath = settings.statusSocket ?? '';
+  const { delayMs, serverOptions } = settings;
+  return serveEcho({ host: '127.0.0.1', port: 0, delayMs, serverOptions }, counters);
+}
+
+process.on('message', (message: EchoServerMessage) => {
+  const answer =
+    message.kind === 'start'
+      ? start(message.settings).then((port) => ({ kind: 'listening', port }) as const)
+      : stats().then((counts) => ({ kind: 'stats', id: message.id, stats: counts }) as const);
+  answer.then(reply, (error: Error) => reply({ kind: 'failed', reason: error.message }));
+});
+
+// The parent is gone or has let go: nobody could stop us any more.
+process.on('disconnect', () => process.exit());

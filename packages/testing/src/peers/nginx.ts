@@ -1,0 +1,65 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { forkEntry } from '../child-process.js';
+import type { EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
+import type { EchoServer } from '../echo-server.js';
+import { NGINX_FILES } from './nginx-config.js';
+import { startNginxFront, type NginxFront } from './nginx-front.js';
+import { listen } from './remote-echo-server.js';
+
+/** An nginx with a grpc-js server behind it. Connections are counted at nginx, calls at the server. */
+export interface NginxServer extends EchoServer {
+  /** What nginx has written to its log so far. Each stream that it refused is in it. */
+  errorLog(): Promise<string>;
+}
+
+/**
+ * Starts an nginx, and the server behind it, in a folder of their own that goes when they do.
+ *
+ * @param directives more of nginx's directives for its `server` block.
+ */
+export async function startNginx(settings: EchoServerSettings, directives = ''): Promise<NginxServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'manifold-nginx-'));
+  const origin = forkEntry('peers/nginx-origin-process');
+  let front: NginxFront | undefined;
+
+  const server = await listen(
+    {
+      pid: origin.child.pid as number,
+      get isConnected() {
+        return origin.child.connected;
+      },
+      send: (message) => void origin.child.send(message),
+      onReply(listener) {
+        origin.child.on('message', (reply: EchoServerReply) => {
+          if (reply.kind !== 'listening') return listener(reply);
+          // Somebody listens for the clients only when nginx does.
+          startNginxFront({ ...settings, originPort: reply.port, folder, directives }).then(
+            (started) => {
+              front = started;
+              void front.exited.then(origin.kill);
+              listener({ kind: 'listening', port: front.port });
+            },
+            (error: Error) => listener({ kind: 'failed', reason: error.message }),
+          );
+        });
+      },
+      signal(signal) {
+        front?.child.kill(signal);
+        return origin.child.kill(signal);
+      },
+      kill() {
+        front?.kill();
+        origin.kill();
+      },
+      exited: origin.exited.then(async () => {
+        front?.kill();
+        await front?.exited;
+        await rm(folder, { recursive: true, force: true });
+      }),
+    },
+    { ...settings, statusSocket: join(folder, NGINX_FILES.status) },
+  );
+  return Object.assign(server, { errorLog: () => readFile(join(folder, NGINX_FILES.log), 'utf8') });
+}

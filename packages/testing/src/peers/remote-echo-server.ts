@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EchoServerSettings } from '../echo-server-message.js';
+import type { EchoServer } from '../echo-server.js';
+import type { EchoServerStats } from '../echo-stats.js';
+import type { ServerProcess } from './server-process.js';
+
+/** Pause between two looks at the counts; only a wait for a condition is that slow, no call is. */
+const POLL_INTERVAL_MS = 5;
+/** A server that has not answered by then never will. */
+const START_TIMEOUT_MS = 10_000;
+
+/** Has a server process listen. Ends it when it cannot. */
+export async function listen(process: ServerProcess, settings: EchoServerSettings): Promise<EchoServer> {
+  try {
+    return new RemoteEchoServer(process, settings.host, await portOf(process, settings));
+  } catch (error) {
+    process.kill();
+    await process.exited;
+    throw error;
+  }
+}
+
+function portOf(process: ServerProcess, settings: EchoServerSettings): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the echo server did not start in time')), START_TIMEOUT_MS);
+    process.onReply((reply) => {
+      clearTimeout(timer);
+      if (reply.kind === 'listening') resolve(reply.port);
+      else if (reply.kind === 'failed') reject(new Error(`the echo server cannot listen: ${reply.reason}`));
+    });
+    void process.exited.then(() => {
+      clearTimeout(timer);
+      reject(new Error('the echo server ended before it listened'));
+    });
+    process.send({ kind: 'start', settings });
+  });
+}
+
+interface Asker {
+  resolve(stats: EchoServerStats): void;
+  reject(error: Error): void;
+}
+
+class RemoteEchoServer implements EchoServer {
+  readonly #process: ServerProcess;
+  readonly #askers = new Map<number, Asker>();
+  readonly host: string;
+  readonly port: number;
+  readonly pid: number;
+  isPaused = false;
+  #isGone = false;
+  #lastId = 0;
+
+  constructor(process: ServerProcess, host: string, port: number) {
+    this.#process = process;
+    this.host = host;
+    this.port = port;
+    this.pid = process.pid;
+    process.onReply((reply) => {
+      if (reply.kind !== 'stats') return;
+      this.#askers.get(reply.id)?.resolve(reply.stats);
+      this.#askers.delete(reply.id);
+    });
+    void process.exited.then(() => {
+      this.#isGone = true;
+      for (const asker of this.#askers.values()) asker.reject(new Error('the echo server is gone'));
+      this.#askers.clear();
+    });
+  }
+
+  get target(): string {
+    return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`;
+  }
+
+  stats(): Promise<EchoServerStats> {
+    if (this.#isGone || !this.#process.isConnected) return Promise.reject(new Error('the echo server is gone'));
+    if (this.isPaused) return Promise.reject(new Error('the echo server is paused and cannot say its counts'));
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      this.#askers.set(id, { resolve, reject });
+      this.#process.send({ kind: 'stats', id });
+    });
+  }
+
+  async waitFor(predicate: (stats: EchoServerStats) => boolean, timeoutMs = 10_000): Promise<EchoServerStats> {
+    const endMs = performance.now() + timeoutMs;
+    for (;;) {
+      const stats = await this.stats();
+      if (predicate(stats)) return stats;
+      if (performance.now() >= endMs) {
+        throw new Error(`the echo server did not come to it in ${timeoutMs} ms: ${JSON.stringify(stats)}`);
+      }
+      await delay(POLL_INTERVAL_MS);
+    }
+  }
+
+  pause(): void {
+    this.isPaused = this.#process.signal('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process.signal('SIGCONT');
+    this.isPaused = false;
+  }
+
+  async kill(): Promise<void> {
+    this.#process.kill();
+    await this.#process.exited;
+  }
+
+  /** Nothing in it is worth an orderly end, and SIGKILL reaches a stopped process too. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}

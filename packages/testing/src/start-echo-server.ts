@@ -1,0 +1,36 @@
+import type { EchoServerSettings } from './echo-server-message.js';
+import type { EchoServer, EchoServerOptions } from './echo-server.js';
+import { startGrpcGo } from './peers/grpc-go.js';
+import { startGrpcJs } from './peers/grpc-js.js';
+import { missingForPeer } from './peers/missing-programs.js';
+import { startNginx } from './peers/nginx.js';
+import { chosenPeer, peerSupports, type PeerName } from './peers/peer.js';
+
+const START: Readonly<Record<PeerName, (settings: EchoServerSettings) => Promise<EchoServer>>> = {
+  'grpc-js': startGrpcJs,
+  'grpc-go': startGrpcGo,
+  nginx: startNginx,
+};
+
+/**
+ * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed.
+ *
+ * @param peer which server; by default the one that the environment variable `MANIFOLD_PEER` names, or grpc-js.
+ * @throws Error when the package has not been built, the server cannot listen, or the peer cannot do what is asked for
+ * or is not on this machine.
+ */
+export async function startEchoServer(
+  options: EchoServerOptions = {},
+  peer: PeerName = chosenPeer(),
+): Promise<EchoServer> {
+  const missing = missingForPeer(peer);
+  if (missing !== undefined) throw new Error(missing);
+  if (options.serverOptions !== undefined && !peerSupports('server-options', peer)) {
+    throw new Error(`the peer ${peer} takes no options of the grpc-js server`);
+  }
+  if (options.maxConnectionAgeMs !== undefined && !peerSupports('connection-age', peer)) {
+    throw new Error(`the peer ${peer} knows no maxConnectionAgeMs`);
+  }
+  const { host = '127.0.0.1', port = 0, delayMs = 0, serverOptions = {}, ...rest } = options;
+  return START[peer]({ host, port, delayMs, serverOptions, ...rest });
+}
