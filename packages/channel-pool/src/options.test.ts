@@ -1,11 +1,13 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import type { CallInfo } from '@grpc-manifold/core';
 import {
   CHANNEL_POOL_OPTION_NAMES,
   resolveChannelPoolOptions,
   type ChannelPoolOptions,
   type ResolvedChannelPoolOptions,
 } from './options.js';
+import type { MemberView, Picker } from './pickers/picker.js';
 
 const DEFAULTS: ResolvedChannelPoolOptions = {
   minChannels: 1,
@@ -188,8 +190,6 @@ describe('resolveChannelPoolOptions', () => {
     ['picker', 'power-of-two'],
     ['picker', 'round-robin'],
     ['picker', 'peak-ewma'],
-    ['picker', { pick: () => undefined }],
-    ['affinity', () => undefined],
     ['onDispose', 'drain'],
     ['onDispose', 'cancel'],
     ['channelOptions', { 'grpc.keepalive_time_ms': 10_000 }],
@@ -198,14 +198,15 @@ describe('resolveChannelPoolOptions', () => {
     expect(resolve({ [name]: value })[name]).toEqual(value);
   });
 
-  it('takes a picker of the user as it is, with its prototype', () => {
-    class First {
-      pick(): undefined {
-        return undefined;
+  it('takes a picker and an affinity of the user as they are', () => {
+    class First implements Picker {
+      pick([first]: readonly MemberView[]): MemberView | undefined {
+        return first;
       }
     }
-    const picker = new First();
-    expect(resolve({ picker }).picker).toBe(picker);
+    const [picker, affinity] = [new First(), (call: CallInfo) => call.host];
+    expect(resolve({ picker, affinity })).toMatchObject({ affinity });
+    expect(resolve({ picker, affinity }).picker).toBe(picker);
   });
 
   it.each<[unknown]>([[{ pick: 5 }], [{ choose: resolve }], [resolve]])('refuses the picker %o', (picker) => {
