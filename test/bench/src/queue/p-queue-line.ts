@@ -4,6 +4,9 @@ import { Tickets, type WaitingLine } from './waiting-line.js';
 
 const ignore = (): void => undefined;
 
+/** So many of those who wait at first, evenly spread, can be cancelled: signals take longer to set up than all the rest. */
+const CANCELLABLE = 2_000;
+
 /** A line on p-queue as it comes: cancelled by AbortSignal. */
 export function stockLine(waiting: number): WaitingLine {
   return new SignalLine(new PQueue({ concurrency: 1 }), waiting);
@@ -31,13 +34,18 @@ abstract class PQueueLine<Ticket> implements WaitingLine {
 
   readonly close = ignore;
   abstract readonly size: number;
+  /** One more waits, and can be cancelled. */
   protected abstract join(): Ticket;
+  /** One more waits, for good. */
+  protected abstract stay(): void;
   protected abstract leave(ticket: Ticket): void;
 
   protected fill(waiting: number): void {
-    for (let i = 0; i <= waiting; i++) {
-      const ticket = this.join();
-      if (i > 0) this.tickets.push(ticket);
+    const every = Math.ceil(waiting / CANCELLABLE);
+    this.stay();
+    for (let i = 0; i < waiting; i++) {
+      if (i % every === 0) this.tickets.push(this.join());
+      else this.stay();
     }
   }
 
@@ -82,6 +90,10 @@ class SignalLine extends PQueueLine<AbortController> {
     return controller;
   }
 
+  protected stay(): void {
+    this.queue.add(this.task).catch(ignore);
+  }
+
   protected leave(controller: AbortController): void {
     controller.abort();
   }
@@ -111,6 +123,10 @@ export class UnlinkingLine extends PQueueLine<LinkedTicket> {
     const ticket: LinkedTicket = {};
     void this.#queue.add(this.task, { ticket });
     return ticket;
+  }
+
+  protected stay(): void {
+    this.join();
   }
 
   protected leave({ node }: LinkedTicket): void {

@@ -40,7 +40,7 @@ export const queue: Scenario = {
   baseline: 'AdmissionQueue',
   variants: Object.keys(LINES),
   cases: Object.keys(CASES),
-  rounds: { measured: 15, warmUp: 3 },
+  rounds: { measured: 15, warmUp: 2 },
 
   open(variants, { quick }) {
     const collectGarbage = exposedGc();
@@ -51,6 +51,7 @@ export const queue: Scenario = {
       // What a promise queue does after it was filled is not to be measured as something else.
       await immediate();
       collectGarbage();
+      await line.cancel(BATCH);
       const cancelBytes = await allocated((times) => line.cancel(times));
       const cancelNs = await timed((times) => line.cancel(times), atLeastMs);
       const admitBytes = await allocated((times) => line.admit(times));

@@ -15,7 +15,7 @@ const CASES: Readonly<Record<string, Pick<Stall, 'deadlineMs' | 'maxConcurrentSt
 /** What a client holds on to while its server reads nothing. */
 export const stalledServer: Scenario = {
   name: 'stalled-server',
-  work: 'the server stops reading under 5,000 calls/s of 4 KB for 30 s (raw: 15 s, or until it has grown by 1.5 GB) and goes on; MAX_CONCURRENT_STREAMS 100 or none',
+  work: 'the server stops reading under 5,000 calls/s of 4 KB for 30 s (raw: 12 s, or until it has grown by 1.5 GB) and goes on; MAX_CONCURRENT_STREAMS 100 or none',
   metrics: [
     { key: 'offeredPerSecond', title: 'offered/s', digits: 0 },
     { key: 'stalledS', title: 'stalled s', digits: 1 },
@@ -26,6 +26,7 @@ export const stalledServer: Scenario = {
     { key: 'heapAtEndMb', title: 'heap growth at the end MB', digits: 1 },
     { key: 'shedCalls', title: 'shed', digits: 0 },
     { key: 'shedP99Ms', title: 'shed p99 ms', digits: 2 },
+    { key: 'loopDelayP99Ms', title: 'event loop delay p99 ms', digits: 2 },
     { key: 'firstSuccessMs', title: 'first success after ms', digits: 0 },
     { key: 'internalCalls', title: 'INTERNAL afterwards', digits: 0 },
     { key: 'unsettledCalls', title: 'never ended', digits: 0 },
@@ -45,7 +46,7 @@ export const stalledServer: Scenario = {
         requestBytes: 4_096,
         warmUpMs: quick ? 1_000 : 3_000,
         capMb: quick ? 400 : 1_500,
-        stallMs: quick ? 7_000 : variant === 'raw' ? 15_000 : 30_000,
+        stallMs: quick ? 7_000 : variant === 'raw' ? 12_000 : 30_000,
         recoverMs: quick ? 2_000 : 5_000,
       });
       return toMeasurement(report);
@@ -97,6 +98,7 @@ function toMeasurement(report: StallReport): Measurement {
       heapAtEndMb: last.heapMb,
       shedCalls: report.shedCalls,
       ...(report.shedCalls === 0 ? {} : { shedP99Ms: report.shedP99Ms }),
+      loopDelayP99Ms: report.loopDelayP99Ms,
       ...(report.firstSuccessMs === undefined ? {} : { firstSuccessMs: report.firstSuccessMs }),
       internalCalls: report.endedAfterwards['INTERNAL'] ?? 0,
       unsettledCalls: report.unsettledCalls,

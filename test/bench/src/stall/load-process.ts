@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { explain } from '@grpc-manifold/core';
-import { createHistogram, performance } from 'node:perf_hooks';
+import { createHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { endWithTheBench, processOptions } from '../child-process.js';
 import { openLoop } from '../load/open-loop.js';
 import { openClient } from '../scenarios/open-client.js';
@@ -8,6 +8,7 @@ import type { MemoryPoint, StallLoadOptions, StallNews, StallOrder } from './sta
 
 const SAMPLE_EVERY_MS = 500;
 const SETTLE_MS = 3_000;
+const LOOP_DELAY_RESOLUTION_MS = 5;
 const MB = 1 << 20;
 
 const options = processOptions<StallLoadOptions>();
@@ -24,6 +25,7 @@ let resumedAtMs = 0;
 let firstSuccessMs: number | undefined;
 const ended = { 'warm-up': new Map<number, number>(), stalled: new Map(), resumed: new Map() };
 const shedUs = createHistogram();
+const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
 const memory: MemoryPoint[] = [];
 let start = { rss: 0, heap: 0 };
 
@@ -84,6 +86,8 @@ function report(): void {
       endedAfterwards: byName(ended.resumed),
       shedCalls: Number(shedUs.count),
       shedP99Ms: shedUs.count === 0 ? NaN : shedUs.percentile(99) / 1_000,
+      // What it records is the time between two timers.
+      loopDelayP99Ms: Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_DELAY_RESOLUTION_MS),
       ...(firstSuccessMs === undefined ? {} : { firstSuccessMs }),
       unsettledCalls: underWay,
     },
@@ -100,11 +104,13 @@ process.on('message', (order: StallOrder) => {
       stalledMs = performance.now();
       offeredAtStall = load.offeredCalls;
       start = usedMemory();
+      loopDelay.enable();
       sampleMemory();
       setInterval(sampleMemory, SAMPLE_EVERY_MS);
       break;
     case 'resumed':
       sampleMemory();
+      loopDelay.disable();
       phase = 'resumed';
       resumedMs = performance.now();
       resumedAtMs = order.atMs;

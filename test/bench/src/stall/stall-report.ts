@@ -41,6 +41,8 @@ export interface StallReport {
   /** Calls refused by the client, and how long it took to say so. */
   readonly shedCalls: number;
   readonly shedP99Ms: number;
+  /** How late timers of the process were meanwhile: no call can be told anything sooner. */
+  readonly loopDelayP99Ms: number;
   /** Milliseconds from the server's going on to the first call that succeeded; undefined: none did. */
   readonly firstSuccessMs?: number;
   /** Calls that never ended. */
