@@ -32,7 +32,9 @@ const REVIEW_MS = 20;
 /** The same, once it has been silent for long and cannot be asked. */
 const SLOW_REVIEW_MS = 500;
 /** Milliseconds without a sign of life after which a connection on which streams are ending is taken for stalled. */
-export const STALLED_AFTER_MS = 2_000;
+export const STALLED_AFTER_MS = 5_000;
+/** Looks that must have found nothing by then: a process that was busy with itself has heard nothing, but not listened. */
+const STALLED_AFTER_REVIEWS = 100;
 
 /**
  * The streams of one connection whose calls have ended for their callers by a deadline or a cancel of ours, and which
@@ -48,6 +50,7 @@ export class EndingStreams {
   #lifeAtReset = 0;
   /** When the silence began: the oldest reset that is not confirmed, or the last sign of life. */
   #silentSinceMs = 0;
+  #silentReviews = 0;
   #timer: Timer | undefined;
 
   constructor(
@@ -101,7 +104,10 @@ export class EndingStreams {
     for (const stream of this.#unsent) {
       if (!this.budget.take(nowMs)) return;
       this.#unsent.delete(stream);
-      if (this.#unconfirmed === 0) this.#silentSinceMs = nowMs;
+      if (this.#unconfirmed === 0) {
+        this.#silentSinceMs = nowMs;
+        this.#silentReviews = 0;
+      }
       this.#unconfirmed += 1;
       this.#lifeAtReset = this.connection.lifeSigns();
       stream.reset();
@@ -123,10 +129,15 @@ export class EndingStreams {
     this.review();
     this.#send();
     if (this.#unconfirmed > 0) {
+      this.#silentReviews += 1;
       const asked = this.connection.probe();
       const silentMs = this.#silentMs;
       // One that was not asked had no reason to speak: silence tells nothing, until it stands in the way of calls.
-      if (silentMs >= STALLED_AFTER_MS && (asked || !this.connection.hasRoom())) {
+      if (
+        silentMs >= STALLED_AFTER_MS &&
+        this.#silentReviews >= STALLED_AFTER_REVIEWS &&
+        (asked || !this.connection.hasRoom())
+      ) {
         this.observer.onStalled(silentMs);
         return;
       }

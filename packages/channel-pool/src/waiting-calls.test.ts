@@ -24,7 +24,6 @@ afterEach(async () => {
   for (const left of await remains()) expect(left).toEqual(NOTHING_LEFT);
 });
 
-
 const { IDLE, TRANSIENT_FAILURE } = connectivityState;
 
 async function setUpReady(channels: number, options: ChannelPoolOptions = {}): Promise<Scene> {
