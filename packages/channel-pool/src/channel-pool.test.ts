@@ -734,7 +734,7 @@ describe('ChannelPool', () => {
       const { allReady, call, channel, clock, pool } = await setUpSmall();
       call();
       call({ deadline: clock.now() + 100 });
-      clock.advance(2_200);
+      clock.advance(5_200);
       await allReady();
       expect(pool.stats().lastFault?.tag).toBe('stalled');
       expect(pool.stats().channels.map(({ id, state }) => `${id} ${state}`)).toEqual(['1 draining', '2 ready']);

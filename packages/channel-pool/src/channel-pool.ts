@@ -250,6 +250,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
 
   /** Ends every call and closes every socket now. A drain that is under way does not wait on. */
   destroy(reason = 'the pool was destroyed'): Promise<DrainReport> {
+    this.#dispatcher.stopRetries();
     if (this.#drained !== undefined) return this.drain({ timeoutMs: 0 });
     this.#drain = new Drain(this.#clock, this.#dispatcher.calls, 0);
     this.#drain.hurry();

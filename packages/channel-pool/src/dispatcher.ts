@@ -57,6 +57,7 @@ export class Dispatcher implements CallHost {
   readonly #wait = new WaitEstimate();
   #inFlight = 0;
   #peak = 0;
+  #isEnding = false;
 
   constructor(private readonly settings: DispatcherSettings) {
     this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs) => {
@@ -132,10 +133,10 @@ export class Dispatcher implements CallHost {
   }
 
   retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean {
-    const members = this.settings.members();
-    const member = this.queue.size === 0 ? members.pick(call) : undefined;
+    if (this.#isEnding) return false;
     // On the same connection grpc-js has tried again already.
-    if (refusedBy.state === 'ready' && (member === undefined || member === refusedBy)) return false;
+    const member = this.queue.size === 0 ? this.settings.members().pickOther(refusedBy) : undefined;
+    if (member === undefined && refusedBy.state === 'ready') return false;
     this.counts.retried += 1;
     this.#left(call, refusedBy, code);
     call.rewind();
@@ -158,8 +159,8 @@ export class Dispatcher implements CallHost {
         return;
       }
       call.queueWaitMs = this.queue.waitedMs(call);
-      this.#wait.admitted(this.settings.clock.elapsed());
       this.queue.remove(call);
+      this.#wait.admitted(this.settings.clock.elapsed(), this.queue.size > 0);
       this.#hand(call, member);
     }
   }
@@ -187,6 +188,11 @@ export class Dispatcher implements CallHost {
       const explanation = { ...this.#facts(call), ...(fault === undefined ? {} : { fault }) };
       call.end(explainedStatus(status.UNAVAILABLE, `Connection ${member.id} was given up: ${reason}`, explanation));
     }
+  }
+
+  /** Calls are about to be ended: none is tried again from now on. */
+  stopRetries(): void {
+    this.#isEnding = true;
   }
 
   /** Forgets its timers, when no call is left. */

@@ -211,7 +211,7 @@ describe('EndingStreams', () => {
       clock.advance(1_900);
       seen.life += 1;
       end();
-      clock.advance(1_980);
+      clock.advance(STALLED_AFTER_MS - 20);
       expect(seen.stalled).toEqual([]);
       clock.advance(20);
       expect(seen.stalled).toEqual([STALLED_AFTER_MS]);

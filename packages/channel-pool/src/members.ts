@@ -46,6 +46,7 @@ export class Members implements PooledChannelObserver {
   readonly #all = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
   readonly #picker: Picker;
+  readonly #isOwnPicker: boolean;
   readonly #affinity = new Affinity<PooledChannel>();
   readonly #openings = new PQueue({ concurrency: 1 });
   readonly #backoff: ConnectionBackoff;
@@ -79,6 +80,7 @@ export class Members implements PooledChannelObserver {
     const maxStreamsPerChannel = (): number | undefined => this.options.maxStreamsPerChannel;
     this.#settings = { ...settings, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
     this.#picker = pickerOf(options.picker, clock, random);
+    this.#isOwnPicker = typeof options.picker === 'string';
     this.#backoff = new ConnectionBackoff(options.channelOptions, random);
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
@@ -146,6 +148,16 @@ export class Members implements PooledChannelObserver {
     }
   }
 
+  /** A connection with room that is not the given one, the one with the fewest streams. */
+  pickOther(than: PooledChannel): PooledChannel | undefined {
+    let best: PooledChannel | undefined;
+    for (const member of this.#available) {
+      if (member === than || !member.hasRoom) continue;
+      if (best === undefined || member.usedStreams < best.usedStreams) best = member;
+    }
+    return best;
+  }
+
   /** True when the picker wants to hear how calls went. */
   get measures(): boolean {
     return this.#picker.onCallEnd !== undefined;
@@ -176,8 +188,9 @@ export class Members implements PooledChannelObserver {
     this.options = options;
     for (const member of this.#all) this.#refresh(member);
     const ready = this.#count('ready');
-    if (ready > options.maxChannels)
-      {this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);}
+    if (ready > options.maxChannels) {
+      this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);
+    }
     this.observer.onRoom();
     this.review();
   }
@@ -342,7 +355,9 @@ export class Members implements PooledChannelObserver {
   #choose(call: CallInfo): PooledChannel | undefined {
     if (this.#available.length === 0) return undefined;
     try {
-      const member = this.#picker.pick(this.#available, call) as PooledChannel | undefined;
+      // A picker of the user's own gets a list of its own, whatever it does with it.
+      const members = this.#isOwnPicker ? this.#available : [...this.#available];
+      const member = this.#picker.pick(members, call) as PooledChannel | undefined;
       if (member === undefined || this.#available[member.availableIndex] === member) return member;
       this.#complain('the picker returned what it was not given');
     } catch (error) {

@@ -157,8 +157,9 @@ function readPicker(
   read: OptionReader<ChannelPoolOptions>,
   picker: PickerName | Picker | undefined,
 ): PickerName | Picker {
-  if (typeof picker === 'object' && (picker as object | null) !== null && typeof picker.pick === 'function')
-    {return picker;}
+  if (typeof picker === 'object' && (picker as object | null) !== null && typeof picker.pick === 'function') {
+    return picker;
+  }
   return read.oneOf('picker', 'least-streams', PICKER_NAMES);
 }
 

@@ -95,6 +95,7 @@ export class PooledCall
   #sentMessages = 0;
   #halfClosed = false;
   #retried = false;
+  #isAnswered = false;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
 
@@ -273,6 +274,7 @@ export class PooledCall
   onReceiveMetadata(metadata: Metadata): void {
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
+    this.#isAnswered = true;
     if (this.handedAtMs >= 0) this.answeredAtMs = this.pool.elapsed();
     try {
       this.runInAsyncScope(tellMetadata, undefined, this.#listener, metadata);
@@ -361,7 +363,7 @@ export class PooledCall
   /** Only what never reached the server, all of which we still have, and once. */
   #canRetry(received: StatusObject): boolean {
     const whole = this.#sentMessages === 0 || this.#sent !== undefined;
-    return !this.#retried && whole && this.#metadata !== undefined && neverProcessed(received);
+    return !this.#retried && !this.#isAnswered && whole && this.#metadata !== undefined && neverProcessed(received);
   }
 
   #explanation(): CallExplanation {

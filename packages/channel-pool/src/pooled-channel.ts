@@ -208,6 +208,7 @@ export class PooledChannel implements MemberView {
   /** Counts a call out that the other end has ended. */
   finish(ok: boolean): void {
     if (!ok) this.failedCalls += 1;
+    if (this.#unansweredCalls > 0) this.#unansweredCalls -= 1;
     this.#release();
   }
 

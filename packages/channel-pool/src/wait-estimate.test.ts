@@ -4,7 +4,7 @@ import { WaitEstimate } from './wait-estimate.js';
 /** An estimate that saw so many admissions, `everyMs` apart, the last at the time that is returned. */
 function seen(count: number, everyMs: number): [WaitEstimate, number] {
   const estimate = new WaitEstimate();
-  for (let index = 0; index < count; index += 1) estimate.admitted(index * everyMs);
+  for (let index = 0; index < count; index += 1) estimate.admitted(index * everyMs, true);
   return [estimate, (count - 1) * everyMs];
 }
 
@@ -34,7 +34,7 @@ describe('WaitEstimate', () => {
 
   it('follows a pace that changes', () => {
     const [estimate, nowMs] = seen(100, 10);
-    for (let index = 1; index <= 50; index += 1) estimate.admitted(nowMs + index * 100);
+    for (let index = 1; index <= 50; index += 1) estimate.admitted(nowMs + index * 100, true);
     const later = nowMs + 5_000;
     expect(estimate.expectedMs(0, later)).toBeGreaterThan(95);
     expect(estimate.expectedMs(0, later)).toBeLessThanOrEqual(100);
@@ -49,10 +49,10 @@ describe('WaitEstimate', () => {
   it('begins anew after a pause', () => {
     const [estimate, nowMs] = seen(100, 10);
     const later = nowMs + 5_000;
-    estimate.admitted(later);
-    for (let index = 1; index < 20; index += 1) estimate.admitted(later + index * 50);
+    estimate.admitted(later, true);
+    for (let index = 1; index < 20; index += 1) estimate.admitted(later + index * 50, true);
     expect(estimate.expectedMs(0, later + 950)).toBe(0);
-    estimate.admitted(later + 1_000);
+    estimate.admitted(later + 1_000, true);
     expect(estimate.expectedMs(0, later + 1_000)).toBeCloseTo(50);
   });
 });

@@ -13,16 +13,23 @@ export class WaitEstimate {
   #intervalMs = 0;
   #samples = 0;
   #lastMs = -Infinity;
+  #othersWaited = false;
 
-  /** A waiting call was admitted. `nowMs` is monotonic. */
-  admitted(nowMs: number): void {
+  /**
+   * A waiting call was admitted. `nowMs` is monotonic. Only from one admission to the next with calls waiting all the while
+   * does the time between tell a pace.
+   */
+  admitted(nowMs: number, othersWait: boolean): void {
     const sinceMs = nowMs - this.#lastMs;
+    const isPace = this.#othersWaited;
     this.#lastMs = nowMs;
+    this.#othersWaited = othersWait;
     if (sinceMs > STALE_AFTER_MS) {
       this.#samples = 0;
       this.#intervalMs = 0;
       return;
     }
+    if (!isPace) return;
     this.#samples += 1;
     const weight = Math.max(SMOOTHING, 1 / this.#samples);
     this.#intervalMs += (sinceMs - this.#intervalMs) * weight;

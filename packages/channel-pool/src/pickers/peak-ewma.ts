@@ -7,8 +7,8 @@ const DECAY_MS = 10_000;
 /** What a failed call counts as at the least: one that fails at once must not look fast. */
 const FAILURE_MS = 1_000;
 
-/** Dearer than any that was measured. */
-const UNMEASURED = 1e12;
+/** Share of one call in the average over all. */
+const OVERALL_WEIGHT = 0.1;
 
 interface Cost {
   ewmaMs: number;
@@ -23,6 +23,8 @@ interface Cost {
 export class PeakEwmaPicker implements Picker {
   /** Forgotten with the member itself. */
   readonly #costs = new WeakMap<MemberView, Cost>();
+  /** Average over all connections. */
+  #overallMs = 1;
 
   constructor(
     private readonly clock: Clock,
@@ -36,6 +38,7 @@ export class PeakEwmaPicker implements Picker {
   onCallEnd(member: MemberView, { rttMs, ok }: PickOutcome): void {
     const nowMs = this.clock.elapsed();
     const sampleMs = ok ? rttMs : Math.max(rttMs, FAILURE_MS);
+    this.#overallMs += (sampleMs - this.#overallMs) * OVERALL_WEIGHT;
     const cost = this.#costs.get(member);
     if (cost === undefined) {
       this.#costs.set(member, { ewmaMs: sampleMs, atMs: nowMs });
@@ -48,8 +51,8 @@ export class PeakEwmaPicker implements Picker {
 
   readonly #load = (member: MemberView): number => {
     const cost = this.#costs.get(member);
-    // Not measured yet: worth one try, but not by everybody at once.
-    if (cost === undefined) return member.usedStreams === 0 ? 0 : UNMEASURED + member.usedStreams;
+    // Not measured yet: worth a try, and then as good as the others are on the whole.
+    if (cost === undefined) return member.usedStreams === 0 ? 0 : this.#overallMs * (member.usedStreams + 1);
     const faded = cost.ewmaMs * Math.exp((cost.atMs - this.clock.elapsed()) / DECAY_MS);
     return faded * (member.usedStreams + 1);
   };
