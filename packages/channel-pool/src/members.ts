@@ -295,7 +295,7 @@ export class Members implements PooledChannelObserver {
       this.#opening = undefined;
     }
     if (to === 'ready') this.#onReady();
-    else if (to === 'failed') this.#onFailed();
+    else if (to === 'failed') this.#onFailed(member.ageMs);
     else if (to === 'draining') this.#onDraining(member);
     else if (to === 'closed') this.#onClosed(member);
   }
@@ -308,8 +308,8 @@ export class Members implements PooledChannelObserver {
     this.review();
   }
 
-  #onFailed(): void {
-    this.#retryLater();
+  #onFailed(sinceMs: number): void {
+    this.#retryLater(sinceMs);
     if (this.#count('ready') > 0) return;
     this.#failing = true;
     this.#tellConnectivity();
@@ -318,8 +318,9 @@ export class Members implements PooledChannelObserver {
 
   #onDraining(member: PooledChannel): void {
     // A server that takes connections only to drop them must not be called upon without pause.
-    if (member.fault === undefined) this.#backoff.reset();
-    else if (member.connectedMs < this.#backoff.initialMs) this.#retryLater();
+    const isWorthless =
+      member.fault !== undefined && !member.hasAnswered && member.connectedMs < this.#backoff.initialMs;
+    if (isWorthless) this.#retryLater(member.ageMs);
     else this.#backoff.reset();
     // One without calls is closed in this very tick.
     const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
@@ -443,12 +444,13 @@ export class Members implements PooledChannelObserver {
     } catch (error) {
       this.#lastError = String(error);
       this.#lastFault = { tag: 'connect-failed', detail: this.#lastError };
-      this.#onFailed();
+      this.#onFailed(0);
       return Promise.resolve();
     }
   }
 
-  #retryLater(): void {
+  /** @param sinceMs how long ago the attempt began: what it took is time waited. */
+  #retryLater(sinceMs: number): void {
     if (this.#closed || this.#retryTimer !== undefined) return;
     this.#retryTimer = this.clock.setTimer(() => {
       this.#retryTimer = undefined;
@@ -457,7 +459,7 @@ export class Members implements PooledChannelObserver {
         this.#failing = false;
       }
       this.review();
-    }, this.#backoff.next());
+    }, this.#backoff.next() - sinceMs);
   }
 
   /** Keeps the list of those with room in step. O(1). */

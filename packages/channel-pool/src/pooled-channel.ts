@@ -223,6 +223,11 @@ export class PooledChannel implements MemberView {
     this.#endings.ended(stream);
   }
 
+  /** True when the other end has answered a call on it. */
+  get hasAnswered(): boolean {
+    return this.#messagesSeen > 0;
+  }
+
   /** Something of a call came in. */
   sawLife(): void {
     this.#messagesSeen += 1;

@@ -320,7 +320,7 @@ describe('a call that was refused before it was processed', () => {
     expect(await drained).toMatchObject({ finishedCalls: 1, cancelledCalls: 0 });
   });
 
-  it('is cancelled with the others when the pool is destroyed meanwhile', async () => {
+  it('ends as it was refused when the pool is destroyed meanwhile', async () => {
     const scene = await setUpReady(2);
     const refused = unary(scene);
     const first = carrying(scene, 'it');
@@ -328,7 +328,7 @@ describe('a call that was refused before it was processed', () => {
     first.refuse();
     await destroyed;
     await settled();
-    expect(refused.events).toEqual(['CANCELLED']);
+    expect(refused.events).toEqual(['UNAVAILABLE']);
   });
 });
 

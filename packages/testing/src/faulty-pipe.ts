@@ -110,6 +110,7 @@ export class FaultyPipe {
 /** Ends a socket with a TCP reset; one that is not connected yet is simply closed. */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  if (socket.connecting) socket.destroy();
+  // A reset that meets a shutdown under way is refused by libuv, and Node 20 then never emits 'close'.
+  if (socket.connecting || socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }

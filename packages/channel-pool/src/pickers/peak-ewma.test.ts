@@ -97,13 +97,15 @@ describe('PeakEwmaPicker', () => {
     expect(pickOf(all)).toBe(2);
   });
 
-  it('tries a member that was never measured once, and not again before the answer', () => {
+  it('tries a member that was never measured, and then takes it for as good as the others', () => {
     const [known, fresh] = [...measured(5), ...memberViews(0, 0).slice(1)] as [TestMember, TestMember];
     known.usedStreams = 1;
     expect(pickOf([known, fresh])).toBe(fresh.id);
     fresh.usedStreams = 1;
-    known.usedStreams = 50;
+    known.usedStreams = 0;
     expect(pickOf([known, fresh])).toBe(known.id);
+    known.usedStreams = 50;
+    expect(pickOf([known, fresh])).toBe(fresh.id);
     picker.onCallEnd(fresh, { rttMs: 5, ok: true });
     expect(pickOf([known, fresh])).toBe(fresh.id);
   });
