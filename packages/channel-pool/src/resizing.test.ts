@@ -356,6 +356,16 @@ describe('update', () => {
     expect(load.calls.filter((each) => each.events.some((event) => event !== 'OK'))).toEqual([]);
   });
 
+  it('lets as many calls wait as the queue takes, also while more connections are there than may be', async () => {
+    const scene = setUpTens({ maxChannels: 6, maxDrainingChannels: 1, queue: { maxQueuedCalls: 5 } });
+    const { load, pool } = scene;
+    await load.set(60);
+    pool.update({ maxChannels: 1 });
+    for (let count = 0; count < 6; count += 1) scene.call();
+    await settled();
+    expect(pool.stats()).toMatchObject({ queuedCalls: 5, shedCalls: 1 });
+  });
+
   it('takes one back that it let go, when maxChannels is raised again', async () => {
     const scene = setUpTens({ maxChannels: 6 });
     const { load, pool } = scene;

@@ -1,6 +1,13 @@
 import { connectivityState, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { NOTHING_LEFT, SCRIPTED_TARGET, ScriptedScenes, settled, type ScriptedScene } from '@grpc-manifold/testing';
+import {
+  NOTHING_LEFT,
+  SCRIPTED_TARGET,
+  ScriptedScenes,
+  settled,
+  startUnansweredPeer,
+  type ScriptedScene,
+} from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import type { ChannelPoolOptions } from './options.js';
 import type { WarmUpOptions } from './warm-up.js';
@@ -234,5 +241,15 @@ describe('warmUp', () => {
     scene.clock.advance(1_200);
     await scene.allReady();
     expect([patient.outcome, ready(scene)]).toEqual(['done', 2]);
+  });
+
+  it('waits as long as it may for a connection that is slow to be answered', async () => {
+    await using peer = await startUnansweredPeer();
+    await using pool = new ChannelPool(peer.target, credentials.createInsecure());
+    const outcomes: string[] = [];
+    pool.onChannelStateChange(({ reason }) => outcomes.push(reason));
+    // Beyond the second after which an attempt that nobody waits for is given up.
+    await expect(pool.warmUp({ timeoutMs: 1_200 })).rejects.toThrow('warmUp: 1 connections were not ready within');
+    expect(outcomes).toEqual([]);
   });
 });
