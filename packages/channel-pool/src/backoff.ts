@@ -23,7 +23,7 @@ export class ConnectionBackoff {
     this.#nextMs = this.initialMs;
   }
 
-  /** Milliseconds from the start of an attempt that just failed to the next one. */
+  /** Milliseconds from a failed attempt to the next one. */
   next(): number {
     const jitter = 1 + JITTER_RATIO * (2 * this.random.next() - 1);
     const delayMs = this.#nextMs * jitter;

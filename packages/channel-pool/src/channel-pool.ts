@@ -206,8 +206,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     };
     return warmUp(options, this.#options, this.#clock, onChange, {
       isClosed: () => this.#drain !== undefined,
-      warm: (channels) => this.#members.warm(channels),
-      stopWarming: () => this.#members.stopWarming(),
+      warm: (who, channels) => this.#members.warm(who, channels),
+      stopWarming: (who) => this.#members.stopWarming(who),
       lastError: () => this.#members.lastError,
     });
   }

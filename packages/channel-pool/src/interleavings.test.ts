@@ -2,8 +2,8 @@ import { connectivityState, credentials, Metadata, status } from '@grpc/grpc-js'
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { explain } from '@grpc-manifold/core';
+import type { ClientCall } from '@grpc-manifold/testing';
 import {
-  ClientCall,
   NOTHING_LEFT,
   SCRIPTED_TARGET,
   ScriptedScene,

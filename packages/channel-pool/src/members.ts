@@ -38,6 +38,9 @@ export interface MembersObserver {
 /** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
 const LIMIT_REVIEW_MS = 20;
 
+/** Connections up to which every call has the number of connections reviewed; of more, so many times fewer. */
+const REVIEWED_AT_EVERY_CALL = 8;
+
 /**
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
  * that are lost.
@@ -65,7 +68,9 @@ export class Members implements PooledChannelObserver {
   #failing = false;
   #limitTimer: Timer | undefined;
   #shrinkTimer: Timer | undefined;
-  #warmChannels = 0;
+  /** What those who warm the pool up wait for. */
+  readonly #warming = new Map<object, number>();
+  #callsSinceReview = 0;
   #pickerComplained = false;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
@@ -127,7 +132,9 @@ export class Members implements PooledChannelObserver {
   /** Streams on connections that may still be opened; none while no connection can be had. */
   get roomToCome(): number {
     if (this.#failing) return 0;
-    return (this.options.maxChannels - this.#count('ready')) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT);
+    return (
+      Math.max(0, this.options.maxChannels - this.#count('ready')) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT)
+    );
   }
 
   /** The connection that gets a call, out of those that have room; undefined when none has. */
@@ -187,34 +194,34 @@ export class Members implements PooledChannelObserver {
   update(options: ResolvedChannelPoolOptions): void {
     this.options = options;
     for (const member of this.#all) this.#refresh(member);
-    const ready = this.#count('ready');
-    if (ready > options.maxChannels) {
-      this.#drainSurplus(ready - options.maxChannels, `maxChannels is ${options.maxChannels}`);
-    }
+    this.#keepMaximum();
+    if (this.#count('ready') > options.minChannels) this.#watchIdleness();
     this.observer.onRoom();
     this.review();
   }
 
-  /** Opens that many connections now, at most `maxChannels`; says whether they are ready. */
-  warm(channels: number): boolean {
-    const wanted = Math.min(channels, this.options.maxChannels);
-    this.#warmChannels = Math.max(this.#warmChannels, wanted);
+  /** Opens that many connections for somebody who waits for them; says whether they are ready. */
+  warm(who: object, channels: number): boolean {
+    this.#warming.set(who, Math.min(channels, this.options.maxChannels));
     this.#wanted = true;
     this.#demand = true;
-    const isWarm = this.#count('ready') >= wanted;
+    const isWarm = this.#count('ready') >= Math.min(channels, this.options.maxChannels);
     if (!isWarm) this.review();
     return isWarm;
   }
 
-  /** Keeps no connections open but for their calls any longer. */
-  stopWarming(): void {
-    this.#warmChannels = 0;
+  /** He waits no longer. */
+  stopWarming(who: object): void {
+    this.#warming.delete(who);
   }
 
-  /** A call was counted in on the connection with the fewest streams: when that is nearly full, so are all. */
+  /** A call was counted in. With many connections not each call is worth a look at all of them. */
   took(member: PooledChannel): void {
     this.#refresh(member);
-    if (member.usedStreams >= member.maxConcurrentStreams * this.options.growAtRatio) this.review();
+    this.#callsSinceReview += 1;
+    if (this.#callsSinceReview * REVIEWED_AT_EVERY_CALL < this.#all.size) return;
+    this.#callsSinceReview = 0;
+    this.review();
   }
 
   /** Somebody wants a connection: opens what is missing. */
@@ -228,7 +235,7 @@ export class Members implements PooledChannelObserver {
   review(): void {
     if (this.#closed || this.#openings.pending > 0 || this.#retryTimer !== undefined) return;
     const load = {
-      minChannels: Math.max(this.#wanted ? this.options.minChannels : 0, this.#warmChannels),
+      minChannels: Math.max(this.#wanted ? this.options.minChannels : 0, ...this.#warming.values()),
       maxChannels: this.options.maxChannels,
       growAtRatio: this.options.growAtRatio,
       liveChannels: this.#count('ready'),
@@ -278,7 +285,7 @@ export class Members implements PooledChannelObserver {
   }
 
   isAwaited(): boolean {
-    return this.observer.isAwaited();
+    return this.#warming.size > 0 || this.observer.isAwaited();
   }
 
   onStateChange(member: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void {
@@ -295,7 +302,7 @@ export class Members implements PooledChannelObserver {
       this.#opening = undefined;
     }
     if (to === 'ready') this.#onReady();
-    else if (to === 'failed') this.#onFailed(member.ageMs);
+    else if (to === 'failed') this.#onFailed();
     else if (to === 'draining') this.#onDraining(member);
     else if (to === 'closed') this.#onClosed(member);
   }
@@ -308,8 +315,8 @@ export class Members implements PooledChannelObserver {
     this.review();
   }
 
-  #onFailed(sinceMs: number): void {
-    this.#retryLater(sinceMs);
+  #onFailed(): void {
+    this.#retryLater();
     if (this.#count('ready') > 0) return;
     this.#failing = true;
     this.#tellConnectivity();
@@ -320,7 +327,7 @@ export class Members implements PooledChannelObserver {
     // A server that takes connections only to drop them must not be called upon without pause.
     const isWorthless =
       member.fault !== undefined && !member.hasAnswered && member.connectedMs < this.#backoff.initialMs;
-    if (isWorthless) this.#retryLater(member.ageMs);
+    if (isWorthless) this.#retryLater();
     else this.#backoff.reset();
     // One without calls is closed in this very tick.
     const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
@@ -336,6 +343,7 @@ export class Members implements PooledChannelObserver {
 
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
+    this.#keepMaximum();
     this.review();
   }
 
@@ -390,7 +398,8 @@ export class Members implements PooledChannelObserver {
     const { minChannels, growAtRatio, shrinkAfterMs } = this.options;
     const [from, capacity, peakStreams] = [this.#count('ready'), this.streamCapacity, this.observer.takePeak()];
     const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
-    const to = Math.min(needed, this.options.maxChannels);
+    const surplus = this.#surplus(from - Math.min(needed, this.options.maxChannels));
+    const to = from - surplus.length;
     const reason = `at most ${peakStreams} calls at once in ${shrinkAfterMs} ms (shrinkAfterMs)`;
     this.observer.onScale({
       action: to < from ? 'shrink' : 'keep',
@@ -402,16 +411,28 @@ export class Members implements PooledChannelObserver {
       queuedCalls: this.observer.queuedCalls(),
       peakStreams,
     });
-    this.#drainSurplus(from - to, reason);
+    for (const member of surplus) member.retireSurplus(reason);
   }
 
-  /** Those with the fewest streams go: they are empty first. */
-  #drainSurplus(count: number, reason: string): void {
-    // Never more than may drain: giving up one that drains would end its calls.
-    const places = Math.max(0, this.options.maxDrainingChannels - this.#count('draining'));
-    const ready = [...this.#all].filter((member) => member.state === 'ready');
-    ready.sort((one, other) => one.usedStreams - other.usedStreams);
-    for (const member of ready.slice(0, Math.min(count, places))) member.retireSurplus(reason);
+  /** After the maximum was lowered. What may not drain yet follows when another has. */
+  #keepMaximum(): void {
+    const { maxChannels } = this.options;
+    const surplus = this.#count('ready') - maxChannels;
+    if (this.#closed) return;
+    for (const member of this.#surplus(surplus)) member.retireSurplus(`maxChannels is ${maxChannels}`);
+  }
+
+  /**
+   * Those that may go, the ones with the fewest calls first: without calls they are closed at once, with calls they drain, and
+   * never more than may drain, because giving up one that drains would end its calls.
+   */
+  #surplus(count: number): PooledChannel[] {
+    let places = this.options.maxDrainingChannels - this.#count('draining');
+    return [...this.#all]
+      .filter((member) => member.state === 'ready')
+      .sort((one, other) => one.inFlightCalls - other.inFlightCalls)
+      .slice(0, Math.max(0, count))
+      .filter((member) => member.inFlightCalls === 0 || places-- > 0);
   }
 
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
@@ -444,13 +465,12 @@ export class Members implements PooledChannelObserver {
     } catch (error) {
       this.#lastError = String(error);
       this.#lastFault = { tag: 'connect-failed', detail: this.#lastError };
-      this.#onFailed(0);
+      this.#onFailed();
       return Promise.resolve();
     }
   }
 
-  /** @param sinceMs how long ago the attempt began: what it took is time waited. */
-  #retryLater(sinceMs: number): void {
+  #retryLater(): void {
     if (this.#closed || this.#retryTimer !== undefined) return;
     this.#retryTimer = this.clock.setTimer(() => {
       this.#retryTimer = undefined;
@@ -459,7 +479,7 @@ export class Members implements PooledChannelObserver {
         this.#failing = false;
       }
       this.review();
-    }, this.#backoff.next() - sinceMs);
+    }, this.#backoff.next());
   }
 
   /** Keeps the list of those with room in step. O(1). */

@@ -14,7 +14,7 @@ describe('neverProcessed', () => {
     ['success', status.OK, 'Stream refused by server', {}, false],
   ])('of %s', (_what, code, details, headers, expected) => {
     const metadata = new Metadata();
-    for (const [key, value] of Object.entries(headers)) metadata.set(key, value as string);
+    for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
     expect(neverProcessed({ code, details, metadata })).toBe(expected);
   });
 });

@@ -237,6 +237,8 @@ export class PooledChannel implements MemberView {
 
   /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
   retire(reason: string, fault?: TransportFault): void {
+    // One that was let go as surplus and has a fault since is not to be taken back.
+    if (fault !== undefined) this.#isSurplus = false;
     if (this.#state !== 'ready') return;
     this.#change('draining', reason, fault);
     this.#closeWhenEmpty();

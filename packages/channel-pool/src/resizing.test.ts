@@ -242,7 +242,7 @@ describe('a pool under load that rises to five times as much and falls back, twi
     const [on] = scene.channel(draining).running;
     const [, ended] = calls.find(([key]) => on?.metadata?.get('key')[0] === key) as (typeof calls)[number];
     ended.call.cancelWithStatus(status.CANCELLED, 'enough');
-    clock.advance(2_500);
+    clock.advance(5_500);
     await load.set(20);
     expect(states(scene).sort()).toEqual([`${draining} draining`, `${3 - draining} ready`, '3 ready'].sort());
   });
@@ -366,6 +366,20 @@ describe('update', () => {
     expect(pool.stats()).toMatchObject({ queuedCalls: 5, shedCalls: 1 });
   });
 
+  it('lowers maxChannels while another is being opened, which then is one too many', async () => {
+    const scene = setUpTens({ maxChannels: 3, shrinkAfterMs: Infinity });
+    for (let count = 0; count < 20; count += 1) scene.call();
+    for (const id of [1, 2]) {
+      scene.channel(id).become(READY);
+      await settled();
+    }
+    expect(states(scene)).toEqual(['1 ready', '2 ready', '3 connecting']);
+    scene.pool.update({ maxChannels: 2 });
+    await scene.allReady();
+    expect(ready(scene)).toBe(2);
+    expect(scene.pool.stats()).toMatchObject({ inFlightCalls: 20, failedCalls: 0 });
+  });
+
   it('takes one back that it let go, when maxChannels is raised again', async () => {
     const scene = setUpTens({ maxChannels: 6 });
     const { load, pool } = scene;
@@ -484,7 +498,7 @@ describe('update', () => {
     const scene = setUpTens();
     await scene.load.set(25);
     const before = scene.pool.stats();
-    const bad = (): void => scene.pool.update({ maxStreamsPerChannel: 20, ...update } as ChannelPoolUpdate);
+    const bad = (): void => scene.pool.update({ maxStreamsPerChannel: 20, ...update });
     expect(bad).toThrow(kind);
     expect(bad).toThrow(words);
     expect(scene.pool.stats()).toEqual(before);

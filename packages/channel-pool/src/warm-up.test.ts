@@ -212,7 +212,7 @@ describe('warmUp', () => {
     [{ count: 2 }, TypeError, `warmUp: unknown option 'count'`],
   ])('is refused with %j, and opens nothing', async (options, kind, words) => {
     const scene = setUp();
-    const warm = scene.pool.warmUp(options as WarmUpOptions);
+    const warm = scene.pool.warmUp(options);
     await expect(warm).rejects.toThrow(words);
     await expect(warm).rejects.toBeInstanceOf(kind);
     expect(scene.pool.stats().channels).toEqual([]);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { OptionReader, type Clock, type Event } from '@grpc-manifold/core';
 import type { ResolvedChannelPoolOptions } from './options.js';
 
@@ -15,8 +16,8 @@ export interface WarmUpOptions {
 export interface WarmablePool {
   isClosed(): boolean;
   /** Opens connections; says whether that many are ready. */
-  warm(channels: number): boolean;
-  stopWarming(): void;
+  warm(who: object, channels: number): boolean;
+  stopWarming(who: object): void;
   lastError(): string | undefined;
 }
 
@@ -33,21 +34,24 @@ export async function warmUp(
   const channels = read.integer('channels', Math.max(1, minChannels), { min: 1, max: maxChannels });
   const timeoutMs = read.number('timeoutMs', connectTimeoutMs, { min: 1, unlimited: true });
   const signal = read.optionalObject('signal');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(`warmUp: signal must be an AbortSignal, got ${inspect(signal)}`);
+  }
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
-    const settle = (error?: unknown): void => {
+    const settle = (error?: Error): void => {
       subscription[Symbol.dispose]();
       if (timer !== undefined) clock.clearTimer(timer);
       signal?.removeEventListener('abort', onAbort);
-      pool.stopWarming();
+      pool.stopWarming(look);
       if (error === undefined) resolve();
       else reject(error);
     };
     const look = (): void => {
       if (pool.isClosed()) settle(new Error('warmUp: the pool is closed'));
-      else if (pool.warm(channels)) settle();
+      else if (pool.warm(look, channels)) settle();
     };
-    const onAbort = (): void => settle(signal?.reason);
+    const onAbort = (): void => settle();
     const subscription = onChange(look);
     const timer =
       timeoutMs === Infinity
@@ -62,4 +66,6 @@ export async function warmUp(
     signal?.addEventListener('abort', onAbort, { once: true });
     look();
   });
+  // Whatever the reason is, an Error or not.
+  signal?.throwIfAborted();
 }

@@ -24,7 +24,7 @@ export class PeakEwmaPicker implements Picker {
   /** Forgotten with the member itself. */
   readonly #costs = new WeakMap<MemberView, Cost>();
   /** Average over all connections. */
-  #overallMs = 1;
+  #overallMs: number | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -38,7 +38,8 @@ export class PeakEwmaPicker implements Picker {
   onCallEnd(member: MemberView, { rttMs, ok }: PickOutcome): void {
     const nowMs = this.clock.elapsed();
     const sampleMs = ok ? rttMs : Math.max(rttMs, FAILURE_MS);
-    this.#overallMs += (sampleMs - this.#overallMs) * OVERALL_WEIGHT;
+    const overallMs = (this.#overallMs ??= sampleMs);
+    this.#overallMs += (sampleMs - overallMs) * OVERALL_WEIGHT;
     const cost = this.#costs.get(member);
     if (cost === undefined) {
       this.#costs.set(member, { ewmaMs: sampleMs, atMs: nowMs });
@@ -52,7 +53,7 @@ export class PeakEwmaPicker implements Picker {
   readonly #load = (member: MemberView): number => {
     const cost = this.#costs.get(member);
     // Not measured yet: worth a try, and then as good as the others are on the whole.
-    if (cost === undefined) return member.usedStreams === 0 ? 0 : this.#overallMs * (member.usedStreams + 1);
+    if (cost === undefined) return member.usedStreams === 0 ? 0 : (this.#overallMs ?? 1) * (member.usedStreams + 1);
     const faded = cost.ewmaMs * Math.exp((cost.atMs - this.clock.elapsed()) / DECAY_MS);
     return faded * (member.usedStreams + 1);
   };
