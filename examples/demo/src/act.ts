@@ -63,6 +63,8 @@ export interface ActResult {
   readonly act: Act;
   readonly rows: readonly ({ readonly label: string } & Both<string>)[];
   readonly claims: readonly Claim[];
+  /** The least share of a processor that a load's process got while it had work; well under 1: others took it. */
+  readonly processorShare: number;
   readonly plots: readonly Plot[];
 }
 

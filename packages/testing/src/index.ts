@@ -27,7 +27,7 @@ export {
   type EchoServiceDefinition,
 } from './echo-service.js';
 export type { EchoServer, EchoServerOptions } from './echo-server.js';
-export { startEchoServer } from './start-echo-server.js';
+export { startEchoServer, startNginxServer } from './start-echo-server.js';
 export { chosenPeer, peerSupports, PEERS, type PeerFeature, type PeerName } from './peers/peer.js';
 export { missingForPeer } from './peers/missing-programs.js';
 export { buildGrpcGo } from './peers/grpc-go-build.js';

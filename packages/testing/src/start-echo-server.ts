@@ -3,7 +3,7 @@ import type { EchoServer, EchoServerOptions } from './echo-server.js';
 import { startGrpcGo } from './peers/grpc-go.js';
 import { startGrpcJs } from './peers/grpc-js.js';
 import { missingForPeer } from './peers/missing-programs.js';
-import { startNginx } from './peers/nginx.js';
+import { startNginx, type NginxServer } from './peers/nginx.js';
 import { chosenPeer, peerSupports, type PeerName } from './peers/peer.js';
 
 const START: Readonly<Record<PeerName, (settings: EchoServerSettings) => Promise<EchoServer>>> = {
@@ -23,6 +23,19 @@ export async function startEchoServer(
   options: EchoServerOptions = {},
   peer: PeerName = chosenPeer(),
 ): Promise<EchoServer> {
+  return START[peer](settingsFor(peer, options));
+}
+
+/**
+ * Starts nginx with a grpc-js server behind it, whatever the chosen peer is.
+ *
+ * @param directives more of nginx's directives for its `server` block.
+ */
+export async function startNginxServer(options: EchoServerOptions = {}, directives = ''): Promise<NginxServer> {
+  return startNginx(settingsFor('nginx', options), directives);
+}
+
+function settingsFor(peer: PeerName, options: EchoServerOptions): EchoServerSettings {
   const missing = missingForPeer(peer);
   if (missing !== undefined) throw new Error(missing);
   if (options.serverOptions !== undefined && !peerSupports('server-options', peer)) {
@@ -32,5 +45,5 @@ export async function startEchoServer(
     throw new Error(`the peer ${peer} knows no maxConnectionAgeMs`);
   }
   const { host = '127.0.0.1', port = 0, delayMs = 0, serverOptions = {}, ...rest } = options;
-  return START[peer]({ host, port, delayMs, serverOptions, ...rest });
+  return { host, port, delayMs, serverOptions, ...rest };
 }

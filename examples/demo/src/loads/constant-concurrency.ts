@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Contestant, Point } from '../act.js';
 import { openClient } from './open-client.js';
 import { runAsLoadProcess } from './load-process.js';
+import { ProcessorShare } from './processor-share.js';
 import { Tally } from './tally.js';
 
 export interface ConcurrencyPlan {
@@ -32,6 +33,8 @@ export interface ConcurrencyReport {
   readonly connections: number;
   /** Percentile (1 to 99.9) and the milliseconds within which that share of the calls was answered. */
   readonly percentiles: readonly Point[];
+  /** See {@link ProcessorShare}. */
+  readonly processorShare: number;
   readonly statuses: Readonly<Record<string, number>>;
 }
 
@@ -57,6 +60,7 @@ await runAsLoadProcess(async (plan: ConcurrencyPlan, tell: (sample: ConcurrencyS
   await pause(plan.warmUpSeconds * 1_000);
 
   tally = new Tally();
+  const processor = new ProcessorShare();
   const beganAtMs = performance.now();
   let sampledAtMs = beganAtMs;
   const sampling = setInterval(() => {
@@ -82,6 +86,7 @@ await runAsLoadProcess(async (plan: ConcurrencyPlan, tell: (sample: ConcurrencyS
     p99Ms: tally.percentileMs(99),
     connections: client.connections(),
     percentiles: PERCENTILES.map((percent) => [percent, tally.percentileMs(percent)]),
+    processorShare: processor.read(),
     statuses,
   };
   return report;

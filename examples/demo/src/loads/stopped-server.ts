@@ -10,6 +10,8 @@ import type { Contestant, Point } from '../act.js';
 import { ConstantRate } from './constant-rate.js';
 import { openClient } from './open-client.js';
 import { runAsLoadProcess } from './load-process.js';
+import { MemoryCurve } from './memory-curve.js';
+import { ProcessorShare } from './processor-share.js';
 import { Tally } from './tally.js';
 
 export interface StoppedServerPlan {
@@ -18,12 +20,12 @@ export interface StoppedServerPlan {
   readonly serverPid: number;
   readonly callsPerSecond: number;
   readonly payloadBytes: number;
-  /** Seconds of load before the server is stopped; the rate rises to its full height in the first half. */
-  readonly warmUpSeconds: number;
+  /** The server is stopped when this many calls were answered, or after this many seconds. */
+  readonly warmUp: { readonly calls: number; readonly maxSeconds: number };
   /** Seconds that the server stays stopped. */
   readonly stoppedSeconds: number;
-  /** Seconds of load after the server goes on. */
-  readonly recoverySeconds: number;
+  /** The load after the server goes on: lighter, or it would be the load that new calls wait for. */
+  readonly recovery: { readonly callsPerSecond: number; readonly seconds: number };
   /** Growth at which the server is let go on early, for the sake of the machine. */
   readonly maxGrowthMb: number;
 }
@@ -31,7 +33,7 @@ export interface StoppedServerPlan {
 export interface StoppedServerSample {
   /** Since the server was stopped; negative before. */
   readonly atSeconds: number;
-  /** Resident memory above what it was when the server was stopped. */
+  /** See {@link MemoryCurve}. */
   readonly growthMb: number;
   /** Calls that were made and have no status yet. */
   readonly unansweredCalls: number;
@@ -48,10 +50,9 @@ export interface StoppedServerReport {
   readonly offeredPerSecond: number;
   readonly stoppedForSeconds: number;
   readonly endedEarly: boolean;
-  /** The most within the time that the server was stopped. */
+  /** See {@link MemoryCurve}; both for the time that the server was stopped. */
   readonly peakGrowthMb: number;
-  /** How much the average of the last quarter of that time lies above the average of the third. */
-  readonly secondHalfGrowthMb: number;
+  readonly floorRiseMb: number;
   /** Milliseconds from the server's going on to the first success of any call; undefined: none came. */
   readonly firstSuccessMs: number | undefined;
   /** The same for a call that was made after the server went on. */
@@ -59,9 +60,15 @@ export interface StoppedServerReport {
   readonly refusedCalls: number;
   /** The time within which 99 % of the refused calls had their status. */
   readonly refusedP99Ms: number;
+  /** See {@link ProcessorShare}. */
+  readonly processorShare: number;
   readonly statuses: Readonly<Record<string, number>>;
 }
 
+/** The most calls that wait for an answer before the server is stopped. */
+const WARM_UP_CALLS = 64;
+/** The rate rises to its full height in this time: code that never ran yet is slow. */
+const RAMP_SECONDS = 1.5;
 const SAMPLE_EVERY_MS = 100;
 
 await runAsLoadProcess(async (plan: StoppedServerPlan, tell: (sample: StoppedServerSample) => void) => {
@@ -72,12 +79,16 @@ await runAsLoadProcess(async (plan: StoppedServerPlan, tell: (sample: StoppedSer
   let phase: StoppedServerSample['phase'] = 'warming up';
   // Whatever ends this process: nobody is left behind who cannot hear that it is over.
   process.on('exit', () => phase === 'server stopped' && signalServer(plan.serverPid, 'SIGKILL'));
+  const warm = moment();
+  const grewTooMuch = moment();
   let unansweredCalls = 0;
   let resumedAtMs = Infinity;
   let firstSuccessMs: number | undefined;
   let firstNewSuccessMs: number | undefined;
 
   const call = (): void => {
+    // Both begin healthy, also on a machine that cannot answer the full rate: what is measured is the stop.
+    if (phase === 'warming up' && unansweredCalls >= WARM_UP_CALLS) return;
     const startedAtMs = performance.now();
     unansweredCalls += 1;
     client.orders.place({ document }, (error) => {
@@ -85,74 +96,67 @@ await runAsLoadProcess(async (plan: StoppedServerPlan, tell: (sample: StoppedSer
       unansweredCalls -= 1;
       outcomes.add(error, nowMs - startedAtMs);
       if (error?.code === grpc.status.RESOURCE_EXHAUSTED) refusals.add(null, nowMs - startedAtMs);
+      if (outcomes.count(grpc.status.OK) === plan.warmUp.calls) warm.resolve();
       if (error !== null || nowMs < resumedAtMs) return;
       firstSuccessMs ??= nowMs - resumedAtMs;
       if (startedAtMs >= resumedAtMs) firstNewSuccessMs ??= nowMs - resumedAtMs;
     });
   };
 
-  const offering = new ConstantRate(plan.callsPerSecond, plan.warmUpSeconds / 2, call);
-  let stoppedAtMs = performance.now() + plan.warmUpSeconds * 1_000;
-  let rssAtStop = 0;
-  const readings: { readonly atMs: number; readonly rss: number; readonly unanswered: number }[] = [];
-  let giveUp = (): void => undefined;
-  const tooMuch = new Promise<void>((resolve) => (giveUp = resolve));
+  const memory = new MemoryCurve();
+  const unanswered: [atMs: number, calls: number][] = [];
+  let stoppedAtMs = Infinity;
   const sampling = setInterval(() => {
     const atMs = performance.now();
-    const rss = process.memoryUsage.rss();
-    const growthMb = phase === 'warming up' ? 0 : (rss - rssAtStop) / 1e6;
-    readings.push({ atMs, rss, unanswered: unansweredCalls });
+    const growthMb = memory.read(atMs);
+    unanswered.push([atMs, unansweredCalls]);
     tell({
-      atSeconds: (atMs - stoppedAtMs) / 1_000,
+      atSeconds: phase === 'warming up' ? 0 : (atMs - stoppedAtMs) / 1_000,
       growthMb,
       unansweredCalls,
       refusedCalls: refusals.count(grpc.status.OK),
       phase,
     });
-    if (phase === 'server stopped' && growthMb > plan.maxGrowthMb) giveUp();
+    if (phase === 'server stopped' && growthMb > plan.maxGrowthMb) grewTooMuch.resolve();
   }, SAMPLE_EVERY_MS);
-  await pause(plan.warmUpSeconds * 1_000);
+
+  const offering = new ConstantRate(plan.callsPerSecond, RAMP_SECONDS, call);
+  await Promise.race([pause(plan.warmUp.maxSeconds * 1_000), warm.done]);
 
   signalServer(plan.serverPid, 'SIGSTOP');
-  stoppedAtMs = performance.now();
-  rssAtStop = process.memoryUsage.rss();
-  const callsBeforeStop = offering.calls;
   phase = 'server stopped';
-  await Promise.race([pause(plan.stoppedSeconds * 1_000), tooMuch]);
+  stoppedAtMs = performance.now();
+  memory.takeBaseline();
+  const processor = new ProcessorShare();
+  const callsBeforeStop = offering.calls;
+  await Promise.race([pause(plan.stoppedSeconds * 1_000), grewTooMuch.done]);
   const stoppedForSeconds = (performance.now() - stoppedAtMs) / 1_000;
   const offeredPerSecond = (offering.calls - callsBeforeStop) / stoppedForSeconds;
-
-  phase = 'server back';
-  signalServer(plan.serverPid, 'SIGCONT');
-  resumedAtMs = performance.now();
-  await pause(plan.recoverySeconds * 1_000);
+  const processorShare = processor.read();
   offering[Symbol.dispose]();
+
+  signalServer(plan.serverPid, 'SIGCONT');
+  phase = 'server back';
+  resumedAtMs = performance.now();
+  const recovering = new ConstantRate(plan.recovery.callsPerSecond, 0, call);
+  await pause(plan.recovery.seconds * 1_000);
+  recovering[Symbol.dispose]();
   clearInterval(sampling);
 
-  const curve = readings.map(({ atMs, rss, unanswered }) => ({
-    atSeconds: (atMs - stoppedAtMs) / 1_000,
-    growthMb: (rss - rssAtStop) / 1e6,
-    unanswered,
-  }));
-  const whileStopped = curve.filter(({ atSeconds }) => atSeconds >= 0 && atSeconds <= stoppedForSeconds);
-  const growthWithin = (from: number, to: number): number =>
-    mean(
-      whileStopped
-        .filter(({ atSeconds }) => atSeconds >= from * stoppedForSeconds && atSeconds <= to * stoppedForSeconds)
-        .map(({ growthMb }) => growthMb),
-    );
+  const sinceStop = ([atMs, value]: readonly [number, number]): Point => [(atMs - stoppedAtMs) / 1_000, value];
   const report: StoppedServerReport = {
-    growthMb: curve.map(({ atSeconds, growthMb }) => [atSeconds, growthMb]),
-    unansweredCalls: curve.map(({ atSeconds, unanswered }) => [atSeconds, unanswered]),
+    growthMb: memory.points.map(sinceStop),
+    unansweredCalls: unanswered.map(sinceStop),
     offeredPerSecond,
     stoppedForSeconds,
     endedEarly: stoppedForSeconds < plan.stoppedSeconds - 0.1,
-    peakGrowthMb: Math.max(...whileStopped.map(({ growthMb }) => growthMb)),
-    secondHalfGrowthMb: growthWithin(0.75, 1) - growthWithin(0.5, 0.75),
+    peakGrowthMb: memory.peakMb(stoppedAtMs, resumedAtMs),
+    floorRiseMb: memory.floorRiseMb(stoppedAtMs, resumedAtMs),
     firstSuccessMs,
     firstNewSuccessMs,
     refusedCalls: refusals.count(grpc.status.OK),
     refusedP99Ms: refusals.percentileMs(99),
+    processorShare,
     statuses: outcomes.statuses,
   };
   return report;
@@ -167,6 +171,9 @@ function signalServer(pid: number, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): v
   }
 }
 
-function mean(numbers: readonly number[]): number {
-  return numbers.reduce((sum, number) => sum + number, 0) / Math.max(1, numbers.length);
+/** A moment that code elsewhere brings about. */
+function moment(): { readonly done: Promise<void>; resolve(): void } {
+  let resolve = (): void => undefined;
+  const done = new Promise<void>((settle) => (resolve = settle));
+  return { done, resolve: () => resolve() };
 }

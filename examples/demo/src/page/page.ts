@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { CONTESTANTS, type ActResult, type Claim, type Plot } from '../act.js';
+import { busyNote } from '../busy.js';
 import { NAMES } from '../terminal/paint.js';
 import { html, json, raw, type Html } from './html.js';
 
@@ -16,6 +17,7 @@ export async function writePage(path: string, results: readonly ActResult[]): Pr
     readFile(require.resolve('uplot/dist/uPlot.iife.min.js'), 'utf8'),
   ]);
   const plots = results.flatMap((result) => result.plots);
+  const note = busyNote(results);
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -33,6 +35,7 @@ export async function writePage(path: string, results: readonly ActResult[]): Pr
             The same generated client class, once as <b class="plain">${NAMES.plain}</b> makes it and once over a pool
             of <b class="pooled">${NAMES.pooled}</b>, both with their default options, against the same server.
           </p>
+          ${note === undefined ? '' : html`<p class="card note">${note}</p>`}
           ${results.map((result) => actSection(result, plots))}
           <noscript><p class="card">The plots are drawn by a script that is part of this page.</p></noscript>
           <footer class="quiet">

@@ -39,8 +39,11 @@ function call(): void {
       underWay -= 1;
       const code = error?.code ?? status.OK;
       ended[phase].set(code, (ended[phase].get(code) ?? 0) + 1);
-      if (phase === 'stalled' && explain(error)?.refusedBy !== undefined) {
-        shedUs.record(Math.max(1, Math.round((performance.now() - beganMs) * 1_000)));
+      const refusal = phase === 'stalled' ? explain(error) : undefined;
+      if (refusal?.refusedBy !== undefined) {
+        // Waiting is what a queue is for; what counts is how long the answer took once it was no longer waiting.
+        const settleMs = performance.now() - beganMs - (refusal.queueWaitMs ?? 0);
+        shedUs.record(Math.max(1, Math.round(settleMs * 1_000)));
       }
       if (phase === 'resumed' && code === status.OK) firstSuccessMs ??= Date.now() - resumedAtMs;
     },

@@ -159,6 +159,23 @@ describe('a server that answers no call', () => {
     expect(peer.acceptedConnections).toBe(4);
   });
 
+  it('is not taken for stalled because this process itself was busy for long', async () => {
+    await using server = await startEchoServer();
+    await using client = open(server.target, { maxChannels: 1 });
+    await call(client);
+    const changes = watch(client.pool);
+    const hanging = client.unary({ hang: true }, () => undefined);
+    await server.waitFor(({ openCalls }) => openCalls === 1);
+    hanging.cancel();
+    // The reset goes out with this turn of the event loop; what the server says to it is read only after the pause.
+    await nextTurn();
+    const busyUntilMs = performance.now() + 2_500;
+    while (performance.now() < busyUntilMs);
+    expect(await call(client)).toMatchObject({ code: status.OK });
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.endingStreams).toBe(0));
+    expect(changes).toEqual([]);
+  });
+
   it('is taken for stalled when it does not even acknowledge SETTINGS', async () => {
     await using peer = await startScriptedPeer({ windowUpdates: false, ackPings: false, ackSettings: false });
     await using client = open(peer.target, { maxChannels: 1 });

@@ -1,0 +1,16 @@
+import { missingForPeer, type PeerName } from '@grpc-manifold/testing';
+import { describe, it } from 'vitest';
+
+/** Describes what needs a peer. On a machine that has it not, that is said aloud and skipped; in CI it fails. */
+export function describePeer(peer: PeerName, name: string, body: () => void): void {
+  const missing = missingForPeer(peer);
+  if (missing === undefined) {
+    describe(name, body);
+    return;
+  }
+  it(name, ({ skip }) => {
+    if (process.env['CI'] === 'true') throw new Error(missing);
+    console.warn(missing);
+    skip(missing);
+  });
+}
