@@ -311,6 +311,7 @@ export class Members implements PooledChannelObserver {
     this.#failing = false;
     this.observer.onRoom();
     this.#tellConnectivity();
+    this.#keepMaximum();
     this.#watchIdleness();
     this.review();
   }
