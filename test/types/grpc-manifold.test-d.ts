@@ -1,5 +1,22 @@
-import { credentials, Client, type ClientUnaryCall, type requestCallback } from '@grpc/grpc-js';
-import { ChannelPool, createPooledClient, type ChannelPoolOptions, type PooledClient } from 'grpc-manifold';
+import {
+  credentials,
+  Client,
+  type ClientOptions,
+  type ClientUnaryCall,
+  type Interceptor,
+  type requestCallback,
+} from '@grpc/grpc-js';
+import {
+  ChannelPool,
+  ChannelPoolRegistry,
+  createPooledClient,
+  pooledChannelFactory,
+  poolInterceptor,
+  repool,
+  type ChannelPoolOptions,
+  type ChannelPoolRegistryStats,
+  type PooledClient,
+} from 'grpc-manifold';
 import type { Equal, Expect } from './expect.js';
 
 /** As generators write them. */
@@ -44,7 +61,37 @@ async function scope(): Promise<void> {
 }
 void scope;
 
+// Clients that somebody else makes.
+const options: ClientOptions = {
+  channelFactoryOverride: pooledChannelFactory({ maxChannels: 4 }),
+  interceptors: [poolInterceptor(pool), poolInterceptor(pool.share())],
+};
+const given = new EchoClient('localhost:50051', insecure, options);
+const repooled = repool(given, pool, { interceptors: [] });
+// @ts-expect-error options of the client, not of the pool
+pooledChannelFactory({ interceptors: [] });
+// @ts-expect-error a target is no pool
+poolInterceptor('localhost:50051');
+// @ts-expect-error the pool is not the client
+repool(pool, given);
+
+// Pools on loan.
+async function lend(): Promise<void> {
+  await using registry = new ChannelPoolRegistry({ maxChannels: 2, maxIdleChannels: 10, idleTimeoutMs: Infinity });
+  using lease = registry.acquire('localhost:50051', insecure, 'key');
+  createPooledClient(EchoClient, lease.pool);
+  registry.stats() satisfies ChannelPoolRegistryStats;
+  // @ts-expect-error the pool of a lease stays the same
+  lease.pool = pool;
+  // @ts-expect-error a key is a string
+  registry.acquire('localhost:50051', insecure, 5);
+}
+void lend;
+
 export type Checks = [
+  Expect<Equal<typeof repooled, EchoClient>>,
+  Expect<Equal<ReturnType<typeof poolInterceptor>, Interceptor>>,
+  Expect<Equal<ReturnType<typeof pooledChannelFactory>, NonNullable<ClientOptions['channelFactoryOverride']>>>,
   Expect<Equal<typeof owner, PooledClient<EchoClient>>>,
   Expect<Equal<typeof owner.pool, ChannelPool>>,
   Expect<Equal<typeof shared, PooledClient<EchoClient>>>,
