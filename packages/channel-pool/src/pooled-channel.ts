@@ -160,7 +160,9 @@ export class PooledChannel implements MemberView {
     return (
       this.#state === 'ready' &&
       this.usedStreams < this.maxConcurrentStreams &&
-      (this.#unansweredCalls < UNANSWERED_CALLS || this.#isAlive())
+      (this.#unansweredCalls < UNANSWERED_CALLS ||
+        this.settings.maxStreamsPerChannel() !== undefined ||
+        this.#isAlive())
     );
   }
 

@@ -22,7 +22,8 @@ interface Shape {
   readonly capacity: number;
 }
 
-const DEFAULTS: Shape = { name: 'default options', options: {}, connections: 10, capacity: 1_000 };
+/** The server sets no limit: a thousand streams a connection, and the fill opens the second. */
+const DEFAULTS: Shape = { name: 'default options', options: {}, connections: 2, capacity: 2_000 };
 const TWO_WIDE: Shape = {
   name: 'two connections of 1,000 streams',
   options: { minChannels: 2, maxChannels: 2, maxStreamsPerChannel: 1_000 },
@@ -86,9 +87,11 @@ async function expectNobodyHarmed(client: PooledClient<EchoClient>, bystanders: 
   await Promise.all(bystanders.map((bystander) => bystander.hear()));
   const { channels, lastFault } = client.pool.stats();
   expect(lastFault).toBeUndefined();
-  expect(channels.map(({ state }) => state)).toEqual(ready(shape.connections));
+  // A pool may have grown under the storm; it has lost nothing.
+  expect(channels.length).toBeGreaterThanOrEqual(shape.connections);
+  expect(channels.map(({ state }) => state)).toEqual(ready(channels.length));
   const sessions = await server.sessions();
-  expect(sessions.map(({ isOpen }) => isOpen)).toEqual(Array(shape.connections).fill(true));
+  expect(sessions.map(({ isOpen }) => isOpen)).toEqual(Array(channels.length).fill(true));
   return sessions;
 }
 
