@@ -326,8 +326,9 @@ export class Members implements PooledChannelObserver {
 
   #onDraining(member: PooledChannel): void {
     // A server that takes connections only to drop them must not be called upon without pause.
-    const isWorthless =
-      member.fault !== undefined && !member.hasAnswered && member.connectedMs < this.#backoff.initialMs;
+    // One that was told to go and still has calls may answer them yet: nginx does so after each 1,000 requests.
+    const mayAnswer = member.hasAnswered || (member.fault?.tag === 'goaway' && member.inFlightCalls > 0);
+    const isWorthless = member.fault !== undefined && !mayAnswer && member.connectedMs < this.#backoff.initialMs;
     if (isWorthless) this.#retryLater();
     else this.#backoff.reset();
     // One without calls is closed in this very tick.

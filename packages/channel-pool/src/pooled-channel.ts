@@ -339,6 +339,7 @@ export class PooledChannel implements MemberView {
   #onLost(): void {
     const session = this.#session;
     if (session !== undefined && !session.closed && !session.destroyed) this.retire('idle');
+    else if (session?.destroyed === false) this.retire('GOAWAY', { tag: 'goaway', detail: 'the server said GOAWAY' });
     else this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
   }
 

@@ -12,14 +12,12 @@ export type PeerName = (typeof PEERS)[number];
  * - `server-options`: takes options of the grpc-js server.
  * - `connection-age`: takes `maxConnectionAgeMs`.
  * - `rich-status`: attaches details to a failing status, as `grpc-status-details-bin`.
- * - `own-handlers`: client and handlers are on the two ends of one connection. Otherwise each call has a connection of
- *   its own behind the first one, and its ending arrives by way of a third party, which may word it anew.
  */
-export type PeerFeature = 'server-options' | 'connection-age' | 'rich-status' | 'own-handlers';
+export type PeerFeature = 'server-options' | 'connection-age' | 'rich-status';
 
 const FEATURES: Readonly<Record<PeerName, readonly PeerFeature[]>> = {
-  'grpc-js': ['server-options', 'connection-age', 'own-handlers'],
-  'grpc-go': ['connection-age', 'rich-status', 'own-handlers'],
+  'grpc-js': ['server-options', 'connection-age'],
+  'grpc-go': ['connection-age', 'rich-status'],
   nginx: [],
 };
 

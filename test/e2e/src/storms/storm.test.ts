@@ -111,7 +111,7 @@ describe.each([DEFAULTS, TWO_WIDE])(`1,600 calls and four bystanders, $name`, (s
     expect(await calls.settled()).toEqual({ [byDeadline ? 'DEADLINE_EXCEEDED' : 'CANCELLED']: STORM_CALLS });
 
     const sessions = await expectNobodyHarmed(client, bystanders, shape);
-    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), 5_000);
+    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), { timeout: 15_000, interval: 50 });
     // The storm went over the wire: each stream was reset by the client, on every connection that a bystander was on.
     const onTheWire = Math.min(STORM_CALLS, shape.capacity - BYSTANDERS);
     await server.waitFor((counts) => sumOf(counts, 'clientResets') === onTheWire);
@@ -150,7 +150,7 @@ describe('two storms, one right after the other', () => {
     );
     // What awaits its reset would take long; when the server ends such a stream it is gone as well.
     server.order({ kind: 'release' });
-    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), 5_000);
+    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), { timeout: 15_000, interval: 50 });
     await expectGoodEnd(bystanders);
   });
 });
