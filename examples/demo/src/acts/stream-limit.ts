@@ -14,7 +14,7 @@ const CONCURRENT_CALLS = 1_000;
 const WARM_UP_SECONDS = 3;
 const DEFAULT_SECONDS = 8;
 /** How many times the plain client's rate is claimed for the pooled one. */
-const CLAIMED_RATIO = 3;
+const CLAIMED_RATIO = 2;
 
 /** A server that takes 100 streams a connection, under ten times as many calls. */
 export const streamLimit: Act = {
