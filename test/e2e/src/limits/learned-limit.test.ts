@@ -32,8 +32,9 @@ function answerer(): { onRequestEnd(connection: PeerConnection, streamId: number
 
 const open: (AsyncDisposable | ChannelPool)[] = [];
 afterEach(async () => {
-  for (const each of open.splice(0).reverse())
-    {await (each instanceof ChannelPool ? each.destroy() : each[Symbol.asyncDispose]());}
+  for (const each of open.splice(0).reverse()) {
+    await (each instanceof ChannelPool ? each.destroy() : each[Symbol.asyncDispose]());
+  }
 });
 
 async function setUp(
