@@ -10,7 +10,7 @@ import {
   type ScriptedScene,
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
-import type { ChannelPoolOptions, ChannelPoolUpdate } from './options.js';
+import type { ChannelPoolOptions } from './options.js';
 import type { ScaleDecision } from './scaling.js';
 
 type Scene = ScriptedScene<ChannelPool>;

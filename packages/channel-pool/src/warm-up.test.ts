@@ -10,7 +10,6 @@ import {
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import type { ChannelPoolOptions } from './options.js';
-import type { WarmUpOptions } from './warm-up.js';
 
 const { setUp, remains } = new ScriptedScenes(
   (options: ChannelPoolOptions, environment) =>
