@@ -14,8 +14,8 @@ const DEFAULT_STOPPED_SECONDS = 12;
 const RECOVERY = { callsPerSecond: 500, seconds: 3 };
 /** A client that grows by more than this is let off. */
 const MAX_GROWTH_MB = 1_000;
-const CLAIMED_GROWTH_MB = 48;
-const CLAIMED_FLOOR_RISE_MB = 12;
+const CLAIMED_GROWTH_MB = 96;
+const CLAIMED_FLOOR_RISE_MB = 40;
 const CLAIMED_RECOVERY_MS = 1_000;
 
 /** A server that stops reading while calls keep coming. */
