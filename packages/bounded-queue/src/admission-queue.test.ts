@@ -64,6 +64,45 @@ describe('AdmissionQueue', () => {
     expect(names(queue)).toBe(`${left} ${name}`);
   });
 
+  describe('what is put back', () => {
+    it('goes before all that came after it, behind what was put back before', () => {
+      const { queue } = setUp();
+      const [a, b, c] = ['a', 'b', 'c'].map(item) as [Item, Item, Item];
+      for (const each of [a, b, c, item('d')]) queue.add(each, 0);
+      for (let count = 0; count < 3; count += 1) queue.shift();
+      for (const each of [a, b]) expect(queue.putBack(each, 0, 0)).toBeUndefined();
+      queue.add(item('e'), 0);
+      expect(names(queue)).toBe('a b d e');
+      queue.remove(b);
+      queue.putBack(c, 0, 0);
+      expect(names(queue)).toBe('a c d e');
+    });
+
+    it('counts what it had waited, and no less than those behind it', () => {
+      const { clock, expired, queue } = setUp();
+      const [a, b] = ['a', 'b'].map(item) as [Item, Item];
+      clock.advance(30);
+      queue.add(item('c'), 0);
+      clock.advance(20);
+      queue.putBack(a, 0, 50);
+      queue.putBack(b, 0, 0);
+      expect([queue.waitedMs(a), queue.waitedMs(b)]).toEqual([50, 20]);
+      clock.advance(50);
+      expect(expired).toEqual(['a after 100']);
+      clock.advance(30);
+      expect(expired).toEqual(['a after 100', 'b after 100', 'c after 100']);
+    });
+
+    it('keeps to the bounds', () => {
+      const { queue } = setUp({ maxQueuedCalls: 2, maxQueuedBytes: 30 });
+      expect(queue.putBack(item('a'), 40, 0)).toBe('queue-bytes');
+      for (const name of ['a', 'b']) queue.add(item(name), 0);
+      expect(queue.putBack(item('c'), 0, 0)).toBe('queue-full');
+      expect(queue.putBack(item('c'), 0, 0, 1)).toBeUndefined();
+      expect([queue.size, queue.bytes]).toEqual([3, 0]);
+    });
+  });
+
   it('does not mind being asked for what never waited', () => {
     const { queue } = setUp();
     queue.add(item('a'), 10);
@@ -327,6 +366,10 @@ describe('AdmissionQueue', () => {
       },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), which: fc.nat() }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant('shift' as const) }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ kind: fc.constant('putBack' as const), bytes: fc.nat(40), waitedMs: fc.nat(60) }),
+      },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(40) }) },
       {
         weight: 1,
@@ -341,6 +384,7 @@ describe('AdmissionQueue', () => {
     interface Waiting {
       readonly item: Item;
       readonly sinceMs: number;
+      readonly wasPutBack?: boolean;
       bytes: number;
     }
     fc.assert(
@@ -366,6 +410,20 @@ describe('AdmissionQueue', () => {
             else {
               expect(refusedBy).toBeUndefined();
               waiting.push({ item: added, sinceMs: clock.elapsed(), bytes: each.bytes });
+            }
+          } else if (each.kind === 'putBack') {
+            const back = item(`${(count += 1)}`);
+            const place = waiting.filter(({ wasPutBack }) => wasPutBack).length;
+            const [before, behind] = [waiting[place - 1], waiting[place]];
+            const waitedMs = Math.min(each.waitedMs, clock.elapsed());
+            const refusedBy = queue.putBack(back, each.bytes, waitedMs);
+            if (sizeBefore >= limits.maxQueuedCalls) expect(refusedBy).toBe('queue-full');
+            else if (bytesBefore + each.bytes > limits.maxQueuedBytes) expect(refusedBy).toBe('queue-bytes');
+            else {
+              expect(refusedBy).toBeUndefined();
+              const latestMs = Math.min(clock.elapsed() - waitedMs, behind?.sinceMs ?? Infinity);
+              const sinceMs = Math.max(latestMs, before?.sinceMs ?? 0);
+              waiting.splice(place, 0, { item: back, sinceMs, bytes: each.bytes, wasPutBack: true });
             }
           } else if (each.kind === 'addBytes' && sizeBefore > 0) {
             const chosen = waiting[each.which % sizeBefore] as Waiting;

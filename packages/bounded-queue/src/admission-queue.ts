@@ -37,6 +37,8 @@ export type QueueRefusal = Extract<RefusedBy, 'queue-full' | 'queue-bytes'>;
 export class AdmissionQueue<T extends Queued> {
   #first: T | undefined;
   #last: T | undefined;
+  /** The last of those at the front that were put back. */
+  #lastPutBack: T | undefined;
   #size = 0;
   #bytes = 0;
   #timer: Timer | undefined;
@@ -80,18 +82,24 @@ export class AdmissionQueue<T extends Queued> {
    * @param expectedRoom how many of those who wait have a place that is only being made ready: they do not count.
    */
   add(item: T, bytes: number, expectedRoom = 0): QueueRefusal | undefined {
-    if (this.#size >= this.options.maxQueuedCalls + expectedRoom) return 'queue-full';
-    if (this.#bytes + bytes > this.options.maxQueuedBytes) return 'queue-bytes';
-    const links = item.queueLinks;
-    links.sinceMs = this.clock.elapsed();
-    links.bytes = bytes;
-    links.previous = this.#last;
-    if (this.#last === undefined) this.#first = item;
-    else this.#last.queueLinks.next = item;
-    this.#last = item;
-    this.#bytes += bytes;
-    this.#size += 1;
-    if (this.#size === 1) this.#watchFirst();
+    const refusedBy = this.#refusal(bytes, expectedRoom);
+    if (refusedBy === undefined) this.#insert(item, bytes, this.#last, this.clock.elapsed());
+    return refusedBy;
+  }
+
+  /**
+   * Lets a thing wait again that had been taken out: before all that came after it, behind those that were put back before.
+   *
+   * @param waitedMs how long it had waited; it counts as at least as long as those who now stand behind it.
+   */
+  putBack(item: T, bytes: number, waitedMs: number, expectedRoom = 0): QueueRefusal | undefined {
+    const refusedBy = this.#refusal(bytes, expectedRoom);
+    if (refusedBy !== undefined) return refusedBy;
+    const previous = this.#lastPutBack;
+    const next = previous === undefined ? this.#first : (previous.queueLinks.next as T | undefined);
+    const sinceMs = Math.min(this.clock.elapsed() - waitedMs, next?.queueLinks.sinceMs ?? Infinity);
+    this.#insert(item, bytes, previous, Math.max(sinceMs, previous?.queueLinks.sinceMs ?? 0));
+    this.#lastPutBack = item;
     return undefined;
   }
 
@@ -119,6 +127,7 @@ export class AdmissionQueue<T extends Queued> {
   remove(item: T): boolean {
     const links = item.queueLinks;
     if (links.sinceMs < 0) return false;
+    if (this.#lastPutBack === item) this.#lastPutBack = links.previous as T | undefined;
     if (links.previous === undefined) this.#first = links.next as T | undefined;
     else links.previous.queueLinks.next = links.next;
     if (links.next === undefined) this.#last = links.previous as T | undefined;
@@ -152,6 +161,28 @@ export class AdmissionQueue<T extends Queued> {
     if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
     this.#timer = undefined;
     this.#timerDueMs = Infinity;
+  }
+
+  #refusal(bytes: number, expectedRoom: number): QueueRefusal | undefined {
+    if (this.#size >= this.options.maxQueuedCalls + expectedRoom) return 'queue-full';
+    if (this.#bytes + bytes > this.options.maxQueuedBytes) return 'queue-bytes';
+    return undefined;
+  }
+
+  #insert(item: T, bytes: number, previous: T | undefined, sinceMs: number): void {
+    const next = previous === undefined ? this.#first : (previous.queueLinks.next as T | undefined);
+    const links = item.queueLinks;
+    links.sinceMs = sinceMs;
+    links.bytes = bytes;
+    links.previous = previous;
+    links.next = next;
+    if (previous === undefined) this.#first = item;
+    else previous.queueLinks.next = item;
+    if (next === undefined) this.#last = item;
+    else next.queueLinks.previous = item;
+    this.#bytes += bytes;
+    this.#size += 1;
+    if (this.#first === item) this.#watchFirst();
   }
 
   /** All wait equally long at the most, so the first in line is the first to expire: one timer serves all. */

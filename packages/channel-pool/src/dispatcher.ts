@@ -141,7 +141,7 @@ export class Dispatcher implements CallHost {
     this.#left(call, refusedBy, code);
     call.rewind();
     if (member !== undefined) this.#hand(call, member);
-    else this.#letWait(call);
+    else this.#putBack(call);
     return true;
   }
 
@@ -232,6 +232,17 @@ export class Dispatcher implements CallHost {
     if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
     call.wait();
     const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
+    if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
+    this.#notePeak();
+    members.watchLimits();
+  }
+
+  /** It came before those who wait. */
+  #putBack(call: PooledCall): void {
+    const members = this.settings.members();
+    members.want();
+    if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
+    const refusedBy = this.queue.putBack(call, call.heldBytes, call.queueWaitMs, members.roomToCome);
     if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
     this.#notePeak();
     members.watchLimits();

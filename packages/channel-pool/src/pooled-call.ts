@@ -60,6 +60,14 @@ export interface CallHost {
   release(call: PooledCall, status: StatusObject): void;
 }
 
+/** How often a call is tried again that its connection refused; each time on another one. */
+const RETRIES = 1;
+/**
+ * The same for one that was refused because its connection went away. Each such retry costs a connection, and those are opened
+ * one at a time with backoff, so that a server which refuses everything is not called in a loop (docs/decisions/0008).
+ */
+const RETRIES_AFTER_GOAWAY = 9;
+
 /** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
 type Phase = 'created' | 'waiting' | 'running' | 'ended';
 
@@ -94,7 +102,7 @@ export class PooledCall
   #sent: { readonly context: MessageContext; readonly message: Buffer } | undefined;
   #sentMessages = 0;
   #halfClosed = false;
-  #retried = false;
+  #retries = 0;
   #isAnswered = false;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
@@ -217,7 +225,7 @@ export class PooledCall
   /** Starts over, as if it had not been handed to a connection yet. */
   rewind(): void {
     this.#phase = 'waiting';
-    this.#retried = true;
+    this.#retries += 1;
     this.member = undefined;
     this.#inner = undefined;
     this.handedAtMs = this.answeredAtMs = -1;
@@ -360,17 +368,20 @@ export class PooledCall
     return this.#held;
   }
 
-  /** Only what never reached the server, all of which we still have, and once. */
+  /** Only what never reached the server, all of which we still have, and not for ever. */
   #canRetry(received: StatusObject): boolean {
     const whole = this.#sentMessages === 0 || this.#sent !== undefined;
-    return !this.#retried && !this.#isAnswered && whole && this.#metadata !== undefined && neverProcessed(received);
+    const most = this.member?.state === 'ready' ? RETRIES : RETRIES_AFTER_GOAWAY;
+    return (
+      this.#retries < most && !this.#isAnswered && whole && this.#metadata !== undefined && neverProcessed(received)
+    );
   }
 
   #explanation(): CallExplanation {
     const waitedMs = this.#phase === 'waiting' ? this.pool.waitedMs(this) : this.queueWaitMs;
     const { member } = this;
     if (member === undefined) return { queueWaitMs: Math.round(waitedMs), ...this.pool.connectionTrouble() };
-    const retriedOn = this.#retried ? { retriedOn: member.id } : {};
+    const retriedOn = this.#retries > 0 ? { retriedOn: member.id } : {};
     return { queueWaitMs: Math.round(waitedMs), channelId: member.id, ...retriedOn };
   }
 
@@ -386,7 +397,11 @@ export class PooledCall
   #explained(received: StatusObject): StatusObject {
     const fault = received.code === status.UNAVAILABLE ? this.member?.fault : undefined;
     const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
-    return explainedStatus(received.code, received.details, explanation, received.metadata);
+    const details =
+      fault !== undefined && neverProcessed(received)
+        ? `Not processed by any of ${this.#retries + 1} connections, of the last: ${fault.detail}`
+        : received.details;
+    return explainedStatus(received.code, details, explanation, received.metadata);
   }
 
   /**

@@ -78,6 +78,7 @@ export class PooledChannel implements MemberView {
   #unansweredCalls = 0;
   #lifeSeen = 0;
   #isSurplus = false;
+  #isChannelClosed = false;
   #closing: Promise<number> | undefined;
   /** What went wrong with it, if anything did. */
   fault: TransportFault | undefined;
@@ -243,6 +244,7 @@ export class PooledChannel implements MemberView {
     if (fault !== undefined) this.#isSurplus = false;
     if (this.#state !== 'ready') return;
     this.#change('draining', reason, fault);
+    if (!this.#isSurplus) this.#closeChannelSoon();
     this.#closeWhenEmpty();
   }
 
@@ -309,16 +311,22 @@ export class PooledChannel implements MemberView {
   #followState(): void {
     const seen = this.#channel.getConnectivityState(false);
     this.#onConnectivity(seen);
-    if (this.#state === 'connecting' || this.#state === 'ready') {
+    if (this.#isFollowed) {
       this.#channel.watchConnectivityState(seen, Infinity, () => {
-        if (this.#state === 'connecting' || this.#state === 'ready') this.#followState();
+        if (this.#isFollowed) this.#followState();
       });
     }
+  }
+
+  get #isFollowed(): boolean {
+    return this.#state === 'connecting' || this.#state === 'ready' || this.#isSurplus;
   }
 
   #onConnectivity(seen: connectivityState): void {
     if (this.#state === 'ready') {
       if (seen !== connectivityState.READY) this.#onLost();
+    } else if (this.#state === 'draining') {
+      if (seen !== connectivityState.READY) this.#loseSurplus();
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;
@@ -341,6 +349,32 @@ export class PooledChannel implements MemberView {
     if (session !== undefined && !session.closed && !session.destroyed) this.retire('idle');
     else if (session?.destroyed === false) this.retire('GOAWAY', { tag: 'goaway', detail: 'the server said GOAWAY' });
     else this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
+  }
+
+  /** There is nothing left to take back. */
+  #loseSurplus(): void {
+    this.#isSurplus = false;
+    this.#closeChannelSoon();
+  }
+
+  /**
+   * A channel whose connection goes away would make another for the calls that were refused with it (grpc-js retries them
+   * once, retrying-call.ts); a closed one lets its calls in flight finish, and gives those back to the pool. In the next tick,
+   * because closing inside grpc-js's own state callbacks brings the channel back to life, and in no later one: by then it
+   * has begun to connect.
+   */
+  #closeChannelSoon(): void {
+    process.nextTick(() => this.#closeChannel());
+  }
+
+  #closeChannel(): void {
+    if (this.#isChannelClosed) return;
+    this.#isChannelClosed = true;
+    try {
+      this.#channel.close();
+    } catch (error) {
+      warn(`Connection ${this.id}: its channel could not be closed: ${String(error)}`);
+    }
   }
 
   /**
@@ -371,11 +405,7 @@ export class PooledChannel implements MemberView {
     this.#change('closed', reason);
     // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
     await Promise.resolve();
-    try {
-      this.#channel.close();
-    } catch (error) {
-      warn(`Connection ${this.id}: its channel could not be closed: ${String(error)}`);
-    }
+    this.#closeChannel();
     this.#sockets.close();
     if (this.#sockets.openCount === 0) return 0;
     const { clock } = this.settings;

@@ -231,6 +231,22 @@ describe('a pool under load that rises to five times as much and falls back, twi
     expect(states(scene).sort()).toEqual(['1 draining', '2 ready', '3 ready']);
   });
 
+  it('closes the channel of one that drains when it is told to go, so that it connects to nobody', async () => {
+    const scene = setUpTens({ maxChannels: 2 });
+    const { clock, load } = scene;
+    await load.set(20);
+    await load.set(2);
+    clock.advance(2 * MINUTE_MS);
+    await settled();
+    expect(scene.channel(1)).toMatchObject({ isClosed: false });
+    scene.channel(1).become(IDLE);
+    await settled();
+    expect(scene.channel(1)).toMatchObject({ isClosed: true });
+    expect(states(scene)).toContain('1 draining');
+    await load.set(0);
+    expect(load.calls.map((each) => each.code)).toEqual(load.calls.map(() => 'OK'));
+  });
+
   it('does not take one back that has fallen silent while calls ended on it', async () => {
     const scene = setUpTens({ maxChannels: 2 });
     const { clock, load } = scene;

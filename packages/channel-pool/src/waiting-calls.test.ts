@@ -216,6 +216,18 @@ describe('a call that was refused before it was processed', () => {
     expect(scene.pool.stats()).toMatchObject({ queuedCalls: 0, succeededCalls: 1 });
   });
 
+  it('goes out before those that came after it, in the order in which they came', async () => {
+    const scene = await setUpReady(1, { maxStreamsPerChannel: 2 });
+    for (const key of ['1', '2', '3', '4']) unary(scene, { metadata: { key } });
+    const refused = ['1', '2'].map((key) => carrying(scene, key));
+    scene.clock.advance(5_000);
+    scene.channel(1).become(IDLE);
+    for (const each of refused) each.refuse();
+    await scene.allReady();
+    expect(scene.channel(2).running.map(({ metadata }) => metadata?.get('key'))).toEqual([['1'], ['2']]);
+    expect(scene.pool.stats()).toMatchObject({ queuedCalls: 2, retriedCalls: 2 });
+  });
+
   it('is told why when no new connection can be had', async () => {
     const scene = await setUpReady(1);
     const retried = unary(scene);

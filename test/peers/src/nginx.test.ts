@@ -75,11 +75,15 @@ describePeer('nginx', 'a pool before nginx', () => {
     await using server = await startNginxServer({});
     await using client = open(server.target, { maxChannels: 4, queue: { maxQueuedCalls: 4_000 } });
     expect(await manyCalls(client, 4_000, { delayMs: 2 })).toEqual({ OK: 4_000 });
-    expect((await server.stats()).acceptedSessions).toBeGreaterThanOrEqual(4);
+    const { acceptedSessions, startedCalls } = await server.stats();
+    expect(startedCalls).toBe(4_000);
+    // One that drains makes no connection of its own for the calls that it refused.
+    expect(acceptedSessions).toBeGreaterThanOrEqual(4);
+    expect(acceptedSessions).toBeLessThanOrEqual(8);
   });
 
   it('does not back off from an nginx for closing connections that have done their work', async () => {
-    // Fewer requests than streams: a call may be refused more often than it is tried again, but none waits in vain.
+    // Fewer requests than streams: each connection refuses most of what it was given.
     await using server = await startNginxServer({}, 'keepalive_requests 50;');
     const minute = { 'grpc.initial_reconnect_backoff_ms': 60_000, 'grpc.max_reconnect_backoff_ms': 60_000 };
     await using client = open(server.target, {
@@ -87,9 +91,7 @@ describePeer('nginx', 'a pool before nginx', () => {
       queue: { maxQueuedCalls: 2_000, maxQueueTimeMs: 10_000 },
       channelOptions: minute,
     });
-    const { OK = 0, UNAVAILABLE = 0 } = await manyCalls(client, 500, { delayMs: 2 });
-    expect(OK + UNAVAILABLE).toBe(500);
-    expect(OK).toBeGreaterThan(UNAVAILABLE);
+    expect(await manyCalls(client, 1_000, { delayMs: 2 })).toEqual({ OK: 1_000 });
     expect(client.pool.stats().retriedCalls).toBeGreaterThan(0);
     expect(client.pool.stats().shedCalls).toBe(0);
   });

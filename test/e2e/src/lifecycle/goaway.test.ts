@@ -112,6 +112,46 @@ describe('GOAWAY', () => {
     expect((await last).code).toBe(status.OK);
   });
 
+  it('has the calls that it refuses tried on another connection, and the one that drains connects to nobody', async () => {
+    await using peer = await startScriptedPeer();
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+      ...FAST_BACKOFF,
+      maxChannels: 1,
+      onDispose: 'cancel',
+    });
+    const calls = Array.from({ length: 5 }, () => call(client));
+    await peer.waitFor(({ openStreams }) => openStreams === 5);
+    const first = peer.connections[0] as PeerConnection;
+    const [kept, ...refused] = first.openStreamIds as [number, ...number[]];
+    first.sendGoaway(NO_ERROR, kept);
+    await peer.waitFor(({ connections }) => connections[1]?.headersReceived === refused.length);
+    const second = peer.connections[1] as PeerConnection;
+    for (const id of second.openStreamIds) second.respond(id, ANSWER);
+    first.respond(kept, ANSWER);
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0, 0, 0, 0]);
+    await peer.waitFor(() => !first.isOpen);
+    expect(peer.acceptedConnections).toBe(2);
+    expect(client.pool.stats()).toMatchObject({ retriedCalls: refused.length, succeededCalls: 5 });
+  });
+
+  it('that refuses a call again and again fails it with the tenth connection that refuses it', async () => {
+    const attempts = 10;
+    await using peer = await startScriptedPeer({
+      onRequestEnd: (connection) => connection.sendGoaway(NO_ERROR, 0),
+    });
+    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+      ...FAST_BACKOFF,
+      maxChannels: 1,
+    });
+    expect(await call(client)).toMatchObject({
+      code: status.UNAVAILABLE,
+      details: 'Not processed by any of 10 connections, of the last: the server said GOAWAY',
+      explanation: { fault: { tag: 'goaway' }, retriedOn: attempts, channelId: attempts },
+    });
+    expect(peer.headersReceived).toBe(attempts);
+    expect(client.pool.stats()).toMatchObject({ retriedCalls: attempts - 1, failedCalls: 1, inFlightCalls: 0 });
+  });
+
   it('again and again costs no call: each is answered by whichever connection has it', async () => {
     // Every connection says goodbye with its tenth answer.
     const answers = new Map<PeerConnection, number>();
