@@ -319,7 +319,8 @@ export class PooledChannel implements MemberView {
   }
 
   get #isFollowed(): boolean {
-    return this.#state === 'connecting' || this.#state === 'ready' || this.#isSurplus;
+    if (this.#state === 'draining') return this.#isSurplus;
+    return this.#state === 'connecting' || this.#state === 'ready';
   }
 
   #onConnectivity(seen: connectivityState): void {

@@ -80,7 +80,15 @@ export class ScriptedChannel implements ChannelInterface {
   }
 
   close(): void {
+    if (this.isClosed) this.misuse.push('closed twice');
     this.isClosed = true;
     this.state = SHUTDOWN;
+    for (const { callback } of this.#watchers.splice(0)) {
+      try {
+        callback();
+      } catch (error) {
+        this.misuse.push(`a watcher threw at close: ${String(error)}`);
+      }
+    }
   }
 }
