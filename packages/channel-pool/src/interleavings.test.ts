@@ -13,6 +13,7 @@ import {
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import { PICKER_NAMES } from './pickers/index.js';
+import type { ChannelStats } from './stats.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 
@@ -103,6 +104,7 @@ class Interleaving {
   readonly #occupiedBefore = new Map<number, number>();
   #bounds: { maxChannels: number; maxStreamsPerChannel: number; maxQueuedCalls: number };
   #mostQueued = 0;
+  readonly #misjudged: number[][] = [];
   isClosing = false;
 
   constructor(private readonly plan: Plan) {
@@ -129,6 +131,17 @@ class Interleaving {
           environment,
         ),
     );
+    this.scene.pool.onScale(({ usedStreams, capacity }) => {
+      const ready = this.#connected;
+      const used = ready.reduce((sum, { inFlightCalls, endingStreams }) => sum + inFlightCalls + endingStreams, 0);
+      const room = ready.reduce((sum, { maxConcurrentStreams }) => sum + maxConcurrentStreams, 0);
+      // What a listener throws is not heard of.
+      if (usedStreams !== used || capacity !== room) this.#misjudged.push([usedStreams, used, capacity, room]);
+    });
+  }
+
+  get #connected(): ChannelStats[] {
+    return this.scene.pool.stats().channels.filter(({ state }) => state === 'ready');
   }
 
   get #running(): ScriptedCall[] {
@@ -186,6 +199,7 @@ class Interleaving {
       this.#occupiedBefore.set(id, occupied);
       must(channel.misuse.length === 0, 'misuse', channel.misuse);
     }
+    must(this.#misjudged.length === 0, 'what the number of connections was decided on', this.#misjudged);
     let inFlight = 0;
     for (const { id, state, inFlightCalls, endingStreams } of stats.channels) {
       inFlight += inFlightCalls;
@@ -234,8 +248,7 @@ class Interleaving {
   /** Beyond its bound the queue may hold those whose connection is still to be opened. */
   #queueBound(): number {
     const { maxChannels, maxStreamsPerChannel, maxQueuedCalls } = this.#bounds;
-    const ready = this.scene.pool.stats().channels.filter(({ state }) => state === 'ready').length;
-    return maxQueuedCalls + Math.max(0, maxChannels - ready) * maxStreamsPerChannel;
+    return maxQueuedCalls + Math.max(0, maxChannels - this.#connected.length) * maxStreamsPerChannel;
   }
 
   #start({ rpc, deadlineInMs, waitForReady, bytes, key }: Extract<Step, { kind: 'start' }>): void {

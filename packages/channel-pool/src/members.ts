@@ -13,7 +13,7 @@ import {
   type PooledChannelObserver,
   type PooledChannelSettings,
 } from './pooled-channel.js';
-import { growthReason, neededChannels, type ScaleDecision } from './scaling.js';
+import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
 import type { ChannelState, ChannelStateChange } from './stats.js';
 
 /** Who uses the connections. */
@@ -38,9 +38,6 @@ export interface MembersObserver {
 /** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
 const LIMIT_REVIEW_MS = 20;
 
-/** Connections up to which every call has the number of connections reviewed; of more, so many times fewer. */
-const REVIEWED_AT_EVERY_CALL = 8;
-
 /**
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
  * that are lost.
@@ -48,6 +45,10 @@ const REVIEWED_AT_EVERY_CALL = 8;
 export class Members implements PooledChannelObserver {
   readonly #all = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
+  // Of those that are ready, as of the last look at each: summed anew for each call they would cost more with each connection.
+  #ready = 0;
+  #usedStreams = 0;
+  #capacity = 0;
   readonly #picker: Picker;
   readonly #isOwnPicker: boolean;
   readonly #affinity = new Affinity<PooledChannel>();
@@ -70,7 +71,6 @@ export class Members implements PooledChannelObserver {
   #shrinkTimer: Timer | undefined;
   /** What those who warm the pool up wait for. */
   readonly #warming = new Map<object, number>();
-  #callsSinceReview = 0;
   #pickerComplained = false;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
@@ -121,20 +121,17 @@ export class Members implements PooledChannelObserver {
     return this.#failing ? (this.#lastError ?? 'unknown') : undefined;
   }
 
-  get usedStreams(): number {
-    return this.#sumOfReady((member) => member.usedStreams);
-  }
-
+  /** Streams that may be on the connections that are ready. */
   get streamCapacity(): number {
-    return this.#sumOfReady((member) => member.maxConcurrentStreams);
+    let sum = 0;
+    for (const member of this.#all) if (member.state === 'ready') sum += member.maxConcurrentStreams;
+    return sum;
   }
 
   /** Streams on connections that may still be opened; none while no connection can be had. */
   get roomToCome(): number {
     if (this.#failing) return 0;
-    return (
-      Math.max(0, this.options.maxChannels - this.#count('ready')) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT)
-    );
+    return Math.max(0, this.options.maxChannels - this.#ready) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT);
   }
 
   /** The connection that gets a call, out of those that have room; undefined when none has. */
@@ -195,7 +192,7 @@ export class Members implements PooledChannelObserver {
     this.options = options;
     for (const member of this.#all) this.#refresh(member);
     this.#keepMaximum();
-    if (this.#count('ready') > options.minChannels) this.#watchIdleness();
+    if (this.#ready > options.minChannels) this.#watchIdleness();
     this.observer.onRoom();
     this.review();
   }
@@ -205,7 +202,7 @@ export class Members implements PooledChannelObserver {
     this.#warming.set(who, Math.min(channels, this.options.maxChannels));
     this.#wanted = true;
     this.#demand = true;
-    const isWarm = this.#count('ready') >= Math.min(channels, this.options.maxChannels);
+    const isWarm = this.#ready >= Math.min(channels, this.options.maxChannels);
     if (!isWarm) this.review();
     return isWarm;
   }
@@ -215,12 +212,9 @@ export class Members implements PooledChannelObserver {
     this.#warming.delete(who);
   }
 
-  /** A call was counted in. With many connections not each call is worth a look at all of them. */
+  /** A call was counted in. */
   took(member: PooledChannel): void {
     this.#refresh(member);
-    this.#callsSinceReview += 1;
-    if (this.#callsSinceReview * REVIEWED_AT_EVERY_CALL < this.#all.size) return;
-    this.#callsSinceReview = 0;
     this.review();
   }
 
@@ -234,16 +228,12 @@ export class Members implements PooledChannelObserver {
   /** Opens another connection when load asks for it. Cheap when it does not. */
   review(): void {
     if (this.#closed || this.#openings.pending > 0 || this.#retryTimer !== undefined) return;
-    const load = {
-      minChannels: Math.max(this.#wanted ? this.options.minChannels : 0, ...this.#warming.values()),
-      maxChannels: this.options.maxChannels,
-      growAtRatio: this.options.growAtRatio,
-      liveChannels: this.#count('ready'),
-      connectingChannels: this.#openings.size,
-      usedStreams: this.usedStreams,
-      capacity: this.streamCapacity,
-      queuedCalls: this.observer.queuedCalls(),
-    };
+    let load = this.#load();
+    if (growthReason(load) !== undefined) {
+      // Nothing tells when a server has raised its limit.
+      for (const member of this.#all) this.#refresh(member);
+      load = this.#load();
+    }
     const reason = growthReason(load) ?? (this.#failing && this.#demand ? 'a call asks for a connection' : undefined);
     if (reason === undefined) {
       this.#tellConnectivity();
@@ -318,7 +308,7 @@ export class Members implements PooledChannelObserver {
 
   #onFailed(): void {
     this.#retryLater();
-    if (this.#count('ready') > 0) return;
+    if (this.#ready > 0) return;
     this.#failing = true;
     this.#tellConnectivity();
     this.observer.onNoConnection(this.failure as string);
@@ -392,13 +382,13 @@ export class Members implements PooledChannelObserver {
     this.#shrinkTimer = this.clock.setTimer(() => {
       this.#shrinkTimer = undefined;
       this.#shrink();
-      if (this.#count('ready') > this.options.minChannels) this.#watchIdleness();
+      if (this.#ready > this.options.minChannels) this.#watchIdleness();
     }, shrinkAfterMs);
   }
 
   #shrink(): void {
     const { minChannels, growAtRatio, shrinkAfterMs } = this.options;
-    const [from, capacity, peakStreams] = [this.#count('ready'), this.streamCapacity, this.observer.takePeak()];
+    const [from, capacity, peakStreams] = [this.#ready, this.streamCapacity, this.observer.takePeak()];
     const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
     const surplus = this.#surplus(from - Math.min(needed, this.options.maxChannels));
     const to = from - surplus.length;
@@ -408,7 +398,7 @@ export class Members implements PooledChannelObserver {
       from,
       to,
       reason,
-      usedStreams: this.usedStreams,
+      usedStreams: this.#usedStreams,
       capacity,
       queuedCalls: this.observer.queuedCalls(),
       peakStreams,
@@ -419,7 +409,7 @@ export class Members implements PooledChannelObserver {
   /** After the maximum was lowered. What may not drain yet follows when another has. */
   #keepMaximum(): void {
     const { maxChannels } = this.options;
-    const surplus = this.#count('ready') - maxChannels;
+    const surplus = this.#ready - maxChannels;
     if (this.#closed) return;
     for (const member of this.#surplus(surplus)) member.retireSurplus(`maxChannels is ${maxChannels}`);
   }
@@ -441,6 +431,21 @@ export class Members implements PooledChannelObserver {
   #takeBack(): boolean {
     for (const member of this.#all) if (member.takeBack('load returned')) return true;
     return false;
+  }
+
+  /** What the number of connections is decided on. O(1): it is asked for with each call. */
+  #load(): Load {
+    const minChannels = this.#wanted ? this.options.minChannels : 0;
+    return {
+      minChannels: this.#warming.size === 0 ? minChannels : Math.max(minChannels, ...this.#warming.values()),
+      maxChannels: this.options.maxChannels,
+      growAtRatio: this.options.growAtRatio,
+      liveChannels: this.#ready,
+      connectingChannels: this.#openings.size,
+      usedStreams: this.#usedStreams,
+      capacity: this.#capacity,
+      queuedCalls: this.observer.queuedCalls(),
+    };
   }
 
   // ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -484,8 +489,19 @@ export class Members implements PooledChannelObserver {
     }, this.#backoff.next());
   }
 
-  /** Keeps the list of those with room in step. O(1). */
+  /** Keeps the sums over those that are ready, and the list of those with room, in step. O(1). */
   #refresh(member: PooledChannel): void {
+    const { counted } = member;
+    const isReady = member.state === 'ready';
+    const ready = isReady ? 1 : 0;
+    const usedStreams = isReady ? member.usedStreams : 0;
+    const capacity = isReady ? member.maxConcurrentStreams : 0;
+    this.#ready += ready - counted.ready;
+    this.#usedStreams += usedStreams - counted.usedStreams;
+    this.#capacity += capacity - counted.capacity;
+    counted.ready = ready;
+    counted.usedStreams = usedStreams;
+    counted.capacity = capacity;
     const has = member.availableIndex >= 0;
     if (member.hasRoom === has) return;
     if (has) {
@@ -502,7 +518,7 @@ export class Members implements PooledChannelObserver {
 
   #tellConnectivity(): void {
     if (this.#closed) return;
-    if (this.#count('ready') > 0) this.observer.onConnectivity(connectivityState.READY);
+    if (this.#ready > 0) this.observer.onConnectivity(connectivityState.READY);
     else if (this.#failing) this.observer.onConnectivity(connectivityState.TRANSIENT_FAILURE);
     else if (this.#count('connecting') > 0) this.observer.onConnectivity(connectivityState.CONNECTING);
     else this.observer.onConnectivity(connectivityState.IDLE);
@@ -512,11 +528,5 @@ export class Members implements PooledChannelObserver {
     let count = 0;
     for (const member of this.#all) if (member.state === state) count += 1;
     return count;
-  }
-
-  #sumOfReady(of: (member: PooledChannel) => number): number {
-    let sum = 0;
-    for (const member of this.#all) if (member.state === 'ready') sum += of(member);
-    return sum;
   }
 }

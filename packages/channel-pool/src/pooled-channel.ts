@@ -84,6 +84,8 @@ export class PooledChannel implements MemberView {
   fault: TransportFault | undefined;
   /** Place among the members that have room, -1 for none. Kept by the pool. */
   availableIndex = -1;
+  /** Its share of the pool's sums over those that are ready. Kept by the pool. */
+  readonly counted = { ready: 0, usedStreams: 0, capacity: 0 };
   inFlightCalls = 0;
   startedCalls = 0;
   failedCalls = 0;
@@ -152,7 +154,10 @@ export class PooledChannel implements MemberView {
     return Math.min(ours ?? HIGHEST_LIMIT, servers);
   }
 
-  /** SETTINGS_MAX_CONCURRENT_STREAMS as it is now: the server may change it at any time. */
+  /**
+   * SETTINGS_MAX_CONCURRENT_STREAMS as it is now: the server may change it at any time. Asked for each time, which costs a
+   * few nanoseconds: on the sessions of grpc-js, which takes all listeners off them, Node emits no 'remoteSettings'.
+   */
   get #serverLimit(): number | undefined {
     return this.#session?.remoteSettings.maxConcurrentStreams;
   }
@@ -297,7 +302,8 @@ export class PooledChannel implements MemberView {
 
   #release(): void {
     this.inFlightCalls -= 1;
-    this.#lastUsedMs = this.settings.clock.elapsed();
+    // Only then is it idle; asking for the time costs more than picking.
+    if (this.inFlightCalls === 0) this.#lastUsedMs = this.settings.clock.elapsed();
     this.#endings.review();
     this.observer.onRoom(this);
     if (this.#state === 'draining') this.#closeWhenEmpty();
