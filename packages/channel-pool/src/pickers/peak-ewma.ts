@@ -13,6 +13,16 @@ const OVERALL_WEIGHT = 0.1;
 interface Cost {
   ewmaMs: number;
   atMs: number;
+  /** {@link commonLog} of it. */
+  log: number;
+}
+
+/**
+ * The logarithm of a time that fades, ln(ms × e^((at − now) / decay)), without the term of the present, which all have in
+ * common: two can be compared without asking for the time, and that costs as much as all the rest of a pick.
+ */
+function commonLog(ms: number, atMs: number): number {
+  return Math.log(ms) + atMs / DECAY_MS;
 }
 
 /**
@@ -42,19 +52,21 @@ export class PeakEwmaPicker implements Picker {
     this.#overallMs += (sampleMs - overallMs) * OVERALL_WEIGHT;
     const cost = this.#costs.get(member);
     if (cost === undefined) {
-      this.#costs.set(member, { ewmaMs: sampleMs, atMs: nowMs });
+      this.#costs.set(member, { ewmaMs: sampleMs, atMs: nowMs, log: commonLog(sampleMs, nowMs) });
       return;
     }
     const weight = Math.exp((cost.atMs - nowMs) / DECAY_MS);
     cost.ewmaMs = sampleMs > cost.ewmaMs ? sampleMs : cost.ewmaMs * weight + sampleMs * (1 - weight);
     cost.atMs = nowMs;
+    cost.log = commonLog(cost.ewmaMs, nowMs);
   }
 
   readonly #load = (member: MemberView): number => {
-    const cost = this.#costs.get(member);
+    const { usedStreams } = member;
+    const log = this.#costs.get(member)?.log;
+    if (log !== undefined) return log + Math.log(usedStreams + 1);
     // Not measured yet: worth a try, and then as good as the others are on the whole.
-    if (cost === undefined) return member.usedStreams === 0 ? 0 : (this.#overallMs ?? 1) * (member.usedStreams + 1);
-    const faded = cost.ewmaMs * Math.exp((cost.atMs - this.clock.elapsed()) / DECAY_MS);
-    return faded * (member.usedStreams + 1);
+    if (usedStreams === 0) return -Infinity;
+    return commonLog(this.#overallMs ?? 1, this.clock.elapsed()) + Math.log(usedStreams + 1);
   };
 }
