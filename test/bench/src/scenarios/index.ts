@@ -1,8 +1,9 @@
 import type { Scenario } from '../scenario.js';
 import { overhead } from './overhead.js';
+import { pick } from './pick.js';
 import { queue } from './queue.js';
 import { stalledServer } from './stalled-server.js';
 import { streamsLimit } from './streams-limit.js';
 
 /** Every scenario, in the order that they run in. */
-export const scenarios: readonly Scenario[] = [overhead, streamsLimit, stalledServer, queue];
+export const scenarios: readonly Scenario[] = [overhead, streamsLimit, stalledServer, queue, pick];

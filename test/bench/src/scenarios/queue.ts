@@ -1,7 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { threadCpuNs } from '../load/thread-cpu.js';
+import { cpuNsPerOperation } from '../load/cpu-per-operation.js';
 import { AdmissionQueueLine } from '../queue/admission-queue-line.js';
 import { linkedLine, stockLine, UnlinkingLine } from '../queue/p-queue-line.js';
 import { pQueueFacts } from '../queue/p-queue-facts.js';
@@ -53,9 +53,9 @@ export const queue: Scenario = {
       collectGarbage();
       await line.cancel(BATCH);
       const cancelBytes = await allocated((times) => line.cancel(times));
-      const cancelNs = await timed((times) => line.cancel(times), atLeastMs);
+      const cancelNs = await cpuNsPerOperation((times) => line.cancel(times), atLeastMs);
       const admitBytes = await allocated((times) => line.admit(times));
-      const admitNs = await timed((times) => line.admit(times), atLeastMs);
+      const admitNs = await cpuNsPerOperation((times) => line.admit(times), atLeastMs);
       if (line.size !== waiting) throw new Error(`${name}: ${line.size} wait instead of ${waiting}`);
       line.close();
       return { admitNs, cancelNs, admitBytes, cancelBytes };
@@ -82,20 +82,6 @@ export const queue: Scenario = {
 
   facts: pQueueFacts,
 };
-
-/** CPU time, not time on the wall: that the thread had to wait for a core is nothing of the queue's. */
-async function timed(run: (times: number) => Promise<void>, atLeastMs: number): Promise<number> {
-  const startNs = threadCpuNs();
-  let tookNs = 0;
-  let operations = 0;
-  // Ever larger batches: asking for the time costs more than some of these operations.
-  for (let batch = BATCH; tookNs < atLeastMs * 1e6; batch *= 2) {
-    await run(batch);
-    operations += batch;
-    tookNs = threadCpuNs() - startNs;
-  }
-  return tookNs / operations;
-}
 
 async function allocated(run: (times: number) => Promise<void>): Promise<number> {
   const before = process.memoryUsage().heapUsed;
