@@ -53,6 +53,24 @@ function setUpTens(options: ChannelPoolOptions = {}): Scene & { decisions: Scale
   return Object.assign(scene, { decisions, load: new Load(scene) });
 }
 
+/**
+ * Two connections of two streams for a pool that may have one by now. The first is full and is about to be lost, the second
+ * was let go in the very tick in which it became ready, with one call on it.
+ */
+async function setUpOneTooMany(): Promise<Scene> {
+  const scene = setUp({ maxChannels: 2, maxStreamsPerChannel: 1, shrinkAfterMs: Infinity });
+  scene.call();
+  scene.call();
+  scene.channel(1).become(READY);
+  await settled();
+  scene.pool.update({ maxChannels: 1, maxStreamsPerChannel: 2 });
+  scene.call();
+  scene.clock.advance(5_000);
+  scene.channel(2).become(READY);
+  expect(states(scene)).toEqual(['1 ready', '2 draining']);
+  return scene;
+}
+
 function states({ pool }: Scene): string[] {
   return pool.stats().channels.map(({ id, state }) => `${id} ${state}`);
 }
@@ -220,6 +238,14 @@ describe('a pool under load that rises to five times as much and falls back, twi
   it.each([
     ['was lost meanwhile', (scene: Scene) => scene.channel(1).become(IDLE)],
     ['cannot be reached any longer', (scene: Scene) => scene.channel(1).become(TRANSIENT_FAILURE)],
+    [
+      // As grpc-js does for a call that it tries again by itself: another connection, of which the pool knows nothing.
+      'was lost meanwhile, although its channel has connected anew',
+      (scene: Scene) => {
+        scene.channel(1).become(IDLE);
+        scene.channel(1).become(READY);
+      },
+    ],
   ])('does not take one back that %s', async (_what, happens) => {
     const scene = setUpTens({ maxChannels: 2 });
     const { clock, load } = scene;
@@ -394,6 +420,18 @@ describe('update', () => {
     await scene.allReady();
     expect(ready(scene)).toBe(2);
     expect(scene.pool.stats()).toMatchObject({ inFlightCalls: 20, failedCalls: 0 });
+  });
+
+  it('follows one that was too many as soon as it was ready, when it is taken back and then lost', async () => {
+    const scene = await setUpOneTooMany();
+    await settled();
+    scene.channel(1).lose();
+    expect(states(scene)).toEqual(['2 ready']);
+    scene.clock.advance(5_000);
+    scene.channel(2).lose();
+    scene.call();
+    await scene.allReady();
+    expect(states(scene)).toEqual(['3 ready']);
   });
 
   it('takes one back that it let go, when maxChannels is raised again', async () => {
