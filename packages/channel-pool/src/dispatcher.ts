@@ -226,6 +226,9 @@ export class Dispatcher implements CallHost {
   #letWait(call: PooledCall): void {
     const members = this.settings.members();
     members.want();
+    // A connection that was being let go may have been taken back for it: it would wait beside that one.
+    const member = this.queue.size === 0 ? members.pick(call) : undefined;
+    if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     const expectedMs = this.#wait.expectedMs(this.queue.size, this.settings.clock.elapsed());
     const remainingMs = call.request.deadlineMs - this.now();

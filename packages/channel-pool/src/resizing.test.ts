@@ -434,6 +434,20 @@ describe('update', () => {
     expect(states(scene)).toEqual(['3 ready']);
   });
 
+  // p-queue frees its place some microtasks before it says so.
+  it.each([0, 1, 2, 3, 4, 5, 6])(
+    'lets no call wait for which it takes a connection back, %i microtasks after another was lost',
+    async (microtasks) => {
+      const scene = await setUpOneTooMany();
+      scene.channel(1).lose();
+      for (let count = 0; count < microtasks; count += 1) await Promise.resolve();
+      scene.call();
+      await settled();
+      expect(states(scene)).toEqual(['2 ready']);
+      expect(scene.pool.stats()).toMatchObject({ inFlightCalls: 2, queuedCalls: 0, shedCalls: 0 });
+    },
+  );
+
   it('takes one back that it let go, when maxChannels is raised again', async () => {
     const scene = setUpTens({ maxChannels: 6 });
     const { load, pool } = scene;
