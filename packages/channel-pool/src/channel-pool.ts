@@ -296,8 +296,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     this.#closing.emit();
     await drain.done();
     const cancelledCalls = this.#dispatcher.calls.size;
-    await this.#endAll(this.#dispatcher.calls, reason);
     const closedBefore = this.#members.closedChannels;
+    await this.#endAll(this.#dispatcher.calls, reason);
     const forcedSockets = await this.#members.close(reason);
     this.#dispatcher.close();
     return Object.freeze({

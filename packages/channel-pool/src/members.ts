@@ -44,6 +44,8 @@ const LIMIT_REVIEW_MS = 20;
  */
 export class Members implements PooledChannelObserver {
   readonly #all = new Set<PooledChannel>();
+  /** Closed ones whose sockets are not. */
+  readonly #closing = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
   // Of those that are ready, as of the last look at each: summed anew for each call they would cost more with each connection.
   #ready = 0;
@@ -262,7 +264,9 @@ export class Members implements PooledChannelObserver {
     for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
       if (timer !== undefined) this.clock.clearTimer(timer);
     }
-    const members = this.#spare === undefined ? [...this.#all] : [this.#spare, ...this.#all];
+    // Also those that have closed by themselves just now, as they do when their last call is cancelled.
+    const members = [...this.#all, ...this.#closing];
+    if (this.#spare !== undefined) members.push(this.#spare);
     const forced = await Promise.all(members.map((member) => member.close(reason)));
     return forced.reduce((sum, count) => sum + count, 0);
   }
@@ -335,8 +339,17 @@ export class Members implements PooledChannelObserver {
 
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
+    this.#closing.add(member);
+    void this.#awaitSockets(member);
     this.#keepMaximum();
     this.review();
+  }
+
+  async #awaitSockets(member: PooledChannel): Promise<void> {
+    // It tells of its end while it is about to close: in the next microtask it knows what to wait for.
+    await Promise.resolve();
+    await member.close('');
+    this.#closing.delete(member);
   }
 
   // ── picking ───────────────────────────────────────────────────────────────────────────────────────────────────────

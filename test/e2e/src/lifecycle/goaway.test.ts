@@ -1,5 +1,11 @@
 import { credentials, status } from '@grpc/grpc-js';
-import { loadEchoPackage, startScriptedPeer, type EchoClient, type PeerConnection } from '@grpc-manifold/testing';
+import {
+  leakCheck,
+  loadEchoPackage,
+  startScriptedPeer,
+  type EchoClient,
+  type PeerConnection,
+} from '@grpc-manifold/testing';
 import { createPooledClient, explain, type CallExplanation, type PooledClientOptions } from 'grpc-manifold';
 import { describe, expect, it, vi } from 'vitest';
 
@@ -112,6 +118,7 @@ describe('GOAWAY', () => {
     expect((await last).code).toBe(status.OK);
   });
 
+<<<<<<< HEAD
   it('has the calls that it refuses tried on another connection, and the one that drains connects to nobody', async () => {
     await using peer = await startScriptedPeer();
     await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
@@ -150,6 +157,23 @@ describe('GOAWAY', () => {
     });
     expect(peer.headersReceived).toBe(attempts);
     expect(client.pool.stats()).toMatchObject({ retriedCalls: attempts - 1, failedCalls: 1, inFlightCalls: 0 });
+=======
+  it('to a connection whose peer then falls silent does not let the pool end before its socket is closed', async () => {
+    await using peer = await startScriptedPeer();
+    using leaks = leakCheck();
+    const client = createPooledClient(Client, peer.target, credentials.createInsecure(), { minChannels: 0 });
+    const open = call(client);
+    await peer.waitFor(({ openStreams }) => openStreams === 1);
+    const connection = peer.connections[0] as PeerConnection;
+    connection.sendGoaway(NO_ERROR);
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
+    connection.stopReading();
+    const report = await client.pool.destroy();
+    // What the client opened; the peer, which does not read, does not learn that it is gone.
+    expect(leaks.leftovers().filter((left) => left.includes('connecting'))).toEqual([]);
+    expect(report).toMatchObject({ cancelledCalls: 1, closedChannels: 1, forcedSockets: 1 });
+    expect(await open).toMatchObject({ code: status.CANCELLED });
+>>>>>>> b3bb43e (Wait for the sockets of connections that close by themselves when a pool ends)
   });
 
   it('again and again costs no call: each is answered by whichever connection has it', async () => {
