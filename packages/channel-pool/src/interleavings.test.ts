@@ -241,7 +241,7 @@ class Interleaving {
       const id = String(metadata?.get('id')[0]);
       tries.set(id, (tries.get(id) ?? 0) + 1);
     }
-    for (const [id, count] of tries) must(count <= 2, 'tries of a call', id, count);
+    for (const [id, count] of tries) must(count <= 10, 'tries of a call', id, count);
   }
 
   /** Beyond its bound the queue may hold those whose connection is still to be opened. */

@@ -118,7 +118,6 @@ describe('GOAWAY', () => {
     expect((await last).code).toBe(status.OK);
   });
 
-<<<<<<< HEAD
   it('has the calls that it refuses tried on another connection, and the one that drains connects to nobody', async () => {
     await using peer = await startScriptedPeer();
     await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
@@ -157,7 +156,8 @@ describe('GOAWAY', () => {
     });
     expect(peer.headersReceived).toBe(attempts);
     expect(client.pool.stats()).toMatchObject({ retriedCalls: attempts - 1, failedCalls: 1, inFlightCalls: 0 });
-=======
+  });
+
   it('to a connection whose peer then falls silent does not let the pool end before its socket is closed', async () => {
     await using peer = await startScriptedPeer();
     using leaks = leakCheck();
@@ -173,7 +173,6 @@ describe('GOAWAY', () => {
     expect(leaks.leftovers().filter((left) => left.includes('connecting'))).toEqual([]);
     expect(report).toMatchObject({ cancelledCalls: 1, closedChannels: 1, forcedSockets: 1 });
     expect(await open).toMatchObject({ code: status.CANCELLED });
->>>>>>> b3bb43e (Wait for the sockets of connections that close by themselves when a pool ends)
   });
 
   it('again and again costs no call: each is answered by whichever connection has it', async () => {
