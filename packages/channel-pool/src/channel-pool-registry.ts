@@ -3,6 +3,7 @@ import { ChannelCredentials } from '@grpc/grpc-js';
 import { systemClock, warn, type Timer } from '@grpc-manifold/core';
 import type { ChannelPool, ChannelPoolEnvironment } from './channel-pool.js';
 import { IdlePools, type PoolEntry } from './idle-pools.js';
+import { OpeningLine } from './opening-line.js';
 import { RegisteredPool } from './registered-pool.js';
 import {
   resolveRegistryOptions,
@@ -33,6 +34,13 @@ interface TargetPools {
   readonly idle: IdlePools;
 }
 
+/** A pool that is being closed. */
+interface ClosingPool {
+  readonly done: Promise<void>;
+  /** Connections that it is known to have until then. */
+  readonly channels: number;
+}
+
 /**
  * Shares pools among all who call the same target with the same credentials, so that a client costs no connection of its
  * own. A pool lives while somebody has a lease of it, and for a while after: those without one are closed after
@@ -42,8 +50,9 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   readonly #options: ResolvedRegistryOptions;
   readonly #clock: typeof systemClock;
   readonly #targets = new Map<string, TargetPools>();
-  readonly #idle = new IdlePools();
-  readonly #closing = new Map<RegisteredPool, Promise<void>>();
+  readonly #idle: IdlePools;
+  readonly #closing = new Map<RegisteredPool, ClosingPool>();
+  readonly #openings = new OpeningLine();
   #pools = 0;
   #leases = 0;
   #timer: Timer | undefined;
@@ -56,6 +65,7 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   ) {
     this.#options = resolveRegistryOptions(options);
     this.#clock = environment.clock ?? systemClock;
+    this.#idle = new IdlePools(this.#options.maxIdleChannels);
   }
 
   /**
@@ -103,7 +113,7 @@ export class ChannelPoolRegistry implements AsyncDisposable {
         if (leases === 0) idleChannels += count;
       }
     }
-    for (const pool of this.#closing.keys()) channels += channelsOf(pool);
+    for (const [pool, closing] of this.#closing) channels += Math.max(channelsOf(pool), closing.channels);
     return Object.freeze({ pools: this.#pools, leases: this.#leases, channels, idleChannels });
   }
 
@@ -121,11 +131,17 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   }
 
   #create(target: string, credentials: ChannelCredentials, credentialsKey: string | undefined): PoolEntry {
-    const pool = new RegisteredPool(target, credentials, this.#options.pool, this.environment);
+    const pool = new RegisteredPool(target, credentials, this.#options.pool, {
+      ...this.environment,
+      beforeOpening: () => this.#openings.join(entry.bounds, () => this.#opens(entry)),
+    });
     const key = credentialsKey ?? credentials;
-    const entry: PoolEntry = { pool, target, key, leases: 0, idleSinceMs: 0, idleChannels: 0 };
-    let pools = this.#targets.get(target);
-    if (pools === undefined) this.#targets.set(target, (pools = { byKey: new Map(), idle: new IdlePools() }));
+    const pools = this.#targets.get(target) ?? {
+      byKey: new Map(),
+      idle: new IdlePools(this.#options.maxIdleChannelsPerTarget),
+    };
+    const entry: PoolEntry = { pool, target, key, bounds: [pools.idle, this.#idle], leases: 0, idleSinceMs: 0 };
+    this.#targets.set(target, pools);
     pools.byKey.set(key, entry);
     this.#pools += 1;
     return entry;
@@ -135,46 +151,58 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     this.#leases -= 1;
     entry.leases -= 1;
     if (entry.leases > 0 || this.#disposed !== undefined) return;
-    const pools = this.#targets.get(entry.target) as TargetPools;
     entry.idleSinceMs = this.#clock.elapsed();
-    // Counted once: a pool that nobody has a lease of gets no calls, and so no more connections.
-    entry.idleChannels = Math.max(channelsOf(entry.pool), 1);
-    pools.idle.add(entry);
-    this.#idle.add(entry);
-    this.#trim(pools.idle, this.#options.maxIdleChannelsPerTarget);
-    this.#trim(this.#idle, this.#options.maxIdleChannels);
+    for (const idle of entry.bounds) idle.set(entry, Math.max(channelsOf(entry.pool), 1));
+    this.#trim(entry);
     this.#arm();
   }
 
+  /** A pool is about to open a connection. One without a lease does when calls are still running on it. */
+  #opens(entry: PoolEntry): void {
+    if (!this.#idle.has(entry)) return;
+    for (const idle of entry.bounds) idle.set(entry, channelsOf(entry.pool) + 1);
+    this.#trim(entry);
+  }
+
   #wake(entry: PoolEntry): void {
-    this.#idle.delete(entry);
-    this.#targets.get(entry.target)?.idle.delete(entry);
+    for (const idle of entry.bounds) idle.delete(entry);
     if (this.#idle.oldest === undefined) this.#disarm();
   }
 
   /** Closes the longest idle first. */
-  #trim(idle: IdlePools, maxChannels: number): void {
-    while (idle.channels > maxChannels) this.#close(idle.oldest as PoolEntry);
+  #trim({ bounds }: PoolEntry): void {
+    for (const idle of bounds) while (idle.isFull) this.#close(idle.oldest as PoolEntry);
   }
 
   #close(entry: PoolEntry): void {
     this.#wake(entry);
-    const pools = this.#targets.get(entry.target) as TargetPools;
+    const { pool, target, bounds } = entry;
+    const pools = this.#targets.get(target) as TargetPools;
     pools.byKey.delete(entry.key);
-    if (pools.byKey.size === 0) this.#targets.delete(entry.target);
     this.#pools -= 1;
-    this.#track(entry.pool, entry.pool.takeBack().drain());
+    const { channels, inFlightCalls, queuedCalls } = pool.stats();
+    // One with calls is in use until they have ended, however long that takes.
+    const closing = inFlightCalls + queuedCalls === 0 ? channels.length : 0;
+    for (const idle of bounds) idle.closingChannels += closing;
+    const closed = pool.takeBack().drain();
+    const settle = (): void => {
+      for (const idle of bounds) idle.closingChannels -= closing;
+      if (pools.byKey.size === 0 && pools.idle.closingChannels === 0) this.#targets.delete(target);
+      this.#openings.advance();
+    };
+    void closed.then(settle, settle);
+    this.#track(pool, closed, closing);
   }
 
-  #track(pool: RegisteredPool, closing: Promise<unknown>): void {
-    const tracked = closing.then(
+  #track(pool: RegisteredPool, closed: Promise<unknown>, channels: number): void {
+    const done = closed.then(
       () => void this.#closing.delete(pool),
       (error: unknown) => {
         this.#closing.delete(pool);
         warn(`ChannelPoolRegistry: a pool of ${pool.getTarget()} could not be closed: ${String(error)}`);
       },
     );
-    this.#closing.set(pool, tracked);
+    this.#closing.set(pool, { done, channels });
   }
 
   async #closeAll(): Promise<void> {
@@ -182,11 +210,12 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     const lent = [...this.#targets.values()].flatMap(({ byKey }) => [...byKey.values()]);
     // Those that are being closed already as well: what `onDispose` says may be quicker.
     for (const pool of [...this.#closing.keys(), ...lent.map((entry) => entry.pool)]) {
-      this.#track(pool, pool.takeBack()[Symbol.asyncDispose]());
+      const channels = this.#closing.get(pool)?.channels ?? channelsOf(pool);
+      this.#track(pool, pool.takeBack()[Symbol.asyncDispose](), channels);
     }
     this.#targets.clear();
     this.#pools = 0;
-    await Promise.all(this.#closing.values());
+    await Promise.all([...this.#closing.values()].map(({ done }) => done));
   }
 
   /** One timer, for the pool that has been idle longest: all have the same time. */

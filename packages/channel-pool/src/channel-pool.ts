@@ -34,10 +34,12 @@ export interface DrainOptions {
   readonly timeoutMs?: number;
 }
 
-/** What a pool tells the time and draws lots by; for tests. */
+/** What a pool lives in: what it tells the time and draws lots by, for tests; and who else opens connections. */
 export interface ChannelPoolEnvironment {
   readonly clock?: typeof systemClock;
   readonly random?: typeof systemRandom;
+  /** Asked before each connection is opened, which waits for what is returned. Default: none waits. */
+  readonly beforeOpening?: () => Promise<void> | undefined;
 }
 
 /**
@@ -103,6 +105,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       {
         queuedCalls: () => this.#dispatcher.queue.size,
         takePeak: () => this.#dispatcher.takePeak(),
+        beforeOpening: () => environment.beforeOpening?.(),
         isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),

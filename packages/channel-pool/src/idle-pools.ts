@@ -5,38 +5,64 @@ export interface PoolEntry {
   readonly pool: RegisteredPool;
   readonly target: string;
   readonly key: unknown;
+  /** The bounds that it is under while it is idle: those of all pools, and those of its target. */
+  readonly bounds: readonly IdlePools[];
   leases: number;
   /** On the clock's `elapsed()`, when its last lease was given back. */
   idleSinceMs: number;
-  /** Connections that it counts for while it is idle. */
-  idleChannels: number;
 }
 
-/** Pools without a lease, the longest idle first, and how many connections they count for. */
+/**
+ * Pools without a lease, the longest idle first, and how many connections they have together with those that are being
+ * closed. Closing takes a round trip, so that a bound can be overstepped when leases are given back; while it is, no
+ * connection is opened.
+ */
 export class IdlePools {
-  readonly #entries = new Set<PoolEntry>();
+  readonly #entries = new Map<PoolEntry, number>();
   #channels = 0;
+  /** Connections of closed pools whose sockets are still open. */
+  closingChannels = 0;
+  /** Connections that are to be opened as soon as there is a place for them. */
+  waitingOpenings = 0;
 
-  get channels(): number {
-    return this.#channels;
+  /** @param maxChannels connections that are kept for nobody. */
+  constructor(private readonly maxChannels: number) {}
+
+  /** True when pools have to be closed. */
+  get isFull(): boolean {
+    return this.#channels > this.maxChannels;
+  }
+
+  /**
+   * True when the next connection may be opened: the sockets will not be more than `maxChannels` and those that leases
+   * have or wait for.
+   */
+  get hasPlace(): boolean {
+    return this.#channels + this.closingChannels - this.maxChannels < this.waitingOpenings;
   }
 
   /** The one that has been idle longest. */
   get oldest(): PoolEntry | undefined {
-    for (const entry of this.#entries) return entry;
+    for (const entry of this.#entries.keys()) return entry;
     return undefined;
   }
 
-  add(entry: PoolEntry): void {
-    this.#entries.add(entry);
-    this.#channels += entry.idleChannels;
+  has(entry: PoolEntry): boolean {
+    return this.#entries.has(entry);
+  }
+
+  /** Counts a pool for so many connections; one that is there already keeps its place in the order. */
+  set(entry: PoolEntry, channels: number): void {
+    this.#channels += channels - (this.#entries.get(entry) ?? 0);
+    this.#entries.set(entry, channels);
   }
 
   delete(entry: PoolEntry): void {
-    if (this.#entries.delete(entry)) this.#channels -= entry.idleChannels;
+    this.#channels -= this.#entries.get(entry) ?? 0;
+    this.#entries.delete(entry);
   }
 
   [Symbol.iterator](): IterableIterator<PoolEntry> {
-    return this.#entries.values();
+    return this.#entries.keys();
   }
 }

@@ -24,6 +24,8 @@ export interface MembersObserver {
   takePeak(): number;
   /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
   isAwaited(): boolean;
+  /** Asked before each connection is opened; it is opened when what is returned resolves. */
+  beforeOpening(): Promise<void> | undefined;
   /** There may be room on a connection. */
   onRoom(): void;
   /** No connection is left, and the last attempt has failed. */
@@ -470,8 +472,13 @@ export class Members implements PooledChannelObserver {
     return new PooledChannel(this.#lastId, settings, this);
   }
 
-  /** One attempt, to its end: the next begins when this one is ready or has failed. */
   #open(): Promise<void> {
+    const place = this.observer.beforeOpening();
+    return place === undefined ? this.#attempt() : place.then(() => this.#attempt());
+  }
+
+  /** One attempt, to its end: the next begins when this one is ready or has failed. */
+  #attempt(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     try {
       const member = this.#spare ?? this.#create();

@@ -93,6 +93,26 @@ describe('a fault proxy', () => {
     expect(await fourthReset).toBe(true);
   });
 
+  it.each<[string, (socket: Socket) => unknown]>([
+    ['ends', (socket) => socket.end()],
+    ['is destroyed', (socket) => socket.destroy()],
+    ['is reset', (socket) => socket.resetAndDestroy()],
+  ])('leaves nothing open behind a client that %s, whatever is under way', async (_name, close) => {
+    const idle = await openThrough();
+    const late = await openThrough();
+    const answered = await openThrough();
+    // Not connected to the server yet.
+    const atOnce = open();
+    await once(atOnce, 'connect');
+    late.connection.delay(20);
+    answered.connection.blackHole('to-client');
+    serverSocketOf(answered.connection).write(Buffer.alloc(4 * MAX_HELD_BYTES));
+    await proxy.waitFor((now) => now.acceptedConnections === 4 && answered.connection.heldBytes > MAX_HELD_BYTES);
+    for (const socket of [idle.socket, late.socket, answered.socket, atOnce]) close(socket.resume());
+    await proxy.waitFor((now) => now.openConnections === 0 && now.openUpstreams === 0);
+    await Promise.all([...serverSockets].filter(({ closed }) => !closed).map(closing));
+  });
+
   it('holds everything in a black hole, and hands it on in order when restored', async () => {
     const { socket, connection } = await openThrough();
     connection.blackHole();
@@ -120,9 +140,11 @@ describe('a fault proxy', () => {
     socket.destroy();
     await proxy.waitFor((now) => now.openConnections === 0);
     expect(atServer.readableEnded).toBe(false);
+    expect(proxy.openUpstreams).toBe(1);
     const ended = once(atServer, 'end');
     connection.restore();
     await ended;
+    await proxy.waitFor((now) => now.openUpstreams === 0);
   });
 
   it('stops reading a client that sends into a black hole without end', async () => {

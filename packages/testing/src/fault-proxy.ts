@@ -21,6 +21,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly closedConnections: number;
   /** The most that were open at one time. */
   readonly peakConnections: number;
+  /** Its own sockets to the server. One outlives its client while a black hole keeps from the server that this is gone. */
+  readonly openUpstreams: number;
   /** Stops listening: new connection attempts are refused by the system; open connections stay. */
   refuseNew(): void;
   /** Listens again on the same port. */
@@ -47,6 +49,7 @@ class TcpFaultProxy implements FaultProxy {
     () => `${this.acceptedConnections} accepted, ${this.openConnections} open, ${this.closedConnections} closed`,
   );
   readonly #sockets = new Set<Socket>();
+  readonly #upstreams = new Set<Socket>();
   readonly #open = new Map<Socket, SocketPair>();
   readonly #closings: Promise<void>[] = [];
   #server: Server | undefined;
@@ -70,6 +73,10 @@ class TcpFaultProxy implements FaultProxy {
 
   get openConnections(): number {
     return this.#open.size;
+  }
+
+  get openUpstreams(): number {
+    return this.#upstreams.size;
   }
 
   refuseNew(): void {
@@ -103,6 +110,11 @@ class TcpFaultProxy implements FaultProxy {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
     }
+    this.#upstreams.add(upstream);
+    upstream.once('close', () => {
+      this.#upstreams.delete(upstream);
+      this.#condition.changed();
+    });
     this.#open.set(client, pair);
     this.peakConnections = Math.max(this.peakConnections, this.#open.size);
     client.once('close', () => {

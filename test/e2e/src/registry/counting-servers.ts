@@ -11,8 +11,8 @@ export interface CountingServers extends AsyncDisposable {
   readonly acceptedSockets: number;
 }
 
-/** Starts as many as asked for on free ports of 127.0.0.1. */
-export async function startCountingServers(count: number): Promise<CountingServers> {
+/** Starts as many as asked for on free ports of 127.0.0.1. @param onSocket is called after each new one was counted. */
+export async function startCountingServers(count: number, onSocket: () => void): Promise<CountingServers> {
   const sockets = new Set<Socket>();
   let peakSockets = 0;
   let acceptedSockets = 0;
@@ -23,6 +23,7 @@ export async function startCountingServers(count: number): Promise<CountingServe
       sockets.add(socket);
       peakSockets = Math.max(peakSockets, sockets.size);
       socket.once('close', () => sockets.delete(socket));
+      onSocket();
     });
     server.on('sessionError', () => undefined);
     server.on('stream', (stream: ServerHttp2Stream) => {
