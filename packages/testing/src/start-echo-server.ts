@@ -9,11 +9,12 @@ import { chosenPeer, peerSupports, type PeerName } from './peers/peer.js';
 const START: Readonly<Record<PeerName, (settings: EchoServerSettings) => Promise<EchoServer>>> = {
   'grpc-js': startGrpcJs,
   'grpc-go': startGrpcGo,
-  nginx: startNginx,
+  nginx: async (settings) => refusingNothing(await startNginx(settings)),
 };
 
 /**
- * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed.
+ * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed. An nginx
+ * rejects that when it has refused a stream: no client is to put more on a connection than this allows.
  *
  * @param peer which server; by default the one that the environment variable `MANIFOLD_PEER` names, or grpc-js.
  * @throws Error when the package has not been built, the server cannot listen, or the peer cannot do what is asked for
@@ -27,12 +28,25 @@ export async function startEchoServer(
 }
 
 /**
- * Starts nginx with a grpc-js server behind it, whatever the chosen peer is.
+ * Starts nginx with a grpc-js server behind it, whatever the chosen peer is. Unlike the one of {@link startEchoServer} it
+ * may refuse streams.
  *
  * @param directives more of nginx's directives for its `server` block.
  */
 export async function startNginxServer(options: EchoServerOptions = {}, directives = ''): Promise<NginxServer> {
   return startNginx(settingsFor('nginx', options), directives);
+}
+
+function refusingNothing(server: NginxServer): NginxServer {
+  const dispose = server[Symbol.asyncDispose].bind(server);
+  return Object.assign(server, {
+    async [Symbol.asyncDispose]() {
+      // Of one that was killed the log is gone.
+      const refused = await server.refusedStreams().catch(() => 0);
+      await dispose();
+      if (refused > 0) throw new Error(`nginx refused ${refused} streams: a connection had more than it allows`);
+    },
+  });
 }
 
 function settingsFor(peer: PeerName, options: EchoServerOptions): EchoServerSettings {

@@ -10,9 +10,12 @@ import { listen } from './remote-echo-server.js';
 
 /** An nginx with a grpc-js server behind it. Connections are counted at nginx, calls at the server. */
 export interface NginxServer extends EchoServer {
-  /** What nginx has written to its log so far. Each stream that it refused is in it. */
-  errorLog(): Promise<string>;
+  /** Streams that nginx has refused so far because a connection had as many as it may. */
+  refusedStreams(): Promise<number>;
 }
+
+/** What nginx writes to its log of each stream that it refuses. */
+const REFUSED = /concurrent streams exceeded/g;
 
 /**
  * Starts an nginx, and the server behind it, in a folder of their own that goes when they do.
@@ -61,5 +64,10 @@ export async function startNginx(settings: EchoServerSettings, directives = ''):
     },
     { ...settings, statusSocket: join(folder, NGINX_FILES.status) },
   );
-  return Object.assign(server, { errorLog: () => readFile(join(folder, NGINX_FILES.log), 'utf8') });
+  return Object.assign(server, {
+    async refusedStreams() {
+      const log = await readFile(join(folder, NGINX_FILES.log), 'utf8');
+      return log.match(REFUSED)?.length ?? 0;
+    },
+  });
 }
