@@ -83,7 +83,10 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     checkArguments(target, credentials, credentialsKey);
     const entry =
       this.#find(target, credentialsKey ?? credentials) ?? this.#create(target, credentials, credentialsKey);
-    if (entry.leases === 0) this.#wake(entry);
+    if (entry.leases === 0) {
+      this.#wake(entry);
+      this.#openings.advance();
+    }
     entry.leases += 1;
     this.#leases += 1;
     let held = true;
@@ -133,16 +136,19 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   #create(target: string, credentials: ChannelCredentials, credentialsKey: string | undefined): PoolEntry {
     const pool = new RegisteredPool(target, credentials, this.#options.pool, {
       ...this.environment,
-      beforeOpening: () => this.#openings.join(entry.bounds, () => this.#opens(entry)),
+      beforeOpening: () => this.#openings.join(entry),
     });
     const key = credentialsKey ?? credentials;
-    const pools = this.#targets.get(target) ?? {
+    pool.onScale(({ action }) => {
+      if (action === 'grow') this.#onGrowth(entry);
+    });
+    const siblings = this.#targets.get(target) ?? {
       byKey: new Map(),
       idle: new IdlePools(this.#options.maxIdleChannelsPerTarget),
     };
-    const entry: PoolEntry = { pool, target, key, bounds: [pools.idle, this.#idle], leases: 0, idleSinceMs: 0 };
-    this.#targets.set(target, pools);
-    pools.byKey.set(key, entry);
+    const entry: PoolEntry = { pool, target, key, bounds: [siblings.idle, this.#idle], leases: 0, idleSinceMs: 0 };
+    this.#targets.set(target, siblings);
+    siblings.byKey.set(key, entry);
     this.#pools += 1;
     return entry;
   }
@@ -152,14 +158,15 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     entry.leases -= 1;
     if (entry.leases > 0 || this.#disposed !== undefined) return;
     entry.idleSinceMs = this.#clock.elapsed();
+    if (!hasCalls(entry.pool)) this.#openings.leave(entry);
     for (const idle of entry.bounds) idle.set(entry, Math.max(channelsOf(entry.pool), 1));
     this.#trim(entry);
     this.#arm();
   }
 
-  /** A pool is about to open a connection. One without a lease does when calls are still running on it. */
-  #opens(entry: PoolEntry): void {
-    if (!this.#idle.has(entry)) return;
+  /** A pool is about to open a connection. One without a lease may, when calls are still running on it. */
+  #onGrowth(entry: PoolEntry): void {
+    if (!this.#idle.has(entry) || this.#disposed !== undefined) return;
     for (const idle of entry.bounds) idle.set(entry, channelsOf(entry.pool) + 1);
     this.#trim(entry);
   }
@@ -177,21 +184,27 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   #close(entry: PoolEntry): void {
     this.#wake(entry);
     const { pool, target, bounds } = entry;
-    const pools = this.#targets.get(target) as TargetPools;
-    pools.byKey.delete(entry.key);
+    const siblings = this.#targets.get(target) as TargetPools;
+    siblings.byKey.delete(entry.key);
     this.#pools -= 1;
-    const { channels, inFlightCalls, queuedCalls } = pool.stats();
     // One with calls is in use until they have ended, however long that takes.
-    const closing = inFlightCalls + queuedCalls === 0 ? channels.length : 0;
+    const closing = hasCalls(pool) ? 0 : channelsOf(pool);
     for (const idle of bounds) idle.closingChannels += closing;
     const closed = pool.takeBack().drain();
     const settle = (): void => {
       for (const idle of bounds) idle.closingChannels -= closing;
-      if (pools.byKey.size === 0 && pools.idle.closingChannels === 0) this.#targets.delete(target);
+      this.#forget(target);
+      this.#openings.leave(entry);
       this.#openings.advance();
     };
     void closed.then(settle, settle);
     this.#track(pool, closed, closing);
+  }
+
+  /** A target of which nothing is left, not even a socket. */
+  #forget(target: string): void {
+    const siblings = this.#targets.get(target);
+    if (siblings?.byKey.size === 0 && siblings.idle.closingChannels === 0) this.#targets.delete(target);
   }
 
   #track(pool: RegisteredPool, closed: Promise<unknown>, channels: number): void {
@@ -244,6 +257,11 @@ export class ChannelPoolRegistry implements AsyncDisposable {
 
 function channelsOf(pool: ChannelPool): number {
   return pool.stats().channels.length;
+}
+
+function hasCalls(pool: ChannelPool): boolean {
+  const { inFlightCalls, queuedCalls } = pool.stats();
+  return inFlightCalls + queuedCalls > 0;
 }
 
 function checkArguments(target: unknown, credentials: unknown, credentialsKey: unknown): void {

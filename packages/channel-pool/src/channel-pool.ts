@@ -38,8 +38,11 @@ export interface DrainOptions {
 export interface ChannelPoolEnvironment {
   readonly clock?: typeof systemClock;
   readonly random?: typeof systemRandom;
-  /** Asked before each connection is opened, which waits for what is returned. Default: none waits. */
-  readonly beforeOpening?: () => Promise<void> | undefined;
+  /**
+   * Asked before a connection is opened. Returns nothing when it may be, else a promise of whether it then may; the pool
+   * looks again then whether it needs one. Default: it may.
+   */
+  readonly beforeOpening?: () => Promise<boolean> | undefined;
 }
 
 /**

@@ -24,8 +24,8 @@ export interface MembersObserver {
   takePeak(): number;
   /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
   isAwaited(): boolean;
-  /** Asked before each connection is opened; it is opened when what is returned resolves. */
-  beforeOpening(): Promise<void> | undefined;
+  /** Asked before a connection is opened. Returns nothing when it may be, else a promise of whether it then may. */
+  beforeOpening(): Promise<boolean> | undefined;
   /** There may be room on a connection. */
   onRoom(): void;
   /** No connection is left, and the last attempt has failed. */
@@ -68,6 +68,7 @@ export class Members implements PooledChannelObserver {
   #opening: { readonly member: PooledChannel; readonly settle: () => void } | undefined;
   #retryTimer: Timer | undefined;
   #demand = false;
+  #awaitsPlace = false;
   #lastError: string | undefined;
   #lastFault: TransportFault | undefined;
   #failing = false;
@@ -229,9 +230,13 @@ export class Members implements PooledChannelObserver {
     this.review();
   }
 
-  /** Opens another connection when load asks for it. Cheap when it does not. */
-  review(): void {
-    if (this.#closed || this.#openings.pending > 0 || this.#retryTimer !== undefined) return;
+  /**
+   * Opens another connection when load asks for it. Cheap when it does not.
+   *
+   * @param hasPlace it has been waited for.
+   */
+  review(hasPlace = false): void {
+    if (this.#closed || this.#openings.pending > 0 || this.#retryTimer !== undefined || this.#awaitsPlace) return;
     let load = this.#load();
     if (growthReason(load) !== undefined) {
       // Nothing tells when a server has raised its limit.
@@ -241,6 +246,16 @@ export class Members implements PooledChannelObserver {
     const reason = growthReason(load) ?? (this.#failing && this.#demand ? 'a call asks for a connection' : undefined);
     if (reason === undefined) {
       this.#tellConnectivity();
+      return;
+    }
+    const place = hasPlace ? undefined : this.observer.beforeOpening();
+    if (place !== undefined) {
+      this.#awaitsPlace = true;
+      void place.then((isGiven) => {
+        this.#awaitsPlace = false;
+        // Load may have gone meanwhile.
+        this.review(isGiven);
+      });
       return;
     }
     this.#demand = false;
@@ -472,13 +487,8 @@ export class Members implements PooledChannelObserver {
     return new PooledChannel(this.#lastId, settings, this);
   }
 
-  #open(): Promise<void> {
-    const place = this.observer.beforeOpening();
-    return place === undefined ? this.#attempt() : place.then(() => this.#attempt());
-  }
-
   /** One attempt, to its end: the next begins when this one is ready or has failed. */
-  #attempt(): Promise<void> {
+  #open(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     try {
       const member = this.#spare ?? this.#create();

@@ -1,36 +1,39 @@
-import type { IdlePools } from './idle-pools.js';
+import type { PoolEntry } from './idle-pools.js';
 
-interface Opening {
-  readonly bounds: readonly IdlePools[];
-  readonly onStart: () => void;
-  proceed(): void;
-}
-
-/** Connections that wait to be opened until there is a place for their sockets, in the order in which they came. */
+/**
+ * Pools that wait to open a connection until there is a place for its socket, in the order in which they came. A pool
+ * opens one connection at a time, so that it waits for one at the most.
+ */
 export class OpeningLine {
-  readonly #waiting = new Set<Opening>();
+  readonly #waiting = new Map<PoolEntry, (hasPlace: boolean) => void>();
 
-  /**
-   * Returns a promise to wait for, or nothing when the connection may be opened at once. `onStart` is called just before
-   * it is opened.
-   */
-  join(bounds: readonly IdlePools[], onStart: () => void): Promise<void> | undefined {
-    const opening: Opening = { bounds, onStart, proceed: () => undefined };
-    for (const idle of bounds) idle.waitingOpenings += 1;
-    this.#waiting.add(opening);
+  /** Returns nothing when the pool may open its connection now, else a promise of whether it then may. */
+  join(entry: PoolEntry): Promise<boolean> | undefined {
+    let settle: (hasPlace: boolean) => void = () => undefined;
+    for (const idle of entry.bounds) idle.waitingOpenings += 1;
+    this.#waiting.set(entry, (hasPlace) => settle(hasPlace));
     this.advance();
-    if (!this.#waiting.has(opening)) return undefined;
-    return new Promise((resolve) => (opening.proceed = resolve));
+    if (!this.#waiting.has(entry)) return undefined;
+    return new Promise((resolve) => (settle = resolve));
+  }
+
+  /** Lets a pool wait no longer, and have no place. */
+  leave(entry: PoolEntry): void {
+    this.#settle(entry, false);
   }
 
   /** Lets those proceed for whom there is a place. */
   advance(): void {
-    for (const opening of this.#waiting) {
-      if (!opening.bounds.every((idle) => idle.hasPlace)) continue;
-      this.#waiting.delete(opening);
-      for (const idle of opening.bounds) idle.waitingOpenings -= 1;
-      opening.onStart();
-      opening.proceed();
+    for (const entry of this.#waiting.keys()) {
+      if (entry.bounds.every((idle) => idle.hasPlace)) this.#settle(entry, true);
     }
+  }
+
+  #settle(entry: PoolEntry, hasPlace: boolean): void {
+    const settle = this.#waiting.get(entry);
+    if (settle === undefined) return;
+    this.#waiting.delete(entry);
+    for (const idle of entry.bounds) idle.waitingOpenings -= 1;
+    settle(hasPlace);
   }
 }
