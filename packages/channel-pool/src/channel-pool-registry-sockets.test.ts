@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { credentials, Metadata } from '@grpc/grpc-js';
 import { FakeClock, startScriptedPeer, type PeerConnection, type ScriptedPeer } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
+import type { ChannelPool } from './channel-pool.js';
 import { ChannelPoolRegistry, type PoolLease } from './channel-pool-registry.js';
 
 const INSECURE = credentials.createInsecure();
@@ -15,6 +16,16 @@ async function connected(registry: ChannelPoolRegistry, peer: ScriptedPeer, key?
   const lease = registry.acquire(peer.target, INSECURE, key);
   await lease.pool.warmUp();
   return lease;
+}
+
+/** Makes a call; resolves when it has its status. */
+function call(pool: ChannelPool): Promise<unknown> {
+  return new Promise((resolve) => {
+    const one = pool.createCall('/a/b', Infinity, null, null, null);
+    one.start(new Metadata(), { onReceiveMetadata() {}, onReceiveMessage() {}, onReceiveStatus: resolve });
+    one.startRead();
+    one.halfClose();
+  });
 }
 
 /** Waits until a peer knows that the other end has closed its side. */
@@ -65,6 +76,27 @@ describe('the sockets of a registry at its bound', () => {
     clock.advance(CLOSE_GRACE_MS);
   });
 
+  it('are not opened for load that was gone before there was a place', async () => {
+    await using first = await startScriptedPeer(holdsOn);
+    await using second = await startScriptedPeer();
+    await using busy = await startScriptedPeer({ onRequestEnd: (connection, id) => connection.respond(id, {}) });
+    await using registry = new ChannelPoolRegistry(
+      { maxIdleChannels: 1, maxStreamsPerChannel: 1 },
+      { clock: new FakeClock() },
+    );
+    const lease = await connected(registry, busy);
+    (await connected(registry, first))[Symbol.dispose]();
+    (await connected(registry, second))[Symbol.dispose]();
+    // The call takes all the room there is; another connection must wait, and the call is over by then.
+    await call(lease.pool);
+    lease[Symbol.dispose]();
+    first.connections[0]?.socket.end();
+    while (registry.stats().channels > 1) await turn();
+    for (let turns = 0; turns < 10; turns += 1) await turn();
+    expect(lease.pool.stats().channels).toHaveLength(1);
+    expect(busy.acceptedConnections).toBe(1);
+  });
+
   it('are counted anew when calls that still run open more', async () => {
     await using peer = await startScriptedPeer();
     await using registry = new ChannelPoolRegistry({
@@ -76,11 +108,7 @@ describe('the sockets of a registry at its bound', () => {
     const idle = await connected(registry, peer, 'idle');
     idle[Symbol.dispose]();
     const busy = registry.acquire(peer.target, INSECURE, 'busy');
-    for (let calls = 0; calls < 3; calls += 1) {
-      busy.pool
-        .createCall('/a/b', Infinity, null, null, null)
-        .start(new Metadata(), { onReceiveMetadata() {}, onReceiveMessage() {}, onReceiveStatus() {} });
-    }
+    for (let calls = 0; calls < 3; calls += 1) void call(busy.pool);
     // The first of its three is being opened.
     busy[Symbol.dispose]();
     expect(registry.stats()).toMatchObject({ pools: 2, idleChannels: 2 });
