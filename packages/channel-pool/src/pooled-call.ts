@@ -217,9 +217,10 @@ export class PooledCall
 
   // ── what the pool does with it ────────────────────────────────────────────────────────────────────────────────────
 
-  /** It waits for a connection. */
+  /** It waits for a connection. What its caller does with the metadata after the start is nothing to it, as in grpc-js. */
   wait(): void {
     this.#phase = 'waiting';
+    this.#metadata = this.#metadata?.clone();
   }
 
   /** Starts over, as if it had not been handed to a connection yet. */

@@ -100,6 +100,19 @@ describe('a call that could not be sent before its deadline', () => {
   });
 });
 
+describe('a call that waits', () => {
+  it('is sent with the metadata that it was started with, whatever becomes of them', async () => {
+    const scene = setUp({ maxChannels: 1 });
+    const made = scene.create();
+    const metadata = new Metadata();
+    metadata.set('key', 'as started');
+    made.start(metadata);
+    metadata.set('key', 'changed since');
+    await scene.allReady();
+    expect(scene.channel(1).running.map((call) => call.metadata?.get('key'))).toEqual([['as started']]);
+  });
+});
+
 describe('a call that was refused before it was processed', () => {
   /** The connection that carries a call of that key. */
   const carrying = ({ channels }: Scene, key: string): ScriptedCall =>
