@@ -78,6 +78,7 @@ export class PooledChannel implements MemberView {
   #unansweredCalls = 0;
   #lifeSeen = 0;
   #isSurplus = false;
+  #hasFailed = false;
   #isChannelClosed = false;
   #closing: Promise<number> | undefined;
   /** What went wrong with it, if anything did. */
@@ -113,7 +114,11 @@ export class PooledChannel implements MemberView {
     );
     this.#channel =
       channelFactory === undefined
-        ? new Channel(target, observedCredentials(credentials, { onSocket: this.#onSocket }), channelOptions)
+        ? new Channel(
+            target,
+            observedCredentials(credentials, { onSocket: this.#onSocket, mayConnect: () => this.#mayConnect }),
+            channelOptions,
+          )
         : channelFactory(target, credentials, channelOptions, { id });
   }
 
@@ -295,6 +300,14 @@ export class PooledChannel implements MemberView {
     });
   }
 
+  /**
+   * A channel whose attempt has failed makes another when grpc-js's backoff is over, and that may be at once; closing it does
+   * not prevent that (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
+   */
+  get #mayConnect(): boolean {
+    return !this.#hasFailed && !this.#isChannelClosed;
+  }
+
   readonly #onSocket = (tcp: Socket, http2: Socket): void => {
     this.#sockets.add(tcp);
     this.#http2Socket = http2;
@@ -342,6 +355,7 @@ export class PooledChannel implements MemberView {
       if (this.#http2Socket !== undefined) this.#session = sessionOf(this.#http2Socket);
       this.#change('ready', 'connected');
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
+      this.#hasFailed = true;
       this.#stopWatchdog();
       void this.#askWhy().then(
         (detail) => this.#fail({ tag: 'connect-failed', detail }),

@@ -1,0 +1,84 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { ClientSockets } from './client-sockets.js';
+import { must } from './must.js';
+import type { Run } from './run.js';
+
+/** How long rest is waited for: when it has not come by then it never does. */
+const NO_REST_MS = 5_000;
+/** Rounds in which nothing may have changed before we call it rest. */
+const QUIET_ROUNDS = 2;
+/** What is put off to a later turn of the event loop, and what that puts off in its turn. */
+const TURNS = 4;
+
+/** Knows when nothing is under way between the pool and the peer. */
+export class Rest implements Disposable {
+  readonly #sockets = new ClientSockets();
+
+  constructor(private readonly run: Run) {}
+
+  /** Resolves when nothing changes any more. Rejects when that does not come to be. */
+  async come(): Promise<void> {
+    const { peer, clock } = this.run;
+    const until = performance.now() + NO_REST_MS;
+    for (let before = '', quiet = 0; quiet < QUIET_ROUNDS;) {
+      await Promise.all(peer.open.map((connection) => connection.roundTrip(NO_REST_MS)));
+      await this.turns();
+      // What is due at once.
+      clock.advance(0);
+      const now = this.trace;
+      quiet = this.#isBetweenConnections || now !== before ? 0 : quiet + 1;
+      before = now;
+      must(performance.now() < until, 'it does not come to rest', now, this.#sockets.open, peer.open.length);
+    }
+  }
+
+  /** Resolves when it holds, looked at in every turn of the event loop. Rejects when that does not come to be. */
+  async until(holds: () => boolean): Promise<void> {
+    const until = performance.now() + NO_REST_MS;
+    while (!holds()) {
+      await turn();
+      must(performance.now() < until, 'it does not come to it', this.trace);
+    }
+  }
+
+  /** Lets go by what is put off. */
+  async turns(): Promise<void> {
+    for (let left = TURNS; left > 0; left -= 1) await turn();
+  }
+
+  /** Everything that changes while something is under way, in words. */
+  get trace(): string {
+    const { pool, peer, calls } = this.run;
+    const { channels, inFlightCalls, queuedCalls, startedCalls } = pool.stats();
+    const members = channels.map(({ id, state, inFlightCalls: own, endingStreams, maxConcurrentStreams }) =>
+      [id, state, own, endingStreams, maxConcurrentStreams].join(' '),
+    );
+    const told = calls.reduce((sum, { statuses }) => sum + statuses.length, 0);
+    const sums = [
+      inFlightCalls,
+      queuedCalls,
+      startedCalls,
+      told,
+      peer.frames,
+      peer.connections.length,
+      peer.open.length,
+    ];
+    return `${members.join(', ')}; ${sums.join(' ')}`;
+  }
+
+  [Symbol.dispose](): void {
+    this.#sockets[Symbol.dispose]();
+  }
+
+  /** A connection is being made, or lost, and has not come to its end on both sides. */
+  get #isBetweenConnections(): boolean {
+    const { pool, peer, clock, isEnding } = this.run;
+    const { channels, queuedCalls } = pool.stats();
+    const connecting = channels.filter(({ state }) => state === 'connecting').length;
+    const { open, admitted } = peer;
+    // A session that was left is not read: that its peer is gone is found out when its grace is over, and time stands still.
+    const graces = clock.refdTimers - (isEnding ? 0 : Math.min(queuedCalls, 1));
+    const surplus = this.#sockets.open - open.length;
+    return surplus < 0 || surplus > graces || connecting > open.length - admitted.length;
+  }
+}
