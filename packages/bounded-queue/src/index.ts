@@ -1,3 +1,19 @@
-export { AdmissionQueue, notQueued, type Queued, type QueueLinks, type QueueRefusal } from './admission-queue.js';
-export { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from './options.js';
-export { queueRefusal, type QueueFacts } from './refusal.js';
+export {
+  AdmissionQueue,
+  notQueued,
+  QueueBudget,
+  type PartitionFacts,
+  type Queued,
+  type QueueLinks,
+  type QueueRefusal,
+} from './queue/index.js';
+export {
+  QUEUE_OPTION_NAMES,
+  QUEUE_ORDERS,
+  resolveQueueOptions,
+  type QueueOptions,
+  type QueueOrder,
+  type ResolvedQueueOptions,
+} from './queue/index.js';
+export { queueRefusal, type QueueFacts } from './queue/index.js';
+export { WaitEstimate } from './wait-estimate.js';

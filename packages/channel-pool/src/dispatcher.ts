@@ -1,5 +1,5 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
-import { AdmissionQueue, queueRefusal, type QueueRefusal } from '@grpc-manifold/bounded-queue';
+import { AdmissionQueue, queueRefusal, WaitEstimate, type QueueRefusal } from '@grpc-manifold/bounded-queue';
 import {
   DeadlineTimers,
   explain,
@@ -14,7 +14,6 @@ import type { ResolvedChannelPoolOptions } from './options.js';
 import { attachToParent, detachFromParent, propagates } from './parent-calls.js';
 import type { CallHost, PooledCall } from './pooled-call.js';
 import type { PooledChannel } from './pooled-channel.js';
-import { WaitEstimate } from './wait-estimate.js';
 
 /** Statuses that may be the fault of the connection. */
 const CONNECTION_FAILURES: ReadonlySet<status> = new Set([
@@ -60,9 +59,9 @@ export class Dispatcher implements CallHost {
   #isEnding = false;
 
   constructor(private readonly settings: DispatcherSettings) {
-    this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs) => {
+    this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs, refusedBy) => {
       call.queueWaitMs = waitedMs;
-      this.#refuseByQueue(call, 'queue-time');
+      this.#refuseByQueue(call, refusedBy);
     });
     this.#deadlines = new DeadlineTimers<PooledCall>(settings.clock, (call) => call.end(call.deadlineStatus()));
   }
@@ -202,6 +201,7 @@ export class Dispatcher implements CallHost {
 
   #hand(call: PooledCall, member: PooledChannel): void {
     this.#inFlight += 1;
+    this.queue.took(call);
     this.#notePeak();
     if (this.settings.members().measures) call.handedAtMs = this.settings.clock.elapsed();
     call.handTo(member);
@@ -211,6 +211,7 @@ export class Dispatcher implements CallHost {
   /** A call is no longer on a connection. */
   #left(call: PooledCall, member: PooledChannel, code: status): void {
     this.#inFlight -= 1;
+    this.queue.left(call);
     // A cancel says nothing of the connection.
     if (call.handedAtMs < 0 || code === status.CANCELLED) return;
     const answeredAtMs = call.answeredAtMs < 0 ? this.settings.clock.elapsed() : call.answeredAtMs;
@@ -230,9 +231,11 @@ export class Dispatcher implements CallHost {
     const member = this.queue.size === 0 ? members.pick(call) : undefined;
     if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
-    const expectedMs = this.#wait.expectedMs(this.queue.size, this.settings.clock.elapsed());
-    const remainingMs = call.request.deadlineMs - this.now();
-    if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
+    if (call.request.deadlineMs !== Infinity) {
+      const expectedMs = this.#wait.expectedMs(this.queue.ahead(call), this.settings.clock.elapsed());
+      const remainingMs = call.request.deadlineMs - this.now();
+      if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
+    }
     call.wait();
     const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
     if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
@@ -275,6 +278,7 @@ export class Dispatcher implements CallHost {
         queuedBytes: queue.bytes,
         inFlightCalls: this.#inFlight,
         waitedMs: call.queueWaitMs,
+        partition: queue.partitionOf(call),
       }),
     );
   }
