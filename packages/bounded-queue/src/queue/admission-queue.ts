@@ -8,6 +8,7 @@ import { QueueBudget } from './queue-budget.js';
 import type { Queued } from './queued.js';
 import type { QueueRefusal } from './refusal.js';
 import { aheadIn, lastOf, nextOf } from './serving-order.js';
+import { WaitingPartitions } from './waiting-partitions.js';
 
 /** Numbers the functions that things were classified by, over all queues: 0 is none. */
 let lastClassifier = 0;
@@ -25,10 +26,9 @@ export class AdmissionQueue<T extends Queued> {
   readonly #ages = new Line<Queued>();
   /** Those that were put back. They are served before all others, in this order, and stand in no other line. */
   readonly #putBacks = new Line<Queued>();
-  /** Where all stand as long as nobody tells partitions apart. */
-  readonly #whole = new Partition<Queued>('', 1);
-  /** The partitions of which anybody waits, in no order. */
-  readonly #waiting: Partition<Queued>[] = [];
+  /** Where all stand as long as nobody tells partitions apart: in one line, which is that of their ages. */
+  readonly #whole = new Partition<Queued>('', 1, this.#ages);
+  readonly #waiting = new WaitingPartitions();
   #partitions: Partitions<Queued> | undefined;
   #classifier = 0;
   #serial = 0;
@@ -109,8 +109,8 @@ export class AdmissionQueue<T extends Queued> {
   /** The one to be served next, without taking it out. It stays that until something enters, leaves or is {@link took}. */
   peek(): T | undefined {
     if (this.#putBacks.first !== undefined) return this.#putBacks.first.item as T;
-    const partition = this.#nextPartition();
-    return partition === undefined ? undefined : (nextOf(partition, this.options.order) as T);
+    const partition = this.#partitions === undefined ? this.#whole : this.#waiting.leastLoaded;
+    return partition === undefined ? undefined : (nextOf(partition, this.options.order) as T | undefined);
   }
 
   /** Takes out the one to be served next and counts it as {@link took}. */
@@ -126,8 +126,9 @@ export class AdmissionQueue<T extends Queued> {
   remove(item: T): boolean {
     const links = item.queueLinks;
     if (links.sinceMs < 0) return false;
-    if (links.wasPutBack) this.#putBacks.remove(links.arrival);
-    else {
+    if (links.wasPutBack) {
+      this.#putBacks.remove(links.age);
+    } else {
       this.#ages.remove(links.age);
       this.#leaveLines(item);
     }
@@ -155,6 +156,7 @@ export class AdmissionQueue<T extends Queued> {
     if (this.#partitions !== undefined) {
       partition = links.partition = this.#partitions.enter(partition);
       partition.inFlight += 1;
+      this.#waiting.note(partition);
     }
     partition.turns += 1;
     links.isTaken = true;
@@ -166,8 +168,10 @@ export class AdmissionQueue<T extends Queued> {
     if (!links.isTaken) return;
     links.isTaken = false;
     if (links.partition === undefined) return;
-    links.partition.inFlight -= 1;
-    this.#partitions?.leave(links.partition);
+    const { partition } = links;
+    partition.inFlight -= 1;
+    if (partition.waitingIndex >= 0) this.#waiting.note(partition);
+    this.#partitions?.leave(partition);
   }
 
   /** How many would be served before a newcomer, as far as can be told. */
@@ -177,7 +181,7 @@ export class AdmissionQueue<T extends Queued> {
     const partition = this.#standing(item);
     const before = aheadIn(partition, order, item.queueLinks.priority);
     let ahead = this.#putBacks.size + before;
-    for (const other of this.#waiting) {
+    for (const other of this.#waiting.all) {
       // While this one's are served, the others are in proportion to their weights, as far as they have any.
       if (other !== partition) ahead += Math.min(other.arrivals.size, (before * other.weight) / partition.weight);
     }
@@ -188,7 +192,7 @@ export class AdmissionQueue<T extends Queued> {
   partitionOf(item: T): PartitionFacts | undefined {
     if (this.#partitions === undefined) return undefined;
     const partition = this.#standing(item);
-    const others = this.#waiting.reduce((sum, each) => (each === partition ? sum : sum + each.weight), 0);
+    const others = this.#waiting.all.reduce((sum, each) => (each === partition ? sum : sum + each.weight), 0);
     return {
       key: partition.key,
       ratio: partition.weight / (partition.weight + others),
@@ -225,7 +229,10 @@ export class AdmissionQueue<T extends Queued> {
     } else {
       this.options = options;
     }
-    if (!isRepartitioned && options.shares !== shares) this.#partitions?.reweigh(options.shares);
+    if (!isRepartitioned && options.shares !== shares) {
+      this.#partitions?.reweigh(options.shares);
+      for (const partition of this.#waiting.all) this.#waiting.note(partition);
+    }
     if (this.size > 0) this.#watchOldest();
   }
 
@@ -245,9 +252,9 @@ export class AdmissionQueue<T extends Queued> {
     let refusedBy: QueueRefusal = 'queue-full';
     if (this.budget.calls >= this.options.maxQueuedCalls + expectedRoom) {
       const own = this.#standing(item);
-      const fullest = this.#fullest(own);
-      if (fullest !== own || this.#waiting.length > (own.arrivals.size > 0 ? 1 : 0)) refusedBy = 'share';
-      victim = fullest === own ? this.#weaker(item, own) : (lastOf(fullest, this.options.order) as T);
+      const fuller = this.#waiting.fullerThan(own.fill);
+      if (this.#waiting.size > (own.waitingIndex < 0 ? 0 : 1)) refusedBy = 'share';
+      victim = fuller === undefined ? this.#weaker(item, own) : (lastOf(fuller, this.options.order) as T);
       if (victim === undefined) return refusedBy;
     }
     const freedBytes = victim?.queueLinks.bytes ?? 0;
@@ -262,17 +269,6 @@ export class AdmissionQueue<T extends Queued> {
     // Last: whoever hears of it finds the newcomer in its place, and cannot take that.
     this.onRefused(victim, victimWaitedMs, refusedBy);
     return undefined;
-  }
-
-  /** The partition that has most waiting for its weight, if that is more than `own` has. */
-  #fullest(own: Partition<Queued>): Partition<Queued> {
-    let fullest = own;
-    for (const each of this.#waiting) {
-      if (each.fill > fullest.fill || (each.fill === fullest.fill && fullest !== own && isLater(each, fullest))) {
-        fullest = each;
-      }
-    }
-    return fullest;
   }
 
   /** Who of its own partition goes rather than a newcomer. */
@@ -303,7 +299,7 @@ export class AdmissionQueue<T extends Queued> {
     } else {
       links.sinceMs = Math.max(nowMs - waitedMs, this.#putBacks.last?.item?.queueLinks.sinceMs ?? 0);
       links.wasPutBack = true;
-      this.#putBacks.push(links.arrival, item);
+      this.#putBacks.push(links.age, item);
       this.#watchOldest();
     }
   }
@@ -313,39 +309,26 @@ export class AdmissionQueue<T extends Queued> {
   #enterLines(item: T): void {
     const links = item.queueLinks;
     const partition = this.#standing(item);
-    if (partition.arrivals.size === 0) partition.waitingIndex = this.#waiting.push(partition) - 1;
+    if (this.options.order === 'priority') {
+      links.levelPlace ??= new Place();
+      links.level = partition.levels.add(links.levelPlace, item, links.priority);
+    }
+    if (partition === this.#whole) return;
+    links.arrival ??= new Place();
     partition.arrivals.push(links.arrival, item);
-    if (this.options.order !== 'priority') return;
-    links.levelPlace ??= new Place();
-    links.level = partition.levels.add(links.levelPlace, item, links.priority);
+    this.#waiting.note(partition);
   }
 
   #leaveLines(item: T): void {
     const links = item.queueLinks;
     const partition = this.#standing(item);
-    partition.arrivals.remove(links.arrival);
     if (links.level !== undefined) {
       partition.levels.remove(links.levelPlace as Place<Queued>, links.level);
       links.level = undefined;
     }
-    if (partition.arrivals.size > 0) return;
-    const last = this.#waiting.pop() as Partition<Queued>;
-    if (last !== partition) {
-      this.#waiting[partition.waitingIndex] = last;
-      last.waitingIndex = partition.waitingIndex;
-    }
-    partition.waitingIndex = -1;
-  }
-
-  /** The partition that has least in flight for its weight; of equals the one whose oldest has waited longest. */
-  #nextPartition(): Partition<Queued> | undefined {
-    let next = this.#waiting[0];
-    for (let index = 1; index < this.#waiting.length; index += 1) {
-      const each = this.#waiting[index] as Partition<Queued>;
-      const best = next as Partition<Queued>;
-      if (each.load < best.load || (each.load === best.load && isOlder(each, best))) next = each;
-    }
-    return next;
+    if (partition === this.#whole) return;
+    partition.arrivals.remove(links.arrival as Place<Queued>);
+    this.#waiting.note(partition);
   }
 
   /** Lets all stand anew, by other options. */
@@ -452,14 +435,6 @@ export class AdmissionQueue<T extends Queued> {
 
 function sinceMs(place: Place<Queued> | undefined): number {
   return place?.item?.queueLinks.sinceMs ?? Infinity;
-}
-
-function isOlder(one: Partition<Queued>, other: Partition<Queued>): boolean {
-  return (one.arrivals.first?.item?.queueLinks.serial ?? 0) < (other.arrivals.first?.item?.queueLinks.serial ?? 0);
-}
-
-function isLater(one: Partition<Queued>, other: Partition<Queued>): boolean {
-  return (one.arrivals.last?.item?.queueLinks.serial ?? 0) > (other.arrivals.last?.item?.queueLinks.serial ?? 0);
 }
 
 function isPriority(answer: unknown): boolean {

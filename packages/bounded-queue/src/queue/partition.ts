@@ -12,8 +12,6 @@ export interface PartitionFacts {
 
 /** Everything that is counted under one key: the lines in which it waits, and how much of it is in flight. */
 export class Partition<T> {
-  /** In the order in which they came. */
-  readonly arrivals = new Line<T>();
   /** The same by priority, where there are priorities. */
   readonly levels = new PriorityLevels<T>();
   inFlight = 0;
@@ -28,6 +26,8 @@ export class Partition<T> {
   constructor(
     readonly key: string,
     public weight: number,
+    /** Those that wait, in the order in which they came. */
+    readonly arrivals = new Line<T>(),
   ) {}
 
   /** How much of what it is due is in flight. */

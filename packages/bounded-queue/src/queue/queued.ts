@@ -5,7 +5,7 @@ import type { Level } from './priority-levels.js';
 
 /**
  * What waits in an {@link AdmissionQueue}. The thing itself carries its links, so that entering, leaving and
- * being taken out of the middle cost a few writes and no allocation. Start with {@link notQueued} and leave it to the
+ * being taken out of the middle cost a few writes. Start with {@link notQueued} and leave it to the
  * queue.
  */
 export interface Queued {
@@ -16,10 +16,10 @@ export interface Queued {
 
 /** The places of one thing in a queue, and what it is counted under. */
 export interface QueueLinks {
-  /** Among all who wait, oldest first, for those that were not put back. */
+  /** Among all who came, or all who were put back, oldest first. */
   readonly age: Place<Queued>;
-  /** In its partition, or among those that were put back, in the order of arrival. */
-  readonly arrival: Place<Queued>;
+  /** In its partition; made when there are partitions. */
+  arrival: Place<Queued> | undefined;
   /** Among those of its priority; made when there are priorities. */
   levelPlace: Place<Queued> | undefined;
   level: Level<Queued> | undefined;
@@ -41,7 +41,7 @@ export interface QueueLinks {
 export function notQueued(): QueueLinks {
   return {
     age: new Place(),
-    arrival: new Place(),
+    arrival: undefined,
     levelPlace: undefined,
     level: undefined,
     partition: undefined,
