@@ -19,7 +19,7 @@ const DEFAULTS: ResolvedChannelPoolOptions = {
   connectTimeoutMs: 20_000,
   picker: 'least-streams',
   affinity: undefined,
-  queue: { maxQueuedCalls: 1_000, maxQueuedBytes: 67_108_864, maxQueueTimeMs: 30_000 },
+  queue: { maxQueuedCalls: 1_000, maxQueuedBytes: 67_108_864, maxQueueTimeMs: 30_000, order: 'fifo' },
   onDispose: 'drain',
   drainTimeoutMs: 5_000,
   channelOptions: {},

@@ -356,7 +356,8 @@ export class AdmissionQueue<T extends Queued> {
   #standing(item: T): Partition<Queued> {
     if (this.#partitions === undefined) return this.#whole;
     this.#classify(item);
-    return item.queueLinks.partition ?? this.#whole;
+    const { partition } = item.queueLinks;
+    return partition === undefined ? this.#whole : this.#partitions.current(partition);
   }
 
   /** Asks the functions of the options, once for each thing. */

@@ -1,18 +1,30 @@
 import { describe, expect, it } from 'vitest';
-import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from './options.js';
+import {
+  QUEUE_OPTION_NAMES,
+  QUEUE_ORDERS,
+  resolveQueueOptions,
+  type QueueOptions,
+  type ResolvedQueueOptions,
+} from './options.js';
 
 const DEFAULTS: ResolvedQueueOptions = {
   maxQueuedCalls: 1_000,
   maxQueuedBytes: 67_108_864,
   maxQueueTimeMs: 30_000,
+  order: 'fifo',
+  priority: undefined,
+  partition: undefined,
+  shares: undefined,
 };
 
-const RANGES: Record<keyof QueueOptions, string> = {
+type Bound = 'maxQueuedCalls' | 'maxQueuedBytes' | 'maxQueueTimeMs';
+
+const RANGES: Record<Bound, string> = {
   maxQueuedCalls: 'from 0 to 10000000, or Infinity',
   maxQueuedBytes: 'of at least 0, or Infinity',
   maxQueueTimeMs: 'of at least 1, or Infinity',
 };
-const NAMES = Object.keys(RANGES) as (keyof QueueOptions)[];
+const NAMES = Object.keys(RANGES) as Bound[];
 
 const WRONG_TYPES: readonly (readonly [what: string, value: unknown, shown: string])[] = [
   ['null', null, 'null'],
@@ -25,9 +37,9 @@ const WRONG_TYPES: readonly (readonly [what: string, value: unknown, shown: stri
   ['a function', () => 10, '[Function'],
 ];
 
-const OUT_OF_RANGE: readonly (readonly [name: keyof QueueOptions, value: number, kind: string])[] = [
+const OUT_OF_RANGE: readonly (readonly [name: Bound, value: number, kind: string])[] = [
   ...NAMES.flatMap((name) =>
-    [NaN, -1, -0.5, -Infinity].map((value): readonly [keyof QueueOptions, number, string] => [name, value, 'a number']),
+    [NaN, -1, -0.5, -Infinity].map((value): readonly [Bound, number, string] => [name, value, 'a number']),
   ),
   ['maxQueuedCalls', 1.5, 'a whole number'],
   ['maxQueuedCalls', 10_000_001, 'a number'],
@@ -44,9 +56,26 @@ describe('resolveQueueOptions', () => {
   });
 
   it('falls back to what is in force, where that is given', () => {
-    const base = { maxQueuedCalls: 1, maxQueuedBytes: 2, maxQueueTimeMs: 3 };
-    expect(resolveQueueOptions({ maxQueuedBytes: 20 }, base)).toEqual({ ...base, maxQueuedBytes: 20 });
-    expect(base).toEqual({ maxQueuedCalls: 1, maxQueuedBytes: 2, maxQueueTimeMs: 3 });
+    const base = resolveQueueOptions({
+      maxQueuedCalls: 1,
+      maxQueuedBytes: 2,
+      maxQueueTimeMs: 3,
+      order: 'priority',
+      priority: () => 1,
+      partition: () => 'all',
+      shares: { all: 1 },
+    });
+    const before = { ...base };
+    const resolved = resolveQueueOptions({ maxQueuedBytes: 20 }, base);
+    expect(resolved).toEqual({ ...base, maxQueuedBytes: 20 });
+    // What did not change is the same, so that nobody takes it for changed.
+    expect([resolved.priority, resolved.partition, resolved.shares]).toEqual([
+      base.priority,
+      base.partition,
+      base.shares,
+    ]);
+    expect(resolved.shares).toBe(base.shares);
+    expect(base).toEqual(before);
   });
 
   it.each([
@@ -55,7 +84,7 @@ describe('resolveQueueOptions', () => {
     ['no bounds at all', { maxQueuedCalls: Infinity, maxQueuedBytes: Infinity, maxQueueTimeMs: Infinity }],
     ['a time that is no whole number', { maxQueuedCalls: 1, maxQueuedBytes: 1, maxQueueTimeMs: 1.5 }],
   ])('takes %s', (_what, options) => {
-    expect(resolveQueueOptions(Object.freeze(options))).toEqual(options);
+    expect(resolveQueueOptions(Object.freeze(options))).toEqual({ ...DEFAULTS, ...options });
   });
 
   describe.each(NAMES)('%s', (name) => {
@@ -73,8 +102,76 @@ describe('resolveQueueOptions', () => {
 
   it('refuses an option that there is not', () => {
     expect(() => resolveQueueOptions({ maxQueueCalls: 5 } as QueueOptions)).toThrow(
-      new TypeError(`queue: unknown option 'maxQueueCalls'; known are maxQueuedCalls, maxQueuedBytes, maxQueueTimeMs`),
+      new TypeError(`queue: unknown option 'maxQueueCalls'; known are ${QUEUE_OPTION_NAMES.join(', ')}`),
     );
+  });
+
+  describe('order', () => {
+    it.each(QUEUE_ORDERS)('may be %s', (order) => {
+      expect(resolveQueueOptions({ order, priority: () => 0 }).order).toBe(order);
+    });
+
+    it.each([
+      ['another word', 'random', `'random'`],
+      ['null', null, 'null'],
+      ['a number', 1, '1'],
+    ])('refuses %s', (_what, order, shown) => {
+      expect(() => resolveQueueOptions({ order } as unknown as QueueOptions)).toThrow(
+        new TypeError(`queue: order must be one of 'fifo', 'lifo', 'priority', got ${shown}`),
+      );
+    });
+
+    it('refuses priority without a function for it', () => {
+      const words = `queue: priority must be a function where order is 'priority', got undefined`;
+      expect(() => resolveQueueOptions({ order: 'priority' })).toThrow(new TypeError(words));
+    });
+  });
+
+  it.each(['priority', 'partition'] as const)('refuses %s that is no function', (name) => {
+    expect(() => resolveQueueOptions({ [name]: 'gold' } as unknown as QueueOptions)).toThrow(
+      new TypeError(`queue: ${name} must be a function, got 'gold'`),
+    );
+  });
+
+  describe('shares', () => {
+    const partition = (): string => '';
+
+    it.each([
+      ['all of it named', { a: 0.8, b: 0.2 }],
+      ['a sum that is 1 but for rounding', { a: 0.1, b: 0.2, c: 0.7 }],
+      ['less than all', { a: 0.001 }],
+      ['nobody named', {}],
+      ['keys that every object has', { constructor: 0.5, toString: 0.2 }],
+    ])('may have %s', (_what, shares) => {
+      const resolved = resolveQueueOptions({ partition, shares });
+      expect(Object.entries(resolved.shares ?? {})).toEqual(Object.entries(shares));
+      expect(resolved.shares).not.toBe(shares);
+      expect(Object.isFrozen(resolved.shares)).toBe(true);
+    });
+
+    it.each<[string, unknown, new () => Error, string]>([
+      ['no object', 0.5, TypeError, 'queue: shares must be an object, got 0.5'],
+      ['a list', [0.5], TypeError, 'queue: shares must be an object, got [ 0.5 ]'],
+      ['a share of 0', { a: 0 }, RangeError, 'queue.shares: a must be a number from 0.001 to 1, got 0'],
+      ['a share above 1', { a: 1.5 }, RangeError, 'queue.shares: a must be a number from 0.001 to 1, got 1.5'],
+      ['a share that is NaN', { a: NaN }, RangeError, 'queue.shares: a must be a number from 0.001 to 1, got NaN'],
+      ['a share in words', { a: '1' }, TypeError, `queue.shares: a must be a number from 0.001 to 1, got '1'`],
+      [
+        'more than all',
+        { a: 0.75, b: 0.5 },
+        RangeError,
+        'queue: the sum of shares must be a number above 0 and at most 1, got 1.25',
+      ],
+    ])('refuses %s', (_what, shares, kind, words) => {
+      const resolve = (): unknown => resolveQueueOptions({ partition, shares } as unknown as QueueOptions);
+      expect(resolve).toThrow(kind);
+      expect(resolve).toThrow(words);
+    });
+
+    it('refuses them without a function that tells keys apart', () => {
+      const words = 'queue: partition must be a function where shares are given, got undefined';
+      expect(() => resolveQueueOptions({ shares: { a: 1 } })).toThrow(new TypeError(words));
+    });
   });
 
   it.each([

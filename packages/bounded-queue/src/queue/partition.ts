@@ -15,7 +15,7 @@ export class Partition<T> {
   /** The same by priority, where there are priorities. */
   readonly levels = new PriorityLevels<T>();
   inFlight = 0;
-  /** Admissions so far. */
+  /** Admissions since it is known. */
   turns = 0;
   /** Things that wait, were put back, or are in flight: it is known while there are any. */
   held = 0;

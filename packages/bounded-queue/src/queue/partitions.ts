@@ -29,13 +29,16 @@ export class Partitions<T> {
     return new Partition<T>(key, this.#weightOf(key));
   }
 
-  /** One more thing is counted. Returns what it is counted under, which is another object when that key is known by now. */
+  /** The same as {@link of}, for one that was asked for before and may have become known, or one too many, since. */
+  current(partition: Partition<T>): Partition<T> {
+    if (partition.held > 0 || partition === this.#common) return partition;
+    return this.#live.get(partition.key) ?? (this.#isOneTooMany(partition.key) ? this.#common : partition);
+  }
+
+  /** One more thing is counted. Returns what it is counted under: the {@link current} one. */
   enter(partition: Partition<T>): Partition<T> {
-    let entered = partition;
-    if (entered.held === 0 && entered !== this.#common) {
-      entered = this.#live.get(partition.key) ?? (this.#isOneTooMany(partition.key) ? this.#common : partition);
-      if (entered === partition) this.#remember(entered);
-    }
+    const entered = this.current(partition);
+    if (entered.held === 0 && entered !== this.#common) this.#remember(entered);
     entered.held += 1;
     return entered;
   }
@@ -63,6 +66,7 @@ export class Partitions<T> {
 
   #remember(partition: Partition<T>): void {
     this.#live.set(partition.key, partition);
+    partition.turns = 0;
     this.#weigh(partition);
   }
 
@@ -80,5 +84,6 @@ export class Partitions<T> {
 /** What the named shares leave over, or the smallest of them where that is nothing: no key goes without. */
 function unnamedWeight(shares: readonly number[]): number {
   const left = 1 - shares.reduce((sum, share) => sum + share, 0);
-  return left > SHARE_TOLERANCE ? left : Math.min(...shares);
+  // 1 - 0.8 is to weigh as much as 0.2.
+  return left > SHARE_TOLERANCE ? Math.round(left * 1e9) / 1e9 : Math.min(...shares);
 }
