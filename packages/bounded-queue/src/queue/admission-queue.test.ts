@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TIMER_MS } from '@grpc-manifold/core';
 import { FakeClock } from '@grpc-manifold/testing';

@@ -128,7 +128,7 @@ describe('resolveQueueOptions', () => {
   });
 
   it.each(['priority', 'partition'] as const)('refuses %s that is no function', (name) => {
-    expect(() => resolveQueueOptions({ [name]: 'gold' } as unknown as QueueOptions)).toThrow(
+    expect(() => resolveQueueOptions({ [name]: 'gold' })).toThrow(
       new TypeError(`queue: ${name} must be a function, got 'gold'`),
     );
   });

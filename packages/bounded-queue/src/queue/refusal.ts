@@ -44,17 +44,19 @@ function boundAndReason(
     case 'queue-time':
       return [maxQueueTimeMs, `waited ${waitedMs} ms (maxQueueTimeMs ${maxQueueTimeMs})`];
     case 'share': {
-      if (partition === undefined)
-        return [maxQueuedCalls, `${queuedCalls} calls wait (maxQueuedCalls ${maxQueuedCalls})`];
-      const share = Math.floor(maxQueuedCalls * partition.ratio);
+      const { key, ratio, queuedCalls: calls, inFlightCalls } = partition ?? WHOLE;
+      const share = Math.floor(maxQueuedCalls * ratio);
       return [
         share,
-        `${partition.queuedCalls} calls of partition '${shortened(partition.key)}' wait and ${partition.inFlightCalls} are in flight, ` +
+        `${calls} calls of partition '${shortened(key)}' wait and ${inFlightCalls} are in flight, ` +
           `its share of maxQueuedCalls ${maxQueuedCalls} is ${share}`,
       ];
     }
   }
 }
+
+/** What a call is counted under where nobody tells partitions apart; then none is refused for its share. */
+const WHOLE: PartitionFacts = { key: '', ratio: 1, queuedCalls: 0, inFlightCalls: 0 };
 
 /** A key may be anything that a caller sent, and goes into a header or a log. */
 function shortened(key: string): string {
