@@ -334,20 +334,19 @@ export class AdmissionQueue<T extends Queued> {
   /** Lets all stand anew, by other options. */
   #reclassify(options: ResolvedQueueOptions, isRepartitioned: boolean): void {
     const waiting = this.items();
-    for (const item of waiting) {
-      const links = item.queueLinks;
-      if (!links.wasPutBack) this.#leaveLines(item);
-      if (links.partition !== undefined) this.#partitions?.leave(links.partition);
-    }
+    for (const item of waiting) if (!item.queueLinks.wasPutBack) this.#leaveLines(item);
     this.options = options;
     this.#classifier = lastClassifier += 1;
     if (isRepartitioned) this.#partitions = new Partitions(options.shares);
+    const before = waiting.map(({ queueLinks }) => queueLinks.partition);
     for (const item of waiting) {
       const links = item.queueLinks;
-      this.#classify(item);
       if (this.#partitions !== undefined) links.partition = this.#partitions.enter(this.#standing(item));
+      else this.#classify(item);
       if (!links.wasPutBack) this.#enterLines(item);
     }
+    // Only now, so that no key is forgotten in between.
+    for (const partition of before) if (partition !== undefined) this.#partitions?.leave(partition);
   }
 
   // ── what the user's functions say of a call ───────────────────────────────────────────────────────────────────────
