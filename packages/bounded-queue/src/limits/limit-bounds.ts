@@ -34,7 +34,7 @@ export interface RoundOptions {
   readonly roundCalls?: number;
   /**
    * Rounds without calls in the lower half of the limit after which the limit is halved for about two round trips, to
-   * measure the quiet round trip anew. 4 to 1,000,000; default 50, which costs about half a percent of the throughput.
+   * measure the quiet round trip anew. 4 to 1,000,000; default 50, which costs a quarter of a percent of the throughput, of vegasLimit one percent.
    */
   readonly probeRounds?: number;
 }
