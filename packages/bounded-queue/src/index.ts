@@ -1,19 +1,39 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export {
   AdmissionQueue,
   notQueued,
-  QueueBudget,
-  type PartitionFacts,
-  type Queued,
-  type QueueLinks,
-  type QueueRefusal,
-} from './queue/index.js';
-export {
   QUEUE_OPTION_NAMES,
   QUEUE_ORDERS,
+  QueueBudget,
+  queueRefusal,
   resolveQueueOptions,
+  type PartitionFacts,
+  type Queued,
+  type QueueFacts,
+  type QueueLinks,
   type QueueOptions,
   type QueueOrder,
+  type QueueRefusal,
   type ResolvedQueueOptions,
 } from './queue/index.js';
-export { queueRefusal, type QueueFacts } from './queue/index.js';
 export { WaitEstimate } from './wait-estimate.js';
+export {
+  aimdLimit,
+  fixedLimit,
+  gradientLimit,
+  vegasLimit,
+  type AimdLimit,
+  type AimdLimitOptions,
+  type AimdLimitState,
+  type ConcurrencyLimit,
+  type FixedLimit,
+  type GradientLimit,
+  type GradientLimitOptions,
+  type GradientLimitState,
+  type LimitBounds,
+  type LimitSample,
+  type RoundOptions,
+  type VegasLimit,
+  type VegasLimitOptions,
+  type VegasLimitState,
+} from './limits/index.js';

@@ -1,6 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { FakeClock } from './fake-clock.js';
 export { seededRandom } from './seeded-random.js';
+export { ModelServer, type ModelServerOptions } from './model-server.js';
+export { ModelClient, type ModelClientOptions, type ModelLimit, type ModelSecond } from './model-client.js';
 export { memberViews, type TestMember } from './member-views.js';
 export { ClientCall } from './client-call.js';
 export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
