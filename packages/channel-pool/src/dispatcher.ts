@@ -1,9 +1,12 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
 import { AdmissionQueue, queueRefusal, WaitEstimate, type QueueRefusal } from '@grpc-manifold/bounded-queue';
 import {
+  attachToParent,
   DeadlineTimers,
+  detachFromParent,
   explain,
   explainedStatus,
+  propagates,
   type CallExplanation,
   type Clock,
   type ShedReport,
@@ -11,7 +14,6 @@ import {
 import { CallSet } from './call-set.js';
 import type { Members } from './members.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
-import { attachToParent, detachFromParent, propagates } from './parent-calls.js';
 import type { CallHost, PooledCall } from './pooled-call.js';
 import type { PooledChannel } from './pooled-channel.js';
 
