@@ -17,6 +17,14 @@ export {
   type ResolvedQueueOptions,
 } from './queue/index.js';
 export { WaitEstimate } from './wait-estimate.js';
+export { earlyDropRefusal, type EarlyDropFacts } from './early-drop.js';
+export {
+  boundedQueue,
+  type BoundedQueueEnvironment,
+  type BoundedQueueInterceptor,
+  type BoundedQueueOptions,
+  type QueueStats,
+} from './interceptor/index.js';
 export {
   aimdLimit,
   fixedLimit,

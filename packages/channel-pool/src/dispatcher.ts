@@ -1,5 +1,5 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
-import { AdmissionQueue, queueRefusal, WaitEstimate, type QueueRefusal } from '@grpc-manifold/bounded-queue';
+import { AdmissionQueue, earlyDropRefusal, queueRefusal, WaitEstimate, type QueueRefusal } from '@grpc-manifold/bounded-queue';
 import {
   attachToParent,
   DeadlineTimers,
@@ -256,18 +256,9 @@ export class Dispatcher implements CallHost {
     members.watchLimits();
   }
 
-  /** It would be late before it was sent: told now, its caller can do something else. */
   #dropEarly(call: PooledCall, expectedMs: number, remainingMs: number): void {
-    const [expected, remaining] = [Math.ceil(expectedMs), Math.ceil(remainingMs)];
-    this.#shed(
-      call,
-      explainedStatus(
-        status.RESOURCE_EXHAUSTED,
-        `Refused before it was sent, early-drop: it would wait ${expected} ms and has ${remaining} ms until its deadline; ` +
-          `${this.#inFlight} calls in flight, ${this.queue.size} queued`,
-        { refusedBy: 'early-drop', limit: remaining, ...this.#facts(call) },
-      ),
-    );
+    const facts = { inFlightCalls: this.#inFlight, queuedCalls: this.queue.size, ...this.#facts(call) };
+    this.#shed(call, earlyDropRefusal({ expectedMs, remainingMs, ...facts }));
   }
 
   #refuseByQueue(call: PooledCall, refusedBy: QueueRefusal | 'queue-time'): void {

@@ -21,7 +21,13 @@ export {
   type PoolLease,
   type ScaleDecision,
 } from '@grpc-manifold/channel-pool';
-export type { QueueOptions } from '@grpc-manifold/bounded-queue';
+export {
+  boundedQueue,
+  type BoundedQueueInterceptor,
+  type BoundedQueueOptions,
+  type QueueOptions,
+  type QueueStats,
+} from '@grpc-manifold/bounded-queue';
 export {
   explain,
   type CallExplanation,

@@ -6,6 +6,8 @@ export { ModelClient, type ModelClientOptions, type ModelLimit, type ModelSecond
 export { memberViews, type TestMember } from './member-views.js';
 export { ClientCall } from './client-call.js';
 export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
+export { InterceptedScene, type InterceptedCallOptions } from './intercepted-scene.js';
+export { ScriptedInnerCall, ScriptedInnerCalls } from './scripted-inner-call.js';
 export { SCRIPTED_TARGET, ScriptedChannel } from './scripted-channel.js';
 export {
   NOTHING_LEFT,
