@@ -274,7 +274,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     let bytes = 0;
     if (this.#phase !== 'running') {
       try {
-        bytes = (this.options.method_definition.requestSerialize(message)).length;
+        bytes = this.options.method_definition.requestSerialize(message).length;
       } catch (error) {
         settleWrite(context);
         this.cancelWithStatus(status.INTERNAL, `Request message serialization failure: ${messageOf(error)}`);
