@@ -883,17 +883,17 @@ describe('order', () => {
 
 describe('what it refuses to be made of', () => {
   it.each([
-    [{ limit: 0 }, 'boundedQueue: limit must be a number of at least 1, or Infinity, got 0'],
-    [{ limit: 1.5 }, 'boundedQueue: limit must be a whole number of at least 1, or Infinity, got 1.5'],
+    [{ limit: 0 }, 'boundedQueue: limit must be a number from 1 to 10000000, or Infinity, got 0'],
+    [{ limit: 1.5 }, 'boundedQueue: limit must be a whole number from 1 to 10000000, or Infinity, got 1.5'],
     [
       { limit: 'many' as never },
-      "boundedQueue: limit must be a whole number of at least 1, Infinity, or a ConcurrencyLimit with current and onSample, got 'many'",
+      "boundedQueue: limit must be a whole number from 1 to 10000000, Infinity, or a ConcurrencyLimit with current and onSample, got 'many'",
     ],
     [
       { limit: null as never },
-      'boundedQueue: limit must be a whole number of at least 1, Infinity, or a ConcurrencyLimit with current and onSample, got null',
+      'boundedQueue: limit must be a whole number from 1 to 10000000, Infinity, or a ConcurrencyLimit with current and onSample, got null',
     ],
-    [{ streamLimit: 0 }, 'boundedQueue: streamLimit must be a number of at least 1, or Infinity, got 0'],
+    [{ streamLimit: 0 }, 'boundedQueue: streamLimit must be a number from 1 to 10000000, or Infinity, got 0'],
     [{ maxQueuedCalls: -1 }, 'queue: maxQueuedCalls must be a number from 0 to 10000000, or Infinity, got -1'],
     [
       { size: 5 } as never,
