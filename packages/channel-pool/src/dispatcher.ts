@@ -1,5 +1,11 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
-import { AdmissionQueue, earlyDropRefusal, queueRefusal, WaitEstimate, type QueueRefusal } from '@grpc-manifold/bounded-queue';
+import {
+  AdmissionQueue,
+  earlyDropRefusal,
+  queueRefusal,
+  WaitEstimate,
+  type QueueRefusal,
+} from '@grpc-manifold/bounded-queue';
 import {
   attachToParent,
   DeadlineTimers,

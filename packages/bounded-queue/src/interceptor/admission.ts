@@ -32,9 +32,9 @@ const OVERLOAD: ReadonlySet<status> = new Set([
 export class Admission implements CallAdmission, Disposable {
   readonly onShed = new Emitter<ShedReport>();
   readonly #budget = new QueueBudget();
-  readonly #calls: Slots;
+  readonly #calls: Slots<HeldCall>;
   /** Of streaming calls, where those are counted apart. */
-  readonly #streams: Slots;
+  readonly #streams: Slots<HeldCall>;
   readonly #deadlines: DeadlineTimers<HeldCall>;
   #options: ResolvedBoundedQueueOptions;
   #shedCalls = 0;
@@ -46,8 +46,8 @@ export class Admission implements CallAdmission, Disposable {
     private readonly clock: Clock,
   ) {
     this.#options = resolveBoundedQueueOptions(options);
-    this.#calls = new Slots(this.#makeQueue(), () => this.#options.limit.current);
-    this.#streams = new Slots(this.#makeQueue(), () => this.#options.streamLimit);
+    this.#calls = new Slots<HeldCall>(this.#makeQueue(), () => this.#options.limit.current);
+    this.#streams = new Slots<HeldCall>(this.#makeQueue(), () => this.#options.streamLimit);
     this.#deadlines = new DeadlineTimers<HeldCall>(clock, (call) => call.end(call.deadlineStatus()));
   }
 
@@ -134,7 +134,7 @@ export class Admission implements CallAdmission, Disposable {
     );
   }
 
-  #slotsFor(call: HeldCall): Slots {
+  #slotsFor(call: HeldCall): Slots<HeldCall> {
     const isApart = this.#options.streamLimit !== Infinity && call.kind !== 'unary';
     return isApart ? this.#streams : this.#calls;
   }
@@ -155,7 +155,7 @@ export class Admission implements CallAdmission, Disposable {
   }
 
   /** Lets waiting calls in while there is room. Never inside itself: calls that are answered at once would pile up. */
-  #flush(slots: Slots): void {
+  #flush(slots: Slots<HeldCall>): void {
     if (slots.isFlushing) return;
     slots.isFlushing = true;
     try {
@@ -170,7 +170,7 @@ export class Admission implements CallAdmission, Disposable {
     }
   }
 
-  #open(call: HeldCall, slots: Slots): void {
+  #open(call: HeldCall, slots: Slots<HeldCall>): void {
     this.#untie(call);
     slots.inFlight += 1;
     slots.queue.took(call);
@@ -179,7 +179,7 @@ export class Admission implements CallAdmission, Disposable {
     call.open();
   }
 
-  #letWait(call: HeldCall, slots: Slots): void {
+  #letWait(call: HeldCall, slots: Slots<HeldCall>): void {
     const { queue } = slots;
     if (call.deadline !== Infinity) {
       const expectedMs = slots.expectedWaitMs(call, this.clock.elapsed());
@@ -216,7 +216,7 @@ export class Admission implements CallAdmission, Disposable {
     }
   }
 
-  #dropEarly(call: HeldCall, { inFlight, queue }: Slots, expectedMs: number, remainingMs: number): void {
+  #dropEarly(call: HeldCall, { inFlight, queue }: Slots<HeldCall>, expectedMs: number, remainingMs: number): void {
     const facts = { queueWaitMs: 0, inFlightCalls: inFlight, queuedCalls: queue.size };
     this.#shed(call, earlyDropRefusal({ expectedMs, remainingMs, ...facts }));
   }

@@ -60,7 +60,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */
-  slots: Slots | undefined;
+  slots: Slots<HeldCall> | undefined;
   /** Milliseconds that it waited. */
   queueWaitMs = 0;
   /** When it got its slot, in monotonic milliseconds; -1 while it never had one. */

@@ -1,9 +1,14 @@
-import type { AdmissionQueue } from '../queue/index.js';
+import type { AdmissionQueue, Queued } from '../queue/index.js';
 import { WaitEstimate } from '../wait-estimate.js';
-import type { HeldCall } from './held-call.js';
+
+/** What waits for a slot. */
+interface Waiting extends Queued {
+  /** Milliseconds that it waited. */
+  queueWaitMs: number;
+}
 
 /** The slots of one limit: how many are taken, who waits for one, and how long a newcomer would. */
-export class Slots {
+export class Slots<Call extends Waiting> {
   /** Calls that hold one. */
   inFlight = 0;
   /** Waiting calls are being let in: whoever gives up a slot meanwhile leaves that to the one who does it. */
@@ -12,7 +17,7 @@ export class Slots {
 
   /** @param limit tells how many there are, at this moment. */
   constructor(
-    readonly queue: AdmissionQueue<HeldCall>,
+    readonly queue: AdmissionQueue<Call>,
     private readonly limit: () => number,
   ) {}
 
@@ -22,7 +27,7 @@ export class Slots {
   }
 
   /** Takes out of the queue the call that is to go next. */
-  next(nowMs: number): HeldCall | undefined {
+  next(nowMs: number): Call | undefined {
     const call = this.queue.peek();
     if (call === undefined) return undefined;
     call.queueWaitMs = this.queue.waitedMs(call);
@@ -32,7 +37,7 @@ export class Slots {
   }
 
   /** Milliseconds that a newcomer would wait, 0 where nothing can be said. */
-  expectedWaitMs(call: HeldCall, nowMs: number): number {
+  expectedWaitMs(call: Call, nowMs: number): number {
     return this.#wait.expectedMs(this.queue.ahead(call), nowMs);
   }
 }
