@@ -58,7 +58,8 @@ const plan = fc.record({
   isPartitioned: fc.boolean(),
   losesCancels: fc.boolean(),
   maxQueueTimeMs: fc.oneof(fc.integer({ min: 1, max: 200 }), constant(Infinity)),
-  steps: fc.array(step, { maxLength: 60 }),
+  // Without a size fast-check makes ten at the most, five on average.
+  steps: fc.array(step, { maxLength: 60, size: 'max' }),
   after: fc.array(step, { maxLength: 8 }),
 });
 type Plan = typeof plan extends fc.Arbitrary<infer Kind> ? Kind : never;
