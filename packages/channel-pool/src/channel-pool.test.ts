@@ -3,7 +3,7 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { connectivityState, credentials, Metadata, propagate, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { explain } from '@grpc-manifold/core';
+import { explain, type ParentCall } from '@grpc-manifold/core';
 import {
   ClientCall,
   NOTHING_LEFT,
@@ -17,7 +17,6 @@ import {
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import type { ChannelPoolOptions } from './options.js';
-import type { ParentCall } from './parent-calls.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
 

@@ -1,11 +1,13 @@
-import { connectivityState, propagate, ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
+import { connectivityState, ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
 import {
+  callDeadlineMs,
   Emitter,
   OptionReader,
   systemClock,
   systemRandom,
   type ChannelCall,
   type Event,
+  type ParentCall,
   type ShedReport,
 } from '@grpc-manifold/core';
 import { CallSet } from './call-set.js';
@@ -22,7 +24,6 @@ import {
   type ResolvedChannelPoolOptions,
 } from './options.js';
 import { warmUp, type WarmUpOptions } from './warm-up.js';
-import { propagates, type ParentCall } from './parent-calls.js';
 import { PooledCall } from './pooled-call.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
 import type { ScaleDecision } from './scaling.js';
@@ -281,10 +282,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     if (!(typeof deadline === 'number' || deadline instanceof Date)) {
       throw new TypeError('Channel#createCall: deadline must be a number or Date');
     }
-    let deadlineMs = deadlineOf(deadline);
-    if (parentCall !== null && propagates(propagateFlags, propagate.DEADLINE)) {
-      deadlineMs = Math.min(deadlineMs, deadlineOf(parentCall.getDeadline()));
-    }
+    const deadlineMs = callDeadlineMs(deadline, parentCall, propagateFlags);
     return new PooledCall(this.#dispatcher, { method, deadlineMs, host, parent: parentCall, propagateFlags, owner });
   }
 
@@ -314,10 +312,4 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       durationMs: this.#clock.elapsed() - beganMs,
     });
   }
-}
-
-/** grpc-js takes a deadline that is not a number, as of an invalid Date, for none. */
-function deadlineOf(deadline: Date | number): number {
-  const deadlineMs = Number(deadline);
-  return Number.isNaN(deadlineMs) ? Infinity : deadlineMs;
 }

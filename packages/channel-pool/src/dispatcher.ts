@@ -1,9 +1,18 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
-import { AdmissionQueue, queueRefusal, type QueueRefusal } from '@grpc-manifold/bounded-queue';
 import {
+  AdmissionQueue,
+  earlyDropRefusal,
+  queueRefusal,
+  WaitEstimate,
+  type QueueRefusal,
+} from '@grpc-manifold/bounded-queue';
+import {
+  attachToParent,
   DeadlineTimers,
+  detachFromParent,
   explain,
   explainedStatus,
+  propagates,
   type CallExplanation,
   type Clock,
   type ShedReport,
@@ -11,10 +20,8 @@ import {
 import { CallSet } from './call-set.js';
 import type { Members } from './members.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
-import { attachToParent, detachFromParent, propagates } from './parent-calls.js';
 import type { CallHost, PooledCall } from './pooled-call.js';
 import type { PooledChannel } from './pooled-channel.js';
-import { WaitEstimate } from './wait-estimate.js';
 
 /** Statuses that may be the fault of the connection. */
 const CONNECTION_FAILURES: ReadonlySet<status> = new Set([
@@ -60,9 +67,9 @@ export class Dispatcher implements CallHost {
   #isEnding = false;
 
   constructor(private readonly settings: DispatcherSettings) {
-    this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs) => {
+    this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs, refusedBy) => {
       call.queueWaitMs = waitedMs;
-      this.#refuseByQueue(call, 'queue-time');
+      this.#refuseByQueue(call, refusedBy);
     });
     this.#deadlines = new DeadlineTimers<PooledCall>(settings.clock, (call) => call.end(call.deadlineStatus()));
   }
@@ -202,6 +209,7 @@ export class Dispatcher implements CallHost {
 
   #hand(call: PooledCall, member: PooledChannel): void {
     this.#inFlight += 1;
+    this.queue.took(call);
     this.#notePeak();
     if (this.settings.members().measures) call.handedAtMs = this.settings.clock.elapsed();
     call.handTo(member);
@@ -211,6 +219,7 @@ export class Dispatcher implements CallHost {
   /** A call is no longer on a connection. */
   #left(call: PooledCall, member: PooledChannel, code: status): void {
     this.#inFlight -= 1;
+    this.queue.left(call);
     // A cancel says nothing of the connection.
     if (call.handedAtMs < 0 || code === status.CANCELLED) return;
     const answeredAtMs = call.answeredAtMs < 0 ? this.settings.clock.elapsed() : call.answeredAtMs;
@@ -230,9 +239,11 @@ export class Dispatcher implements CallHost {
     const member = this.queue.size === 0 ? members.pick(call) : undefined;
     if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
-    const expectedMs = this.#wait.expectedMs(this.queue.size, this.settings.clock.elapsed());
-    const remainingMs = call.request.deadlineMs - this.now();
-    if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
+    if (call.request.deadlineMs !== Infinity) {
+      const expectedMs = this.#wait.expectedMs(this.queue.ahead(call), this.settings.clock.elapsed());
+      const remainingMs = call.request.deadlineMs - this.now();
+      if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
+    }
     call.wait();
     const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
     if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
@@ -251,18 +262,9 @@ export class Dispatcher implements CallHost {
     members.watchLimits();
   }
 
-  /** It would be late before it was sent: told now, its caller can do something else. */
   #dropEarly(call: PooledCall, expectedMs: number, remainingMs: number): void {
-    const [expected, remaining] = [Math.ceil(expectedMs), Math.ceil(remainingMs)];
-    this.#shed(
-      call,
-      explainedStatus(
-        status.RESOURCE_EXHAUSTED,
-        `Refused before it was sent, early-drop: it would wait ${expected} ms and has ${remaining} ms until its deadline; ` +
-          `${this.#inFlight} calls in flight, ${this.queue.size} queued`,
-        { refusedBy: 'early-drop', limit: remaining, ...this.#facts(call) },
-      ),
-    );
+    const facts = { inFlightCalls: this.#inFlight, queuedCalls: this.queue.size, ...this.#facts(call) };
+    this.#shed(call, earlyDropRefusal({ expectedMs, remainingMs, ...facts }));
   }
 
   #refuseByQueue(call: PooledCall, refusedBy: QueueRefusal | 'queue-time'): void {
@@ -275,6 +277,7 @@ export class Dispatcher implements CallHost {
         queuedBytes: queue.bytes,
         inFlightCalls: this.#inFlight,
         waitedMs: call.queueWaitMs,
+        partition: queue.partitionOf(call),
       }),
     );
   }

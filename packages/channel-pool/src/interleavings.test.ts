@@ -1,7 +1,8 @@
 import { connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { explain } from '@grpc-manifold/core';
+import { QUEUE_ORDERS, type QueueOptions } from '@grpc-manifold/bounded-queue';
+import { explain, type CallInfo } from '@grpc-manifold/core';
 import type { ClientCall } from '@grpc-manifold/testing';
 import {
   NOTHING_LEFT,
@@ -24,6 +25,8 @@ const bounds = fc.record({
   moreChannels: fc.nat(2),
   maxStreamsPerChannel: fc.integer({ min: 1, max: 3 }),
   maxQueuedCalls: fc.nat(4),
+  order: fc.constantFrom(...QUEUE_ORDERS),
+  shares: fc.constantFrom({}, { 0: 0.8, 1: 0.2 }, { 0: 0.5 }),
 });
 
 const step = fc.oneof(
@@ -80,12 +83,17 @@ const plan = fc.record({
   shrinkAfterMs: fc.constantFrom(20, 300, 1_000, Infinity),
   picker: fc.constantFrom(...PICKER_NAMES),
   hasAffinity: fc.boolean(),
+  hasPartitions: fc.boolean(),
   // Without a size fast-check makes ten at the most, five on average.
   steps: fc.array(step, { maxLength: 60, size: 'max' }),
   end: fc.constantFrom('drain', 'destroy', 'close', 'dispose'),
   after: fc.array(step, { maxLength: 8 }),
 });
 type Plan = typeof plan extends fc.Arbitrary<infer Kind> ? Kind : never;
+
+function keyOf({ metadata }: CallInfo): string {
+  return String(metadata.get('key')[0]);
+}
 
 /** Cheap: it is asked some hundred thousand times. */
 function must(holds: boolean, what: string, ...numbers: unknown[]): void {
@@ -111,6 +119,7 @@ class Interleaving {
   constructor(private readonly plan: Plan) {
     const { maxDrainingChannels, growAtRatio, shrinkAfterMs, picker, maxQueuedBytes, maxQueueTimeMs } = plan;
     const { minChannels, maxChannels, maxStreamsPerChannel, maxQueuedCalls } = read(plan.bounds);
+    const partitions = plan.hasPartitions ? { partition: keyOf } : {};
     this.#bounds = { maxChannels, maxStreamsPerChannel, maxQueuedCalls };
     this.scene = new ScriptedScene(
       (channelFactory, environment) =>
@@ -126,8 +135,14 @@ class Interleaving {
             growAtRatio,
             shrinkAfterMs,
             picker,
-            ...(plan.hasAffinity ? { affinity: ({ metadata }) => metadata.get('key')[0]?.toString() } : {}),
-            queue: { maxQueuedCalls, maxQueuedBytes, maxQueueTimeMs },
+            ...(plan.hasAffinity ? { affinity: keyOf } : {}),
+            queue: {
+              ...this.#queueOptions(plan.bounds),
+              maxQueuedBytes,
+              maxQueueTimeMs,
+              priority: (call) => -Number(keyOf(call)),
+              ...partitions,
+            },
           },
           environment,
         ),
@@ -270,10 +285,14 @@ class Interleaving {
     if (how === 'goaway') for (const each of channel?.running.slice(lastStream) ?? []) each.refuse();
   }
 
+  #queueOptions({ maxQueuedCalls, order, shares }: Plan['bounds']): QueueOptions {
+    return { maxQueuedCalls, order, ...(this.plan.hasPartitions ? { shares } : {}) };
+  }
+
   #update(changed: Plan['bounds']): void {
     const { minChannels, maxChannels, maxStreamsPerChannel, maxQueuedCalls } = read(changed);
     this.#bounds = { maxChannels, maxStreamsPerChannel, maxQueuedCalls };
-    this.scene.pool.update({ minChannels, maxChannels, maxStreamsPerChannel, queue: { maxQueuedCalls } });
+    this.scene.pool.update({ minChannels, maxChannels, maxStreamsPerChannel, queue: this.#queueOptions(changed) });
   }
 }
 

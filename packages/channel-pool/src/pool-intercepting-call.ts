@@ -1,6 +1,5 @@
 import { Metadata, status, type InterceptingCall, type InterceptorOptions, type StatusObject } from '@grpc/grpc-js';
-import type { ChannelCall } from '@grpc-manifold/core';
-import type { MessageContext } from './held-operations.js';
+import type { ChannelCall, MessageContext } from '@grpc-manifold/core';
 
 /** What an `InterceptingCall` goes on with; grpc-js exports no name for it. */
 type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];

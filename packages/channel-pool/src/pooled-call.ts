@@ -9,17 +9,19 @@ import {
 import { notQueued, type Queued } from '@grpc-manifold/bounded-queue';
 import {
   explainedStatus,
+  HeldOperations,
+  settleWrite,
   type CallExplanation,
   type CallInfo,
   type CallKind,
   type ChannelCall,
+  type MessageContext,
+  type ParentCall,
   type Timed,
 } from '@grpc-manifold/core';
 import { neverProcessed } from './never-processed.js';
 import type { CallSet } from './call-set.js';
 import type { EndingStream } from './ending-streams.js';
-import { HeldOperations, settleWrite, type MessageContext } from './held-operations.js';
-import type { ParentCall } from './parent-calls.js';
 import type { PooledChannel } from './pooled-channel.js';
 import { timeoutHeader } from './timeout-header.js';
 
@@ -95,7 +97,7 @@ export class PooledCall
   #metadata: Metadata | undefined;
   #listener: InterceptingListener | undefined;
   #credentials: CallCredentials | undefined;
-  #held: HeldOperations | undefined;
+  #held: HeldOperations<Buffer> | undefined;
   #reading = false;
   #startedMs = 0;
   /** What must be said again when another connection is tried; undefined when it cannot be. */
@@ -184,7 +186,7 @@ export class PooledCall
     } else if (this.#phase === 'running' && this.#held?.replaying !== true) {
       this.#inner?.sendMessageWithContext(context, message);
     } else {
-      this.#hold().sendMessage(context, message);
+      this.#hold().sendMessage(context, message, message.length);
       if (this.#phase === 'waiting') this.pool.addBytes(this, message.length);
     }
   }
@@ -230,9 +232,9 @@ export class PooledCall
     this.member = undefined;
     this.#inner = undefined;
     this.handedAtMs = this.answeredAtMs = -1;
-    const held = (this.#held = new HeldOperations());
+    const held = (this.#held = new HeldOperations<Buffer>());
     if (this.#reading) held.startRead();
-    if (this.#sent !== undefined) held.sendMessage(this.#sent.context, this.#sent.message);
+    if (this.#sent !== undefined) held.sendMessage(this.#sent.context, this.#sent.message, this.#sent.message.length);
     if (this.#halfClosed) held.halfClose();
   }
 
@@ -364,7 +366,7 @@ export class PooledCall
     }
   }
 
-  #hold(): HeldOperations {
+  #hold(): HeldOperations<Buffer> {
     this.#held ??= new HeldOperations();
     return this.#held;
   }

@@ -9,3 +9,6 @@ export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { warn } from './warn.js';
 export { OptionReader } from './option.js';
 export { DeadlineTimers, type Timed } from './deadline-timers.js';
+export { callDeadlineMs } from './call-deadline.js';
+export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './held-operations.js';
+export { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './parent-calls.js';

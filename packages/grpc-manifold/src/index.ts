@@ -21,7 +21,27 @@ export {
   type PoolLease,
   type ScaleDecision,
 } from '@grpc-manifold/channel-pool';
-export type { QueueOptions } from '@grpc-manifold/bounded-queue';
+export {
+  aimdLimit,
+  boundedQueue,
+  fixedLimit,
+  gradientLimit,
+  vegasLimit,
+  type AimdLimit,
+  type AimdLimitOptions,
+  type BoundedQueueInterceptor,
+  type BoundedQueueOptions,
+  type ConcurrencyLimit,
+  type FixedLimit,
+  type GradientLimit,
+  type GradientLimitOptions,
+  type LimitSample,
+  type QueueOptions,
+  type QueueOrder,
+  type QueueStats,
+  type VegasLimit,
+  type VegasLimitOptions,
+} from '@grpc-manifold/bounded-queue';
 export {
   explain,
   type CallExplanation,

@@ -1,9 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { FakeClock } from './fake-clock.js';
 export { seededRandom } from './seeded-random.js';
+export { ModelServer, type ModelServerOptions } from './model-server.js';
+export { ModelClient, type ModelClientOptions, type ModelLimit, type ModelSecond } from './model-client.js';
 export { memberViews, type TestMember } from './member-views.js';
 export { ClientCall } from './client-call.js';
 export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
+export { InterceptedScene, type InterceptedCallOptions } from './intercepted-scene.js';
+export { ScriptedInnerCall, ScriptedInnerCalls } from './scripted-inner-call.js';
 export { SCRIPTED_TARGET, ScriptedChannel } from './scripted-channel.js';
 export {
   NOTHING_LEFT,

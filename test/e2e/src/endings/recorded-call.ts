@@ -17,6 +17,8 @@ export interface CallStart {
   readonly request?: EchoRequest;
   readonly metadata?: Metadata;
   readonly options?: CallOptions;
+  /** Interceptors between the call and the channel: what comes out of them is what is recorded. */
+  readonly below?: readonly Interceptor[];
   /** Whether a client that streams ends its side after the first request. Default: unless the request hangs. */
   readonly halfClose?: boolean;
   /** Runs inside the callback, or inside the 'status' listener of a stream. */
@@ -36,7 +38,7 @@ interface CallObject extends Pick<EventEmitter, 'on'> {
 
 /** A call of a client, and everything that the client was told of it. */
 export class RecordedCall {
-  /** What the channel told: every status that came out of it, also one that a client would overlook. */
+  /** What the channel, or what is above it, told: every status that came out of it, also one that a client would overlook. */
   readonly statuses: StatusObject[] = [];
   readonly metadata: Metadata[] = [];
   readonly messages: EchoResponse[] = [];
@@ -56,7 +58,7 @@ export class RecordedCall {
   ) {
     this.outcome = new Promise((resolve) => (this.#settle = resolve));
     const { request = {}, metadata = new Metadata() } = start;
-    const interceptors = [...(start.options?.interceptors ?? []), this.#recorder];
+    const interceptors = [...(start.options?.interceptors ?? []), this.#recorder, ...(start.below ?? [])];
     this.call = this.#begin(client, request, metadata, { ...start.options, interceptors });
     this.call.on('metadata', (received: Metadata) => {
       this.metadata.push(received);
@@ -132,7 +134,7 @@ export class RecordedCall {
     this.start.onOutcome?.();
   }
 
-  /** The last interceptor before the channel. */
+  /** The last interceptor before the channel, and those that belong to it. */
   readonly #recorder: Interceptor = (options, nextCall) => {
     const record = (received: StatusObject): void => void this.statuses.push(received);
     this.#intercepting = new InterceptingCall(nextCall(options), {

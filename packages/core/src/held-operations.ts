@@ -1,19 +1,27 @@
-import type { ChannelCall } from '@grpc-manifold/core';
+import type { ChannelCall } from './channel-factory.js';
 
 /** What goes with a message: who wants to know when it was taken, and its flags. */
 export type MessageContext = Parameters<ChannelCall['sendMessageWithContext']>[0];
 
-interface HeldMessage {
+/** What held operations are carried out on in the end. */
+export interface OperableCall<Message> {
+  startRead(): void;
+  sendMessageWithContext(context: MessageContext, message: Message): void;
+  halfClose(): void;
+}
+
+interface HeldMessage<Message> {
   readonly context: MessageContext;
-  readonly message: Buffer;
+  readonly message: Message;
+  readonly bytes: number;
 }
 
 /**
  * What a client asked of a call that has no inner call yet, kept in order and then carried out on one. The message is
  * acknowledged only when the inner call has taken it, so a writer that heeds its callbacks has one message here.
  */
-export class HeldOperations {
-  #messages: HeldMessage[] = [];
+export class HeldOperations<Message> {
+  #messages: HeldMessage<Message>[] = [];
   #reading = false;
   #halfClosed = false;
   #replaying = false;
@@ -22,8 +30,9 @@ export class HeldOperations {
     this.#reading = true;
   }
 
-  sendMessage(context: MessageContext, message: Buffer): void {
-    this.#messages.push({ context, message });
+  /** @param bytes how many the message has, or will have, on the wire. */
+  sendMessage(context: MessageContext, message: Message, bytes: number): void {
+    this.#messages.push({ context, message, bytes });
   }
 
   halfClose(): void {
@@ -32,7 +41,7 @@ export class HeldOperations {
 
   /** Bytes of the messages that are held. */
   get bytes(): number {
-    return this.#messages.reduce((sum, { message }) => sum + message.length, 0);
+    return this.#messages.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** True until everything held has been handed over: what comes meanwhile must be held as well, behind it. */
@@ -41,7 +50,7 @@ export class HeldOperations {
   }
 
   /** Carries everything out on a call that was started. */
-  replayOn(call: ChannelCall): void {
+  replayOn(call: OperableCall<Message>): void {
     if (this.#reading) call.startRead();
     this.#sendNext(call);
   }
@@ -54,7 +63,7 @@ export class HeldOperations {
   }
 
   /** One at a time: before its stream exists an inner call keeps only the last message that it was given. */
-  #sendNext(call: ChannelCall): void {
+  #sendNext(call: OperableCall<Message>): void {
     const next = this.#messages.shift();
     if (next === undefined || this.#messages.length === 0) {
       this.#replaying = false;

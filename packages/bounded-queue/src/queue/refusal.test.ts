@@ -23,6 +23,26 @@ describe('queueRefusal', () => {
     expect(explain(refusal)).toEqual({ refusedBy, limit, queueWaitMs: 30, inFlightCalls: 40, queuedCalls: 4 });
   });
 
+  it.each([
+    ['bronze', 'bronze'],
+    ['x'.repeat(1_000), `${'x'.repeat(63)}…`],
+  ])('names the partition and its share of the bound', (key, shown) => {
+    const partition = { key, ratio: 0.25, queuedCalls: 3, inFlightCalls: 7 };
+    const refusal = queueRefusal('share', { ...FACTS, partition });
+    expect(refusal.code).toBe(status.RESOURCE_EXHAUSTED);
+    expect(refusal.details).toBe(
+      `Refused before it was sent, share: 3 calls of partition '${shown}' wait and 7 are in flight, ` +
+        'its share of maxQueuedCalls 5 is 1; 40 calls in flight, 4 queued',
+    );
+    expect(explain(refusal)).toEqual({
+      refusedBy: 'share',
+      limit: 1,
+      queueWaitMs: 30,
+      inFlightCalls: 40,
+      queuedCalls: 4,
+    });
+  });
+
   it('can be explained after an interceptor rebuilt it', () => {
     const { code, details, metadata } = queueRefusal('queue-full', FACTS);
     expect(explain({ code, details, metadata })).toMatchObject({ refusedBy: 'queue-full', limit: 5 });

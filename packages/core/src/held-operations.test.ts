@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { ChannelCall } from '@grpc-manifold/core';
+import type { ChannelCall } from './channel-factory.js';
 import { HeldOperations, settleWrite, type MessageContext } from './held-operations.js';
 
 /** A call that records what it is asked, and takes a message when the test says so. */
@@ -26,7 +26,7 @@ class RecordingCall {
 
 function setUp() {
   const taken: string[] = [];
-  const held = new HeldOperations();
+  const held = new HeldOperations<Buffer>();
   const send = (text: string, flags?: number): void => {
     held.sendMessage(
       {
@@ -34,6 +34,7 @@ function setUp() {
         ...(flags === undefined ? {} : { flags }),
       },
       Buffer.from(text),
+      text.length,
     );
   };
   return { inner: new RecordingCall(), held, taken, send };
@@ -106,6 +107,16 @@ describe('HeldOperations', () => {
     expect(taken).toEqual(['a', 'b', 'c']);
   });
 
+  it('counts the bytes of what it holds', () => {
+    const { inner, held, send } = setUp();
+    for (const text of ['four', 'six is', 'no']) send(text);
+    expect(held.bytes).toBe(12);
+    held.replayOn(inner.call);
+    expect(held.bytes).toBe(8);
+    held.drop();
+    expect(held.bytes).toBe(0);
+  });
+
   it('keeps the flags of each message', () => {
     const { inner, held, send } = setUp();
     send('a', 2);
@@ -117,13 +128,13 @@ describe('HeldOperations', () => {
 
   it('does not mind messages that nobody wants to know of', () => {
     const { inner, held } = setUp();
-    held.sendMessage({}, Buffer.from('a'));
-    held.sendMessage({}, Buffer.from('b'));
+    held.sendMessage({}, Buffer.from('a'), 1);
+    held.sendMessage({}, Buffer.from('b'), 1);
     held.replayOn(inner.call);
     inner.take();
     inner.take();
     expect(inner.log).toEqual(['send a', 'send b']);
-    held.sendMessage({}, Buffer.from('c'));
+    held.sendMessage({}, Buffer.from('c'), 1);
     held.drop();
   });
 

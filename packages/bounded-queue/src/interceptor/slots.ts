@@ -1,0 +1,43 @@
+import type { AdmissionQueue, Queued } from '../queue/index.js';
+import { WaitEstimate } from '../wait-estimate.js';
+
+/** What waits for a slot. */
+interface Waiting extends Queued {
+  /** Milliseconds that it waited. */
+  queueWaitMs: number;
+}
+
+/** The slots of one limit: how many are taken, who waits for one, and how long a newcomer would. */
+export class Slots<Call extends Waiting> {
+  /** Calls that hold one. */
+  inFlight = 0;
+  /** Waiting calls are being let in: whoever gives up a slot meanwhile leaves that to the one who does it. */
+  isFlushing = false;
+  readonly #wait = new WaitEstimate();
+
+  /** @param limit tells how many there are, at this moment. */
+  constructor(
+    readonly queue: AdmissionQueue<Call>,
+    private readonly limit: () => number,
+  ) {}
+
+  /** One can be had. With none in flight always: a limit that lets nothing out never learns anything. */
+  get hasRoom(): boolean {
+    return this.inFlight < 1 || this.inFlight + 1 <= this.limit();
+  }
+
+  /** Takes out of the queue the call that is to go next. */
+  next(nowMs: number): Call | undefined {
+    const call = this.queue.peek();
+    if (call === undefined) return undefined;
+    call.queueWaitMs = this.queue.waitedMs(call);
+    this.queue.remove(call);
+    this.#wait.admitted(nowMs, this.queue.size > 0);
+    return call;
+  }
+
+  /** Milliseconds that a newcomer would wait, 0 where nothing can be said. */
+  expectedWaitMs(call: Call, nowMs: number): number {
+    return this.#wait.expectedMs(this.queue.ahead(call), nowMs);
+  }
+}
