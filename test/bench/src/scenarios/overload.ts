@@ -111,6 +111,10 @@ function toMeasurement({ report, depths }: Overloaded, paces: readonly Pace[], s
       ...lineOf(steps, 'inFlight'),
       ...lineOf(steps, 'queued'),
       serverQueue: depths,
+      capacity: paces.flatMap(({ fromMs, callsPerSecond }) => [
+        [fromMs / 1_000, callsPerSecond] as const,
+        [(fromMs + stretchMs) / 1_000, callsPerSecond] as const,
+      ]),
     },
     note: Object.entries(ended)
       .map(([name, count]) => `${count} ${name}`)
@@ -166,16 +170,22 @@ function goalsOf(variant: string, caseName: string, cell: Cell | undefined): Goa
 }
 
 function plotsOf(results: Results, caseName: string): Plot[] {
-  const plot = (title: string, y: string, key: string, log = false): Plot => ({
+  const cells = results.cells.filter((cell) => cell.caseName === caseName);
+  const linesOf = (key: string): Line[] =>
+    cells
+      .map(({ variant, measurements }) => ({ label: variant, points: measurements[0]?.lines?.[key] ?? [] }))
+      .filter(({ points }) => points.length > 0);
+  const plot = (title: string, y: string, key: string): Plot => ({
     title: `${title}: ${caseName}`,
     x: { title: 'seconds' },
-    y: { title: y, log },
-    lines: results.cells
-      .filter((cell) => cell.caseName === caseName && cell.measurements[0]?.lines?.[key] !== undefined)
-      .map(({ variant, measurements }) => ({ label: variant, points: measurements[0]?.lines?.[key] ?? [] })),
+    y: { title: y },
+    lines: linesOf(key),
   });
+  const answers = plot('Answers in time', 'OK within 250 ms, a second', 'goodput');
+  // The same for all.
+  const [capacity] = linesOf('capacity');
   return [
-    plot('Answers in time', 'OK within 250 ms, a second', 'goodput'),
+    { ...answers, lines: [...(capacity === undefined ? [] : [{ ...capacity, label: 'capacity' }]), ...answers.lines] },
     plot('The limit', 'calls', 'limit'),
     plot('Calls in the server’s line', 'calls', 'serverQueue'),
   ];
