@@ -2,6 +2,7 @@ import {
   findCell,
   type Cell,
   type Goal,
+  type Line,
   type Measurement,
   type Plot,
   type Results,
