@@ -3,6 +3,9 @@ import type { AdmissionQueue, Queued } from '../queue/index.js';
 import { WaitEstimate } from '../wait-estimate.js';
 import { RoundTrips } from './round-trip.js';
 
+/** An expected wait may turn out longer by so much, and the call is still in time. */
+const WAIT_MARGIN = 1.25;
+
 /** What waits for a slot. */
 interface Waiting extends Queued {
   /** Milliseconds that it waited. */
@@ -44,7 +47,7 @@ export class Slots<Call extends Waiting> {
 
   /** Milliseconds within which a newcomer would have its answer: its wait and the round trip, 0 where nothing can be said. */
   expectedMs(call: Call, nowMs: number): number {
-    return this.#wait.expectedMs(this.queue.ahead(call), nowMs) + this.roundTripMs(call);
+    return this.#wait.expectedMs(this.queue.ahead(call), nowMs) * WAIT_MARGIN + this.roundTripMs(call);
   }
 
   /** The round trip alone. A stream may be of use to its caller long before it ends. */

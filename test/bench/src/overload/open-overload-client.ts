@@ -1,3 +1,5 @@
+import { aimdLimit, fixedLimit, gradientLimit, vegasLimit, type ConcurrencyLimit } from 'grpc-manifold';
+import { openBoundedQueue } from '../clients/bounded-queue.js';
 import { openRaw } from '../clients/raw.js';
 import type { UnaryClient } from '../clients/unary-client.js';
 import type { OverloadStep } from './overload-report.js';
@@ -7,12 +9,26 @@ export interface OverloadClient extends UnaryClient {
   queue?(): Pick<OverloadStep, 'inFlight' | 'queued' | 'limit'>;
 }
 
+const LIMITS: Readonly<Record<string, () => ConcurrencyLimit>> = {
+  gradient: () => gradientLimit(),
+  'pooled gradient': () => gradientLimit(),
+  vegas: () => vegasLimit(),
+  aimd: () => aimdLimit(),
+  'fixed 20': () => fixedLimit(20),
+  'fixed 500': () => fixedLimit(500),
+};
+
 /** Opens the client that a variant is named after. @throws Error for any other name. */
 export function openOverloadClient(variant: string, port: number): OverloadClient {
-  switch (variant) {
-    case 'raw':
-      return openRaw(port);
-    default:
-      throw new Error(`There is no client ${variant}`);
-  }
+  if (variant === 'raw') return openRaw(port);
+  const limit = LIMITS[variant]?.();
+  if (limit === undefined) throw new Error(`There is no client ${variant}`);
+  const { interceptor, ...client } = openBoundedQueue(port, limit, { pooled: variant.startsWith('pooled') });
+  return {
+    ...client,
+    queue: () => {
+      const stats = interceptor.stats();
+      return { inFlight: stats.inFlightCalls, queued: stats.queuedCalls, limit: stats.limit };
+    },
+  };
 }
