@@ -1,10 +1,5 @@
 import { credentials, InterceptingCall, type Interceptor, Metadata } from '@grpc/grpc-js';
-import {
-  loadEchoPackage,
-  startEchoServer,
-  type EchoClient as Echo,
-  type EchoServer,
-} from '@grpc-manifold/testing';
+import { loadEchoPackage, startEchoServer, type EchoClient as Echo, type EchoServer } from '@grpc-manifold/testing';
 import { boundedQueue, explain, gradientLimit, type BoundedQueueInterceptor } from 'grpc-manifold';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { examplesOf, regionsOf } from './guide-example.js';
