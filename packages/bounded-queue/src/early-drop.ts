@@ -3,7 +3,7 @@ import { explainedStatus, type CallExplanation } from '@grpc-manifold/core';
 
 /** The numbers that a call was dropped early on. */
 export interface EarlyDropFacts extends CallExplanation {
-  /** Milliseconds that it would wait. */
+  /** Milliseconds that it would wait, for its place or, where that is known, for its answer. */
   readonly expectedMs: number;
   /** Milliseconds that are left until its deadline. */
   readonly remainingMs: number;

@@ -40,6 +40,16 @@ describe('WaitEstimate', () => {
     expect(estimate.expectedMs(0, later)).toBeLessThanOrEqual(100);
   });
 
+  it('makes no difference between admissions one by one and many at once', () => {
+    const estimate = new WaitEstimate();
+    for (let turn = 0; turn < 50; turn += 1) {
+      for (let index = 0; index < 10; index += 1) estimate.admitted(turn * 5, true);
+      // In the middle of the crowd too.
+      if (turn > 25) expect(estimate.expectedMs(99, turn * 5)).toBeGreaterThan(45);
+      if (turn > 25) expect(estimate.expectedMs(99, turn * 5)).toBeLessThan(55);
+    }
+  });
+
   it('says nothing of a pace that is a second old', () => {
     const [estimate, nowMs] = seen(100, 10);
     expect(estimate.expectedMs(0, nowMs + 1_000)).toBeCloseTo(10);

@@ -1,16 +1,20 @@
 /** How many admissions must have been seen before they say anything. */
 const MIN_SAMPLES = 20;
-/** Share of a new interval in the average. */
-const SMOOTHING = 0.1;
-/** An average that is older than this, in milliseconds, says nothing of now. */
+/** Milliseconds in which what was seen loses all but 1/e of its weight, where admissions are that frequent. */
+const FADES_IN_MS = 100;
+/** The most weight that one admission takes from those before it: about the last ten count, however rare they are. */
+const FORGETS_AT_MOST = 0.1;
+/** What is older than this, in milliseconds, says nothing of now. */
 const STALE_AFTER_MS = 1_000;
 
 /**
- * Estimates how long a call would wait from how fast waiting calls have been handed to connections lately: the average
- * time between two admissions × the calls in front (Little's law).
+ * Estimates how long a call would wait from how fast waiting calls have been admitted lately: the average time between two
+ * admissions × the calls in front (Little's law). Time and admissions are added up apart and fade together, so that it
+ * makes no difference whether admissions come one by one or, as answers do, many in one turn of the event loop.
  */
 export class WaitEstimate {
-  #intervalMs = 0;
+  #busyMs = 0;
+  #admissions = 0;
   #samples = 0;
   #lastMs = -Infinity;
   #othersWaited = false;
@@ -26,18 +30,20 @@ export class WaitEstimate {
     this.#othersWaited = othersWait;
     if (sinceMs > STALE_AFTER_MS) {
       this.#samples = 0;
-      this.#intervalMs = 0;
+      this.#admissions = 0;
+      this.#busyMs = 0;
       return;
     }
     if (!isPace) return;
+    const keep = Math.max(1 - FORGETS_AT_MOST, Math.exp(-sinceMs / FADES_IN_MS));
     this.#samples += 1;
-    const weight = Math.max(SMOOTHING, 1 / this.#samples);
-    this.#intervalMs += (sinceMs - this.#intervalMs) * weight;
+    this.#admissions = this.#admissions * keep + 1;
+    this.#busyMs = this.#busyMs * keep + sinceMs;
   }
 
   /** Milliseconds that a call behind `ahead` others would wait, or 0 when nothing can be said. */
   expectedMs(ahead: number, nowMs: number): number {
     if (this.#samples < MIN_SAMPLES || nowMs - this.#lastMs > STALE_AFTER_MS) return 0;
-    return this.#intervalMs * (ahead + 1);
+    return (this.#busyMs / this.#admissions) * (ahead + 1);
   }
 }

@@ -161,8 +161,12 @@ export class Admission implements CallAdmission, Disposable {
     try {
       while (slots.queue.size > 0 && slots.hasRoom) {
         const call = slots.next(this.clock.elapsed()) as HeldCall;
+        const remainingMs = call.deadline === Infinity ? Infinity : call.deadline - this.now();
+        const expectedMs = slots.roundTripMs(call);
         // Its timer may be late, when the event loop is.
-        if (call.deadline <= this.now()) call.end(call.deadlineStatus());
+        if (remainingMs <= 0) call.end(call.deadlineStatus());
+        // The wait was longer than expected. Sent now, it would take the server's time from one that can still be in time.
+        else if (remainingMs < expectedMs) this.#dropEarly(call, slots, expectedMs, remainingMs);
         else this.#open(call, slots);
       }
     } finally {
@@ -182,7 +186,7 @@ export class Admission implements CallAdmission, Disposable {
   #letWait(call: HeldCall, slots: Slots<HeldCall>): void {
     const { queue } = slots;
     if (call.deadline !== Infinity) {
-      const expectedMs = slots.expectedWaitMs(call, this.clock.elapsed());
+      const expectedMs = slots.expectedMs(call, this.clock.elapsed());
       const remainingMs = call.deadline - this.now();
       if (expectedMs > remainingMs) return this.#dropEarly(call, slots, expectedMs, remainingMs);
     }
@@ -208,6 +212,7 @@ export class Admission implements CallAdmission, Disposable {
     if (call.kind !== 'unary' || code === status.CANCELLED) return;
     if (code !== status.OK && explain(ending)?.refusedBy !== undefined) return;
     const rttMs = this.clock.elapsed() - call.admittedMs;
+    call.slots?.roundTrips.add(call.method, rttMs, !OVERLOAD.has(code));
     try {
       this.#options.limit.onSample({ rttMs, inFlight: call.inFlightAtAdmission, dropped: OVERLOAD.has(code) });
     } catch (error) {
@@ -217,7 +222,7 @@ export class Admission implements CallAdmission, Disposable {
   }
 
   #dropEarly(call: HeldCall, { inFlight, queue }: Slots<HeldCall>, expectedMs: number, remainingMs: number): void {
-    const facts = { queueWaitMs: 0, inFlightCalls: inFlight, queuedCalls: queue.size };
+    const facts = { queueWaitMs: Math.round(call.queueWaitMs), inFlightCalls: inFlight, queuedCalls: queue.size };
     this.#shed(call, earlyDropRefusal({ expectedMs, remainingMs, ...facts }));
   }
 

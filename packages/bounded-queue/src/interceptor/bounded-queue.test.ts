@@ -435,12 +435,31 @@ describe('a call that may not even wait', () => {
     }
     const { queuedCalls } = scene.interceptor.stats();
     const late = scene.call({ deadline: scene.clock.now() + 10 * queuedCalls - 20 });
-    const inTime = scene.call({ deadline: scene.clock.now() + 10 * queuedCalls + 50 });
+    // A quarter more than expected, and the round trip, must fit.
+    const inTime = scene.call({ deadline: scene.clock.now() + 12.5 * queuedCalls + 50 });
     await settled();
     expect(explain(late.ending)).toMatchObject({ refusedBy: 'early-drop', inFlightCalls: 1, queuedCalls });
     expect(late.ending.details).toMatch(/^Refused before it was sent, early-drop: it would wait \d+ ms and has \d+ ms/);
     expect(inTime.statuses).toEqual([]);
     inTime.call.cancelWithStatus(status.CANCELLED, '');
+    scene.interceptor[Symbol.dispose]();
+  });
+
+  it('is dropped when its turn comes too late for an answer, and the next in time has it', async () => {
+    const scene = full();
+    for (let count = 0; count < 10; count += 1) {
+      scene.call();
+      scene.clock.advance(100);
+      scene.below.running[0]?.end();
+    }
+    const late = scene.call({ deadline: scene.clock.now() + 150 });
+    const inTime = scene.call({ deadline: scene.clock.now() + 1_000 });
+    scene.clock.advance(100);
+    scene.below.running[0]?.end();
+    await settled();
+    expect(explain(late.ending)).toMatchObject({ refusedBy: 'early-drop', queueWaitMs: 100 });
+    expect(inTime.statuses).toEqual([]);
+    expect(scene.interceptor.stats()).toMatchObject({ inFlightCalls: 1, queuedCalls: 0 });
     scene.interceptor[Symbol.dispose]();
   });
 });

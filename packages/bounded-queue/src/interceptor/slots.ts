@@ -1,10 +1,17 @@
+import type { CallKind } from '@grpc-manifold/core';
 import type { AdmissionQueue, Queued } from '../queue/index.js';
 import { WaitEstimate } from '../wait-estimate.js';
+import { RoundTrips } from './round-trip.js';
+
+/** An expected wait may turn out longer by so much, and the call is still in time. */
+const WAIT_MARGIN = 1.25;
 
 /** What waits for a slot. */
 interface Waiting extends Queued {
   /** Milliseconds that it waited. */
   queueWaitMs: number;
+  readonly kind: CallKind;
+  readonly method: string;
 }
 
 /** The slots of one limit: how many are taken, who waits for one, and how long a newcomer would. */
@@ -13,6 +20,8 @@ export class Slots<Call extends Waiting> {
   inFlight = 0;
   /** Waiting calls are being let in: whoever gives up a slot meanwhile leaves that to the one who does it. */
   isFlushing = false;
+  /** How long the server takes, with what waits in it. */
+  readonly roundTrips = new RoundTrips();
   readonly #wait = new WaitEstimate();
 
   /** @param limit tells how many there are, at this moment. */
@@ -36,8 +45,13 @@ export class Slots<Call extends Waiting> {
     return call;
   }
 
-  /** Milliseconds that a newcomer would wait, 0 where nothing can be said. */
-  expectedWaitMs(call: Call, nowMs: number): number {
-    return this.#wait.expectedMs(this.queue.ahead(call), nowMs);
+  /** Milliseconds within which a newcomer would have its answer: its wait and the round trip, 0 where nothing can be said. */
+  expectedMs(call: Call, nowMs: number): number {
+    return this.#wait.expectedMs(this.queue.ahead(call), nowMs) * WAIT_MARGIN + this.roundTripMs(call);
+  }
+
+  /** The round trip alone. A stream may be of use to its caller long before it ends. */
+  roundTripMs(call: Call): number {
+    return call.kind === 'unary' ? this.roundTrips.mostMs(call.method) : 0;
   }
 }
