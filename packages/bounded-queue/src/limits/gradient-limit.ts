@@ -1,8 +1,7 @@
 import { OptionReader } from '@grpc-manifold/core';
 import { BOUNDS, readBounds, readRounds, ROUND_OPTIONS, type LimitBounds, type RoundOptions } from './limit-bounds.js';
 import type { ConcurrencyLimit, LimitSample } from './limit.js';
-import { QuietRtt, quietShare } from './quiet-rtt.js';
-import { isUsable, SampleRound } from './sample-round.js';
+import { ProbedRounds, type Round } from './probed-rounds.js';
 
 /** Most that one round may cut the limit by: to a half, before smoothing. */
 const LOWEST_GRADIENT = 0.5;
@@ -36,15 +35,14 @@ export interface GradientLimitState {
  *
  * Source: Gradient2 of Netflix' concurrency-limits (github.com/Netflix/concurrency-limits). What is not as there:
  * - Rounds are counted in calls, not in seconds, and are much shorter.
- * - In place of the average of 600 windows stands the {@link QuietRtt}: under load that never lets up such an average
+ * - In place of the average of 600 windows stands the quiet round trip ({@link ProbedRounds}): under load that never lets up such an average
  *   rises with the queue that the limit makes, and the limit with it, to its maximum.
  * - Dropped calls cut the limit. Calls that all time out take equally long, and would let it grow.
  * - Smoothing of growth fades while round after round shows no queue.
  */
 export class GradientLimit implements ConcurrencyLimit {
   readonly #options: Required<GradientLimitOptions>;
-  readonly #round = new SampleRound();
-  readonly #quiet: QuietRtt;
+  readonly #rounds: ProbedRounds;
   #limit: number;
   #roundRttMs: number | undefined;
   #gradient = 1;
@@ -64,40 +62,34 @@ export class GradientLimit implements ConcurrencyLimit {
       smoothingRatio: read.number('smoothingRatio', 0.2, { min: 0.01, max: 1 }),
     };
     this.#limit = this.#options.initialLimit;
-    this.#quiet = new QuietRtt(this.#options);
+    this.#rounds = new ProbedRounds(this.#options);
   }
 
   /** Below `minLimit` for the time of a probe only. */
   get current(): number {
-    return this.#quiet.isProbing ? quietShare(this.#limit) : Math.floor(this.#limit);
+    return this.#rounds.allowed(this.#limit);
   }
 
   snapshot(): GradientLimitState {
     return {
       limit: this.#limit,
       roundRttMs: this.#roundRttMs,
-      quietRttMs: this.#quiet.rttMs,
+      quietRttMs: this.#rounds.quietRttMs,
       gradient: this.#gradient,
-      isProbing: this.#quiet.isProbing,
+      isProbing: this.#rounds.isProbing,
     };
   }
 
   onSample(sample: LimitSample): void {
-    if (!isUsable(sample)) return;
-    const wasProbing = this.#quiet.isProbing;
-    this.#quiet.onSample(sample, this.#limit);
-    if (wasProbing) return;
-    this.#round.add(sample);
-    if (this.#round.samples >= Math.max(this.#options.roundCalls, this.#limit)) this.#endRound();
+    const round = this.#rounds.add(sample, this.#limit);
+    if (round !== undefined) this.#endRound(round);
   }
 
-  #endRound(): void {
-    const { meanRttMs, droppedRatio } = this.#round;
-    const isUsed = this.#round.peakInFlight * 2 >= this.#limit;
-    this.#round.clear();
+  #endRound(round: Round): void {
+    const { meanRttMs, droppedRatio, isUsed } = round;
     const { toleranceRatio } = this.#options;
-    const share = meanRttMs === undefined ? 1 : (toleranceRatio * (this.#quiet.rttMs ?? meanRttMs)) / meanRttMs;
-    if (meanRttMs !== undefined) this.#quiet.onRound(meanRttMs, isUsed && share < LOWEST_GRADIENT * 1.2);
+    const share = meanRttMs === undefined ? 1 : (toleranceRatio * (this.#rounds.quietRttMs ?? meanRttMs)) / meanRttMs;
+    this.#rounds.ended(round, isUsed && share < LOWEST_GRADIENT * 1.2);
     if (!isUsed) return;
     this.#roundRttMs = meanRttMs ?? this.#roundRttMs;
     this.#gradient = Math.max(LOWEST_GRADIENT, Math.min(1, share) * (1 - droppedRatio));

@@ -1,8 +1,7 @@
 import { OptionReader } from '@grpc-manifold/core';
 import { BOUNDS, readBounds, readRounds, ROUND_OPTIONS, type LimitBounds, type RoundOptions } from './limit-bounds.js';
 import type { ConcurrencyLimit, LimitSample } from './limit.js';
-import { QuietRtt, quietShare } from './quiet-rtt.js';
-import { isUsable, SampleRound } from './sample-round.js';
+import { ProbedRounds, type Round } from './probed-rounds.js';
 
 /** Options of {@link vegasLimit}. */
 export interface VegasLimitOptions extends LimitBounds, RoundOptions {
@@ -31,13 +30,12 @@ export interface VegasLimitState {
  *
  * Source: Brakmo, O'Malley, Peterson, "TCP Vegas", SIGCOMM 1994; α and β that grow with log₁₀(limit), and steps of log₁₀(limit)
  * or, without any queue, of β, as in Netflix' concurrency-limits. What is not as there: the quiet round trip is
- * measured at half the limit ({@link QuietRtt}), not taken from whatever call comes at the time of a probe; a queue far above β
+ * measured at half the limit ({@link ProbedRounds}), not taken from whatever call comes at the time of a probe; a queue far above β
  * is halved rather than worked off by steps, and dropped calls cut the limit by half their share.
  */
 export class VegasLimit implements ConcurrencyLimit {
   readonly #options: Required<VegasLimitOptions>;
-  readonly #round = new SampleRound();
-  readonly #quiet: QuietRtt;
+  readonly #rounds: ProbedRounds;
   #limit: number;
   #queuedThere: number | undefined;
 
@@ -47,40 +45,34 @@ export class VegasLimit implements ConcurrencyLimit {
     const beta = read.number('beta', Math.max(6, alpha), { min: alpha, max: 1_000 });
     this.#options = { ...readBounds(read), ...readRounds(read), alpha, beta };
     this.#limit = this.#options.initialLimit;
-    this.#quiet = new QuietRtt(this.#options);
+    this.#rounds = new ProbedRounds(this.#options);
   }
 
   /** Below `minLimit` for the time of a probe only. */
   get current(): number {
-    return this.#quiet.isProbing ? quietShare(this.#limit) : Math.floor(this.#limit);
+    return this.#rounds.allowed(this.#limit);
   }
 
   snapshot(): VegasLimitState {
     return {
       limit: this.#limit,
-      quietRttMs: this.#quiet.rttMs,
+      quietRttMs: this.#rounds.quietRttMs,
       queuedThere: this.#queuedThere,
-      isProbing: this.#quiet.isProbing,
+      isProbing: this.#rounds.isProbing,
     };
   }
 
   onSample(sample: LimitSample): void {
-    if (!isUsable(sample)) return;
-    const wasProbing = this.#quiet.isProbing;
-    this.#quiet.onSample(sample, this.#limit);
-    if (wasProbing) return;
-    this.#round.add(sample);
-    if (this.#round.samples >= Math.max(this.#options.roundCalls, this.#limit)) this.#endRound();
+    const round = this.#rounds.add(sample, this.#limit);
+    if (round !== undefined) this.#endRound(round);
   }
 
-  #endRound(): void {
-    const { meanRttMs, droppedRatio } = this.#round;
-    const isUsed = this.#round.peakInFlight * 2 >= this.#limit;
-    this.#round.clear();
+  #endRound(round: Round): void {
+    const { meanRttMs, droppedRatio, isUsed } = round;
     if (meanRttMs !== undefined) {
-      const quietMs = Math.min(this.#quiet.rttMs ?? meanRttMs, meanRttMs);
+      const quietMs = Math.min(this.#rounds.quietRttMs ?? meanRttMs, meanRttMs);
       if (isUsed) this.#queuedThere = meanRttMs === 0 ? 0 : this.#limit * (1 - quietMs / meanRttMs);
-      this.#quiet.onRound(meanRttMs, isUsed && meanRttMs > quietMs * 2.5);
+      this.#rounds.ended(round, isUsed && meanRttMs > quietMs * 2.5);
     }
     if (isUsed) this.#move(droppedRatio);
   }
