@@ -37,7 +37,8 @@ export interface GradientLimitState {
  * - Rounds are counted in calls, not in seconds, and are much shorter.
  * - In place of the average of 600 windows stands the quiet round trip ({@link ProbedRounds}): under load that never lets up such an average
  *   rises with the queue that the limit makes, and the limit with it, to its maximum.
- * - Dropped calls cut the limit. Calls that all time out take equally long, and would let it grow.
+ * - Dropped calls cut the limit, without smoothing when they are most of a round. Calls that all time out take equally
+ *   long, and would let it grow.
  * - Smoothing of growth fades while round after round shows no queue.
  */
 export class GradientLimit implements ConcurrencyLimit {
@@ -93,14 +94,16 @@ export class GradientLimit implements ConcurrencyLimit {
     if (!isUsed) return;
     this.#roundRttMs = meanRttMs ?? this.#roundRttMs;
     this.#gradient = Math.max(LOWEST_GRADIENT, Math.min(1, share) * (1 - droppedRatio));
-    this.#move();
+    this.#move(droppedRatio);
   }
 
-  #move(): void {
+  #move(droppedRatio: number): void {
     const { minLimit, maxLimit, smoothingRatio } = this.#options;
     const wanted = this.#limit * this.#gradient + Math.sqrt(this.#limit);
     this.#roundsOfGrowth = this.#gradient === 1 ? this.#roundsOfGrowth + 1 : 0;
-    const weight = Math.min(1, smoothingRatio * Math.max(1, this.#roundsOfGrowth));
+    // Most calls were in vain: each round that the limit takes to come down is one more.
+    const isCut = droppedRatio > 0.5;
+    const weight = isCut ? 1 : Math.min(1, smoothingRatio * Math.max(1, this.#roundsOfGrowth));
     const next = this.#limit + (wanted - this.#limit) * weight;
     this.#limit = Math.min(maxLimit, Math.max(minLimit, next));
   }

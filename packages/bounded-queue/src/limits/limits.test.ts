@@ -75,7 +75,7 @@ describe('gradientLimit', () => {
     ['holds where the room to grow is what the queue takes', { rttMs: 15 / 0.9 }, 0.9, 100],
     ['shrinks when calls take longer', { rttMs: 20 }, 0.75, 97],
     ['cuts to a half at most, smoothed', { rttMs: 1_000 }, 0.5, 92],
-    ['shrinks when calls are dropped', { dropped: true }, 0.5, 92],
+    ['cuts to a half without smoothing when most calls are dropped', { dropped: true }, 0.5, 60],
     ['stays where less than half of it is in use', { inFlight: 49 }, 1, 100],
     ['stays where less than half of it is in use and calls are dropped', { inFlight: 49, dropped: true }, 1, 100],
     ['learns nothing from what is no time', { rttMs: NaN }, 1, 100],
