@@ -1,4 +1,10 @@
-import { AdmissionQueue, notQueued, resolveQueueOptions, type Queued } from '@grpc-manifold/bounded-queue';
+import {
+  AdmissionQueue,
+  notQueued,
+  resolveQueueOptions,
+  type Queued,
+  type QueueOrder,
+} from '@grpc-manifold/bounded-queue';
 import { systemClock } from '@grpc-manifold/core';
 import { Tickets, type WaitingLine } from './waiting-line.js';
 
@@ -11,8 +17,8 @@ export class AdmissionQueueLine implements WaitingLine {
   readonly #tickets = new Tickets<Waiter>();
   readonly #queue: AdmissionQueue<Waiter>;
 
-  constructor(waiting: number) {
-    const options = resolveQueueOptions({ maxQueuedCalls: waiting + 1 });
+  constructor(waiting: number, order: QueueOrder = 'fifo') {
+    const options = resolveQueueOptions({ maxQueuedCalls: waiting + 1, order });
     this.#queue = new AdmissionQueue(options, systemClock, () => undefined);
     for (let i = 0; i < waiting; i++) this.#tickets.push(this.#join());
   }
