@@ -245,10 +245,7 @@ export class Dispatcher implements CallHost {
       if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
     }
     call.wait();
-    const refusedBy = this.queue.add(call, call.heldBytes, members.roomToCome);
-    if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
-    this.#notePeak();
-    members.watchLimits();
+    this.#entered(call, this.queue.add(call, call.heldBytes, members.roomToCome));
   }
 
   /** It came before those who wait. */
@@ -256,10 +253,14 @@ export class Dispatcher implements CallHost {
     const members = this.settings.members();
     members.want();
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
-    const refusedBy = this.queue.putBack(call, call.heldBytes, call.queueWaitMs, members.roomToCome);
+    this.#entered(call, this.queue.putBack(call, call.heldBytes, call.queueWaitMs, members.roomToCome));
+  }
+
+  /** A call has been let into the queue, or not. */
+  #entered(call: PooledCall, refusedBy: QueueRefusal | undefined): void {
     if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
     this.#notePeak();
-    members.watchLimits();
+    this.settings.members().watchLimits();
   }
 
   #dropEarly(call: PooledCall, expectedMs: number, remainingMs: number): void {
