@@ -3,7 +3,8 @@ const LAYERS = {
   core: [],
   'bounded-queue': ['core'],
   'channel-pool': ['core', 'bounded-queue'],
-  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool'],
+  'stream-scope': ['core'],
+  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'stream-scope'],
   testing: ['core'],
 };
 

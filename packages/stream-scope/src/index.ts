@@ -1,0 +1,2 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+export type { StreamIdentity } from './open-streams/stream-record.js';
