@@ -1,2 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export { scoped, scopedUpload, type ScopeEnvironment } from './scope/scoped.js';
+export type { ScopeOptions } from './scope/options.js';
+export type { ScopedStream } from './scope/scoped-stream.js';
+export type { ScopedReadable } from './scope/scoped-readable.js';
+export type { ScopedWriter } from './scope/scoped-writer.js';
+export type { ScopedDuplex } from './scope/scoped-duplex.js';
+export type { ScopedUpload } from './scope/scoped-upload.js';
+export type { UnaryCallback } from './scope/upload-response.js';
+export { StreamLimitError, type LifeLimit } from './scope/stream-limit-error.js';
+export { StreamScope } from './group/stream-scope.js';
+export type { StreamScopeOptions } from './group/options.js';
+export type { OpenStream } from './open-streams/open-stream.js';
 export type { StreamIdentity } from './open-streams/stream-record.js';

@@ -8,6 +8,7 @@ export { ClientCall } from './client-call.js';
 export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
 export { InterceptedScene, type InterceptedCallOptions } from './intercepted-scene.js';
 export { ScriptedInnerCall, ScriptedInnerCalls } from './scripted-inner-call.js';
+export { ScriptedClient } from './scripted-client.js';
 export { SCRIPTED_TARGET, ScriptedChannel } from './scripted-channel.js';
 export {
   NOTHING_LEFT,

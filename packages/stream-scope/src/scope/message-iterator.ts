@@ -1,0 +1,35 @@
+import type { MessageReader } from './message-reader.js';
+
+/** Reads a stream for `for await`; leaving the loop ends the stream. */
+export class MessageIterator<Message> implements AsyncIterableIterator<Message, undefined> {
+  #hasLeft = false;
+
+  /**
+   * @param owner what the user holds. It is not to be collected while somebody reads, and nothing else leads to it.
+   * @param leave ends the RPC, unless it has ended.
+   */
+  constructor(
+    protected readonly owner: object,
+    private readonly reader: MessageReader<Message>,
+    private readonly leave: () => void,
+  ) {}
+
+  next(): Promise<IteratorResult<Message, undefined>> {
+    return this.#hasLeft ? Promise.resolve({ done: true, value: undefined }) : this.reader.next();
+  }
+
+  async return(): Promise<IteratorResult<Message, undefined>> {
+    this.#hasLeft = true;
+    this.leave();
+    return { done: true, value: undefined };
+  }
+
+  async throw(error?: unknown): Promise<IteratorResult<Message, undefined>> {
+    await this.return();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

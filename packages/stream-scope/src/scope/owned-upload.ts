@@ -1,0 +1,22 @@
+import type { CallState } from './call-state.js';
+import { OwnedStream } from './owned-stream.js';
+import type { ScopedUpload } from './scoped-upload.js';
+
+/** A client stream, as its owner holds it. */
+export class OwnedUpload<Req, Res> extends OwnedStream implements ScopedUpload<Req, Res> {
+  constructor(
+    state: CallState,
+    private readonly response: Promise<Res>,
+  ) {
+    super(state);
+  }
+
+  write(message: Req): Promise<void> {
+    return this.state.write(message);
+  }
+
+  finish(): Promise<Res> {
+    void this.state.halfClose();
+    return this.response;
+  }
+}
