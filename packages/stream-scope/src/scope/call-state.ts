@@ -120,7 +120,7 @@ export class CallState {
   halfClose(): Promise<void> {
     this.#halfClosed ??= handled(
       new Promise((resolve) => {
-        const settle = (failure?: unknown): void => (failure === undefined ? resolve() : reject(failure));
+        const settle = (failure?: unknown): void => resolve(failure === undefined ? undefined : rejected(failure));
         const call = this.call as RawWritable;
         if (this.isEnding || this.hasEnded || call.writableFinished) return settle(this.#failure);
         this.#settleHalfClose = settle;
