@@ -132,7 +132,8 @@ describe.each(CLIENT_KINDS)('a stream of a %s', (client) => {
         }),
         { numRuns: 300, seed: 20_261_121 },
       );
-      await stage.left();
+      // A server of grpc-js never ends a call that was cancelled before its handler ran: its counts tell nothing here.
+      await stage.freed();
       expect(statuses).toBe(streams);
     },
   );

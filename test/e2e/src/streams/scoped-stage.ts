@@ -109,8 +109,19 @@ export class ScopedStage implements AsyncDisposable {
 
   /** Waits until nothing is left of the streams, and says how many of them the server saw, and saw cancelled. */
   async left(): Promise<{ started: number; cancelled: number }> {
+    await this.freed();
+    const { before } = this;
+    const now = await this.server.waitFor(({ openCalls }) => openCalls === before.openCalls);
+    return {
+      started: now.startedCalls - before.startedCalls,
+      cancelled: now.cancelledCalls - before.cancelledCalls,
+    };
+  }
+
+  /** Waits until nothing is left of the streams on our side. */
+  async freed(): Promise<void> {
     for (const { stream } of this.#opened) await stream.status;
-    const { pool, before } = this;
+    const { pool } = this;
     if (pool !== undefined) {
       await vi.waitFor(
         () => {
@@ -121,17 +132,12 @@ export class ScopedStage implements AsyncDisposable {
         { interval: 2, timeout: 10_000 },
       );
     }
-    const now = await this.server.waitFor(({ openCalls }) => openCalls === before.openCalls);
     expect(this.clock.pendingTimers).toBe(0);
     expect(getEventListeners(this.controller.signal, 'abort')).toEqual([]);
     for (const { raw, listeners } of this.#opened) {
       const left = listenersOf(raw).filter((listener) => listeners.includes(listener));
       expect(left.map(({ name }) => name)).toEqual(['ignore']);
     }
-    return {
-      started: now.startedCalls - before.startedCalls,
-      cancelled: now.cancelledCalls - before.cancelledCalls,
-    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
