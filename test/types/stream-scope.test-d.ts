@@ -7,10 +7,10 @@ import type {
   ServiceError,
   StatusObject,
 } from '@grpc/grpc-js';
+import type { StreamLimitError } from '@grpc-manifold/stream-scope';
 import {
   scoped,
   scopedUpload,
-  StreamLimitError,
   StreamScope,
   type OpenStream,
   type ScopedDuplex,
@@ -57,7 +57,7 @@ void readable.write({ text: '' });
 // @ts-expect-error another message
 void duplex.write({ score: 1 });
 // @ts-expect-error an upload is not read
-for await (const _message of written) break;
+void written[Symbol.asyncIterator];
 // @ts-expect-error a unary call is no stream
 scoped(unary);
 // @ts-expect-error an upload has a callback: scopedUpload

@@ -527,7 +527,6 @@ it('keeps the heap flat and the signal free over 100,000 short streams', { timeo
   const before = await heapOf();
   await run(90_000);
   const after = await heapOf();
-  if (process.env['MANIFOLD_SHOW'] !== undefined) console.log('heap', before, after);
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   expect(after - before).toBeLessThan(8 * 1024 * 1024);
   await leaks.expectNothingLeft();

@@ -54,8 +54,9 @@ it(
     const before = await heapBytes();
     await run((STREAMS * 4) / 5);
     const after = await heapBytes();
-    if (process.env['MANIFOLD_SHOW'] !== undefined)
+    if (process.env['MANIFOLD_SHOW'] !== undefined) {
       console.log(`${STREAMS} streams: heap ${before} then ${after} bytes`);
+    }
     expect(peakListeners).toBe(1);
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(after - before).toBeLessThan(4 * 1024 * 1024);
