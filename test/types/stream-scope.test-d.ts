@@ -48,7 +48,7 @@ async function scope(signal: AbortSignal): Promise<Answer> {
   for await (const answer of two) if (answer.score > 5) return answer;
   await two.finish();
   await sending.write({ text: 'hello' });
-  return sending.finish();
+  return await sending.finish();
 }
 void scope;
 
