@@ -43,7 +43,7 @@ const FORGOTTEN: Readonly<Record<string, () => ScopedStream>> = {
   },
   'an upload': () => {
     const upload = scopedUpload((callback) => scripted.client.clientStream(callback as never), options, { clock });
-    void upload.finish();
+    void upload.write({});
     return upload;
   },
   'a stream whose call has listeners': () => {
@@ -81,6 +81,18 @@ describe('what the user holds', () => {
     scripted.last.end();
     await reading;
     expect(messages).toBe(2);
+  });
+
+  it('is kept while the response of an upload is waited for', async () => {
+    const start = (): [WeakRef<object>, Promise<unknown>] => {
+      const upload = scopedUpload((callback) => scripted.client.clientStream(callback as never), options, { clock });
+      return [new WeakRef(upload), upload.finish()];
+    };
+    const [weak, response] = start();
+    expect(await isCollected(weak)).toBe(false);
+    scripted.answer(scripted.last, ['received']);
+    expect(await response).toBe('received');
+    expect(await isCollected(weak)).toBe(true);
   });
 
   it('is kept while a scope has it', async () => {

@@ -17,6 +17,8 @@ export class OwnedUpload<Req, Res> extends OwnedStream implements ScopedUpload<R
 
   finish(): Promise<Res> {
     void this.state.halfClose();
+    // Whoever waits for the response has not forgotten the stream, though he may hold nothing else of it.
+    this.state.whenEnded(() => void this);
     return this.response;
   }
 }
