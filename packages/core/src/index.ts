@@ -7,6 +7,7 @@ export { explain, explainedStatus, type CallExplanation, type RefusedBy } from '
 export type { CallInfo, CallKind, ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { warn } from './warn.js';
+export { promptly } from './promptly.js';
 export { OptionReader } from './option.js';
 export { DeadlineTimers, type Timed } from './deadline-timers.js';
 export { callDeadlineMs } from './call-deadline.js';

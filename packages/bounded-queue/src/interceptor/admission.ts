@@ -145,7 +145,7 @@ export class Admission implements CallAdmission, Disposable {
       for (const call of from.queue.items()) {
         const to = this.#slotsFor(call);
         if (to === from) continue;
-        const [waitedMs, { bytes }] = [from.queue.waitedMs(call), call.queueLinks];
+        const [waitedMs, bytes] = [from.queue.waitedMs(call), call.heldBytes];
         from.queue.remove(call);
         call.slots = to;
         const refusedBy = to.queue.putBack(call, bytes, waitedMs, Infinity);

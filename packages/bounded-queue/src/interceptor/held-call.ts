@@ -12,6 +12,7 @@ import {
   explain,
   explainedStatus,
   HeldOperations,
+  promptly,
   settleWrite,
   type CallInfo,
   type CallKind,
@@ -20,7 +21,7 @@ import {
   type ParentCall,
   type Timed,
 } from '@grpc-manifold/core';
-import { notQueued, type Queued } from '../queue/index.js';
+import type { Queued } from '../queue/index.js';
 import { GuardedCall, type NextInterceptingCall } from './guarded-call.js';
 import type { Slots } from './slots.js';
 
@@ -56,7 +57,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  * deadline and its cancel. It carries its own places in the queue and among the deadlines.
  */
 export class HeldCall implements CallInfo, ChildCall, InterceptingListener, NextInterceptingCall, Queued, Timed {
-  readonly queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */
@@ -315,13 +316,13 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * Never in the caller's own stack, and never before I/O had its turn: a caller that answers each refusal by a new call
-   * would otherwise keep the event loop to itself.
+   * Never in the caller's own stack, soon, and yet so that a caller that answers each refusal by a new call does not keep the
+   * event loop to itself.
    */
   #tellLater(ending: StatusObject): void {
     this.#phase = 'ended';
     this.#held?.drop();
-    this.admission.soon(() => this.#tell(tellStatus, ending));
+    promptly(() => this.#tell(tellStatus, ending));
   }
 }
 
