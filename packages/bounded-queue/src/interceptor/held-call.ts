@@ -171,7 +171,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const ending = (): StatusObject => explainedStatus(code, details, { queueWaitMs: this.#waitedMs() });
     const inner = this.#inner;
     if (this.#phase !== 'running' || inner === undefined) return this.end(ending());
-    inner.cancelWithStatus(code, details);
+    this.#cancelBelow(inner, code, details);
     // grpc-js tells the status in this tick, but loses it where an interceptor below holds the start back: the slot
     // would be lost with it.
     this.admission.soon(() => this.end(ending()));
@@ -248,7 +248,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
         this.#below = new GuardedCall(inner, (error) => this.#failBelow(error));
         this.#held?.replayOn(this.#below);
       } else if (this.#ending !== undefined) {
-        inner.cancelWithStatus(this.#ending.code, this.#ending.details);
+        this.#cancelBelow(inner, this.#ending.code, this.#ending.details);
       }
     } catch (error) {
       this.#failBelow(error);
@@ -263,11 +263,25 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const code = isRetriable ? status.UNAVAILABLE : status.INTERNAL;
     const details = `What follows the bounded queue threw: ${messageOf(error)}`;
     this.end(explainedStatus(code, details, { queueWaitMs: Math.round(this.queueWaitMs) }));
-    try {
-      inner?.cancelWithStatus(code, details);
-    } catch {
-      // It threw before.
-    }
+    if (inner !== undefined) this.#cancelBelow(inner, code, details);
+  }
+
+  /**
+   * A grpc-js call that was started in the tick of its cancel opens its stream in spite of it (resolving-call.ts, after
+   * `sendMetadata`); its peer is then another, an address. Cancelled again, it ends it.
+   */
+  #cancelBelow(inner: NextInterceptingCall, code: status, details: string): void {
+    let peer: string | undefined;
+    const cancelUnlessAt = (other: string | undefined): void => {
+      try {
+        peer = inner.getPeer();
+        if (peer !== other) inner.cancelWithStatus(code, details);
+      } catch {
+        // What is below is broken, and may have thrown before: its call has its status from us.
+      }
+    };
+    cancelUnlessAt(undefined);
+    this.admission.soon(() => cancelUnlessAt(peer));
   }
 
   /** Its bytes are known only by making them; grpc-js makes them anew, of what the interceptors below leave of it. */
