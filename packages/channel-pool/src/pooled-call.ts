@@ -12,6 +12,9 @@ import {
   HeldOperations,
   promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -416,18 +419,4 @@ export class PooledCall
     this.#held?.drop();
     promptly(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
 }

@@ -6,6 +6,8 @@ export type { TransportFault, TransportFaultTag } from './fault.js';
 export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
 export type { CallInfo, CallKind, ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
+export { messageOf } from './message-of.js';
+export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';
 export { warn } from './warn.js';
 export { promptly } from './promptly.js';
 export { OptionReader } from './option.js';

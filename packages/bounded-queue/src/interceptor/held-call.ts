@@ -12,8 +12,12 @@ import {
   explain,
   explainedStatus,
   HeldOperations,
+  messageOf,
   promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallInfo,
   type CallKind,
   type ChildCall,
@@ -338,22 +342,4 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     this.#held?.drop();
     promptly(() => this.#tell(tellStatus, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
