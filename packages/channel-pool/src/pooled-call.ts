@@ -6,11 +6,15 @@ import {
   type Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
-import { notQueued, type Queued } from '@grpc-manifold/bounded-queue';
+import type { Queued } from '@grpc-manifold/bounded-queue';
 import {
   explainedStatus,
   HeldOperations,
+  promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -82,7 +86,7 @@ export class PooledCall
   extends AsyncResource
   implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream
 {
-  readonly queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Milliseconds that it waited before it was handed to a connection. */
@@ -408,25 +412,11 @@ export class PooledCall
   }
 
   /**
-   * Never in the caller's own stack, always in the context that the call was made in, and never before I/O had its turn: a
-   * caller that answers each refusal by a new call would otherwise keep the event loop to itself.
+   * Never in the caller's own stack, always in the context that the call was made in, soon, and yet so that a caller that
+   * answers each refusal by a new call does not keep the event loop to itself.
    */
   #deliverLater(ending: StatusObject): void {
     this.#held?.drop();
-    this.pool.soon(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
+    promptly(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
 }

@@ -462,6 +462,23 @@ describe('a call that may not even wait', () => {
     expect(scene.interceptor.stats()).toMatchObject({ inFlightCalls: 1, queuedCalls: 0 });
     scene.interceptor[Symbol.dispose]();
   });
+
+  it('is not dropped at its turn because of one answer that was late', async () => {
+    const scene = full();
+    for (let count = 0; count < 60; count += 1) {
+      scene.call();
+      scene.clock.advance(20);
+      scene.below.running[0]?.end();
+    }
+    const waiting = scene.call({ deadline: scene.clock.now() + 150 });
+    // The mean is 30 ms now, and the mean deviation 20: nearly every answer comes within 110, of the 50 that are left.
+    scene.clock.advance(100);
+    scene.below.running[0]?.end();
+    await settled();
+    expect(waiting.statuses).toEqual([]);
+    expect(scene.interceptor.stats()).toMatchObject({ inFlightCalls: 1, queuedCalls: 0 });
+    scene.interceptor[Symbol.dispose]();
+  });
 });
 
 describe('the call below', () => {

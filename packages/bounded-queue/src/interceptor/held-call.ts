@@ -12,7 +12,12 @@ import {
   explain,
   explainedStatus,
   HeldOperations,
+  messageOf,
+  promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallInfo,
   type CallKind,
   type ChildCall,
@@ -20,7 +25,7 @@ import {
   type ParentCall,
   type Timed,
 } from '@grpc-manifold/core';
-import { notQueued, type Queued } from '../queue/index.js';
+import type { Queued } from '../queue/index.js';
 import { GuardedCall, type NextInterceptingCall } from './guarded-call.js';
 import type { Slots } from './slots.js';
 
@@ -56,7 +61,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  * deadline and its cancel. It carries its own places in the queue and among the deadlines.
  */
 export class HeldCall implements CallInfo, ChildCall, InterceptingListener, NextInterceptingCall, Queued, Timed {
-  readonly queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */
@@ -170,7 +175,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const ending = (): StatusObject => explainedStatus(code, details, { queueWaitMs: this.#waitedMs() });
     const inner = this.#inner;
     if (this.#phase !== 'running' || inner === undefined) return this.end(ending());
-    inner.cancelWithStatus(code, details);
+    this.#cancelBelow(inner, code, details);
     // grpc-js tells the status in this tick, but loses it where an interceptor below holds the start back: the slot
     // would be lost with it.
     this.admission.soon(() => this.end(ending()));
@@ -247,7 +252,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
         this.#below = new GuardedCall(inner, (error) => this.#failBelow(error));
         this.#held?.replayOn(this.#below);
       } else if (this.#ending !== undefined) {
-        inner.cancelWithStatus(this.#ending.code, this.#ending.details);
+        this.#cancelBelow(inner, this.#ending.code, this.#ending.details);
       }
     } catch (error) {
       this.#failBelow(error);
@@ -262,11 +267,25 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const code = isRetriable ? status.UNAVAILABLE : status.INTERNAL;
     const details = `What follows the bounded queue threw: ${messageOf(error)}`;
     this.end(explainedStatus(code, details, { queueWaitMs: Math.round(this.queueWaitMs) }));
-    try {
-      inner?.cancelWithStatus(code, details);
-    } catch {
-      // It threw before.
-    }
+    if (inner !== undefined) this.#cancelBelow(inner, code, details);
+  }
+
+  /**
+   * A grpc-js call that was started in the tick of its cancel opens its stream in spite of it (resolving-call.ts, after
+   * `sendMetadata`); its peer is then another, an address. Cancelled again, it ends it.
+   */
+  #cancelBelow(inner: NextInterceptingCall, code: status, details: string): void {
+    let peer: string | undefined;
+    const cancelUnlessAt = (other: string | undefined): void => {
+      try {
+        peer = inner.getPeer();
+        if (peer !== other) inner.cancelWithStatus(code, details);
+      } catch {
+        // What is below is broken, and may have thrown before: its call has its status from us.
+      }
+    };
+    cancelUnlessAt(undefined);
+    this.admission.soon(() => cancelUnlessAt(peer));
   }
 
   /** Its bytes are known only by making them; grpc-js makes them anew, of what the interceptors below leave of it. */
@@ -315,30 +334,12 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * Never in the caller's own stack, and never before I/O had its turn: a caller that answers each refusal by a new call
-   * would otherwise keep the event loop to itself.
+   * Never in the caller's own stack, soon, and yet so that a caller that answers each refusal by a new call does not keep the
+   * event loop to itself.
    */
   #tellLater(ending: StatusObject): void {
     this.#phase = 'ended';
     this.#held?.drop();
-    this.admission.soon(() => this.#tell(tellStatus, ending));
+    promptly(() => this.#tell(tellStatus, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
