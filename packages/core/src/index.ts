@@ -10,6 +10,7 @@ export { messageOf } from './message-of.js';
 export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';
 export { warn } from './warn.js';
 export { promptly } from './promptly.js';
+export { currentTurn } from './turn.js';
 export { OptionReader } from './option.js';
 export { DeadlineTimers, type Timed } from './deadline-timers.js';
 export { callDeadlineMs } from './call-deadline.js';

@@ -1,9 +1,11 @@
 import { systemClock } from './clock.js';
+import { currentTurn } from './turn.js';
 
 /** Callbacks of one turn of the event loop that do not wait for its I/O; the others do. */
 const MOST_A_TURN = 100;
 
-let left = MOST_A_TURN;
+let turn = -1;
+let left = 0;
 
 /**
  * Calls back when the code that runs now has ended, whatever it awaits that has settled included: a caller gets to
@@ -12,13 +14,13 @@ let left = MOST_A_TURN;
  * would keep the event loop to itself. Holds the process until then.
  */
 export function promptly(callback: () => void): void {
+  const now = currentTurn();
+  if (turn !== now) {
+    turn = now;
+    left = MOST_A_TURN;
+  }
   if (left === 0) return systemClock.soon(callback);
-  if (left === MOST_A_TURN) systemClock.soon(startTurn);
   left -= 1;
   // A tick that is asked for by a microtask comes when there are no microtasks left.
   queueMicrotask(() => process.nextTick(callback));
-}
-
-function startTurn(): void {
-  left = MOST_A_TURN;
 }

@@ -539,9 +539,20 @@ describe('the call below', () => {
   it('is cancelled by a cancel, and tells the status', async () => {
     const scene = setUp();
     const made = scene.call();
+    await settled();
     made.call.cancelWithStatus(status.CANCELLED, 'enough');
     expect(scene.below.calls[0]?.log.at(-1)).toBe('cancel CANCELLED: enough');
     await settled();
+    expect(made.events).toEqual(['CANCELLED']);
+  });
+
+  it('is cancelled in the next turn when it was made in this one: grpc-js would open its stream in spite of it', async () => {
+    const scene = setUp();
+    const made = scene.call();
+    made.call.cancelWithStatus(status.CANCELLED, 'enough');
+    expect(scene.below.calls[0]?.log).not.toContain('cancel CANCELLED: enough');
+    await settled();
+    expect(scene.below.calls[0]?.log.filter((line) => line.startsWith('cancel'))).toHaveLength(1);
     expect(made.events).toEqual(['CANCELLED']);
   });
 

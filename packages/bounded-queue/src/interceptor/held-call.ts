@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import {
   callDeadlineMs,
+  currentTurn,
   explain,
   explainedStatus,
   HeldOperations,
@@ -79,6 +80,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   #inner: NextInterceptingCall | undefined;
   /** The same, from when it was started. */
   #below: GuardedCall | undefined;
+  /** The turn of the event loop. */
+  #openedIn = -1;
   #metadata: Metadata | undefined;
   #listener: InterceptingListener | undefined;
   #held: HeldOperations<unknown> | undefined;
@@ -247,6 +250,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
       const inner = this.nextCall(this.options);
       this.#inner = inner;
       // Also one that was ended meanwhile: made and never started, it would hold its channel for good.
+      this.#openedIn = currentTurn();
       inner.start(this.#metadata as Metadata, this);
       if (this.#phase === 'running') {
         this.#below = new GuardedCall(inner, (error) => this.#failBelow(error));
@@ -271,21 +275,19 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * A grpc-js call that was started in the tick of its cancel opens its stream in spite of it (resolving-call.ts, after
-   * `sendMetadata`); its peer is then another, an address. Cancelled again, it ends it.
+   * A grpc-js call that is cancelled in the tick of its start opens its stream in spite of it, and never ends it
+   * (resolving-call.ts, after `sendMetadata`): such a cancel comes in the next turn.
    */
   #cancelBelow(inner: NextInterceptingCall, code: status, details: string): void {
-    let peer: string | undefined;
-    const cancelUnlessAt = (other: string | undefined): void => {
+    const cancel = (): void => {
       try {
-        peer = inner.getPeer();
-        if (peer !== other) inner.cancelWithStatus(code, details);
+        inner.cancelWithStatus(code, details);
       } catch {
         // What is below is broken, and may have thrown before: its call has its status from us.
       }
     };
-    cancelUnlessAt(undefined);
-    this.admission.soon(() => cancelUnlessAt(peer));
+    if (this.#openedIn === currentTurn()) this.admission.soon(cancel);
+    else cancel();
   }
 
   /** Its bytes are known only by making them; grpc-js makes them anew, of what the interceptors below leave of it. */
