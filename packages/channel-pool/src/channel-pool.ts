@@ -120,6 +120,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         takePeak: () => this.#dispatcher.takePeak(),
         beforeOpening: () => environment.beforeOpening?.(),
         isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
+        takesCalls: () => !this.#dispatcher.calls.closed,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
         endCallsOn: (member, reason) => this.#dispatcher.endCallsOn(member, reason),

@@ -24,6 +24,8 @@ export interface MembersObserver {
   takePeak(): number;
   /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
   isAwaited(): boolean;
+  /** False once the pool is closing. */
+  takesCalls(): boolean;
   /** Asked before a connection is opened. Returns nothing when it may be, else a promise of whether it then may. */
   beforeOpening(): Promise<boolean> | undefined;
   /** There may be room on a connection. */
@@ -488,7 +490,7 @@ export class Members implements PooledChannelObserver {
    * its resets to grow back then, because giving up one that drains would end its calls.
    */
   #replaceable(): PooledChannel | undefined {
-    if (this.#worn.size === 0) return undefined;
+    if (this.#worn.size === 0 || !this.observer.takesCalls()) return undefined;
     const hasPlace = this.#count('draining') < this.options.maxDrainingChannels;
     for (const member of this.#worn) {
       if (member.state !== 'ready' || !member.isWorn) this.#worn.delete(member);

@@ -124,6 +124,16 @@ describe('a connection that has nearly used up its resets', () => {
     expect(states(scene)).toEqual(['2 ready']);
   });
 
+  it.each(['drained', 'destroyed'])('is not replaced in a pool that is %s', async (how) => {
+    const scene = await setUpFull(1);
+    for (let call = 0; call < 2 * RESET_BURST; call += 1) scene.call();
+    const ended = how === 'drained' ? scene.pool.drain({ timeoutMs: 50 }) : scene.pool.destroy();
+    scene.clock.advance(60);
+    await settled();
+    await ended;
+    expect(scene.channels).toHaveLength(1);
+  });
+
   it('stays when the attempt at another fails', async () => {
     const scene = await setUpFull(1);
     scene.call();
