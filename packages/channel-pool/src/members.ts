@@ -278,7 +278,8 @@ export class Members implements PooledChannelObserver {
       queuedCalls,
       peakStreams: usedStreams,
     });
-    if (this.#takeBack('load returned')) return;
+    // One that was let go may have been worn itself, and have little more to give.
+    if (growth !== undefined && this.#takeBack('load returned')) return;
     void this.#openings.add(() => this.#open()).then(() => this.review());
   }
 

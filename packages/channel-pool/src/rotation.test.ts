@@ -156,6 +156,18 @@ describe('a connection that has nearly used up its resets', () => {
     expect(states(scene)).toEqual(['1 ready']);
   });
 
+  it('is replaced by a new one also when one that drains has got some resets back', async () => {
+    const scene = await setUpFull(1);
+    scene.call();
+    await cancelMany(scene, RESET_BURST);
+    await scene.allReady();
+    scene.call();
+    scene.clock.advance(200);
+    await cancelMany(scene, RESET_BURST);
+    await scene.allReady();
+    expect(states(scene)).toEqual(['1 draining', '2 draining', '3 ready']);
+  });
+
   it('waits for its resets while as many drain as may, and goes when one has drained', async () => {
     const scene = await setUpFull(1, { maxDrainingChannels: 1 });
     scene.call();
