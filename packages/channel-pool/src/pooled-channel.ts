@@ -456,12 +456,15 @@ export class PooledChannel implements MemberView {
   }
 
   #giveUpUnawaited(): void {
-    this.#unawaited = this.settings.clock.setTimer(() => {
-      if (this.#sockets.connecting && !this.observer.isAwaited()) {
-        this.#fail({ tag: 'connect-timeout', detail: `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits` });
-      } else {
-        this.#giveUpUnawaited();
-      }
+    const { clock } = this.settings;
+    this.#unawaited = clock.setTimer(() => {
+      // A process that was busy all the while has not looked for the answer yet: it does before the next turn.
+      clock.soon(() => {
+        if (this.#state !== 'connecting' || this.#hasFailed) return;
+        if (!this.#sockets.connecting || this.observer.isAwaited()) return this.#giveUpUnawaited();
+        const detail = `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits`;
+        this.#fail({ tag: 'connect-timeout', detail });
+      });
     }, UNAWAITED_CONNECT_MS);
   }
 

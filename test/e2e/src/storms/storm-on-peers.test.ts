@@ -8,7 +8,7 @@ import {
   type EchoServer,
   type PeerName,
 } from '@grpc-manifold/testing';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PingPong } from './ping-pong.js';
 import { answeredCalls, HangingCalls } from './storm.js';
 
@@ -22,6 +22,8 @@ const CAPACITY = CONNECTIONS * STREAMS_A_CONNECTION;
 const DEADLINE_MS = 6_000;
 /** How soon after its last ending a storm must have passed. */
 const FULL_RATE_WITHIN_MS = 5_000;
+/** Calls that are begun at once as soon as there is room: as many as a connection and a half carry. */
+const ANSWERED_CALLS = 1_000;
 
 const { EchoClient: Client } = loadEchoPackage();
 
@@ -50,14 +52,25 @@ async function allAtServer(client: EchoClient, server: EchoServer, count: number
   return calls;
 }
 
-/** Every stream of every connection can be used again: the pool is as good as new, and nobody was harmed. */
-async function expectFullRate(client: EchoClient, server: EchoServer, bystanders: PingPong[]) {
+/** Streams that are free on the connections that take calls. */
+function room(client: PooledClient<EchoClient>): number {
+  const ready = client.pool.stats().channels.filter(({ state }) => state === 'ready');
+  return ready.reduce((sum, each) => sum + each.maxConcurrentStreams - each.inFlightCalls - each.endingStreams, 0);
+}
+
+/** All streams are free but those of the bystanders, each can be used, and nobody was harmed. */
+async function expectFullRate(client: PooledClient<EchoClient>, server: EchoServer, bystanders: PingPong[]) {
   const sinceMs = performance.now();
-  await answeredCalls(client, 100);
-  const calls = await allAtServer(client, server, CAPACITY - BYSTANDERS);
+  await vi.waitFor(() => expect(room(client)).toBeGreaterThanOrEqual(CAPACITY - BYSTANDERS), {
+    timeout: FULL_RATE_WITHIN_MS,
+    interval: 10,
+  });
+  await answeredCalls(client, ANSWERED_CALLS);
   const tookMs = performance.now() - sinceMs;
-  await Promise.all(bystanders.map((bystander) => bystander.round()));
   expect(tookMs).toBeLessThan(FULL_RATE_WITHIN_MS);
+  // What these six thousand take is theirs, not the storm's.
+  const calls = await allAtServer(client, server, CAPACITY - BYSTANDERS);
+  await Promise.all(bystanders.map((bystander) => bystander.round()));
   return { calls, tookMs };
 }
 
