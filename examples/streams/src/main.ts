@@ -27,7 +27,11 @@ const parts: Readonly<Record<string, (client: NewsroomClient, signal: AbortSigna
 
   async submit(client, signal) {
     console.log('\nAn upload to a server that is slow to take it');
-    const bar = new SingleBar({ format: 'submit: {bar} {value} of {total} KiB', noTTYOutput: true, notTTYSchedule: 200 });
+    const bar = new SingleBar({
+      format: 'submit: {bar} {value} of {total} KiB',
+      noTTYOutput: true,
+      notTTYSchedule: 200,
+    });
     bar.start((CHUNKS * CHUNK_BYTES) / 1_024, 0);
     const receipt = await submit(client, pieces(), (bytes) => bar.update(bytes / 1_024), signal);
     bar.stop();

@@ -1,9 +1,4 @@
-import {
-  AdmissionQueue,
-  resolveQueueOptions,
-  type Queued,
-  type QueueOrder,
-} from '@grpc-manifold/bounded-queue';
+import { AdmissionQueue, resolveQueueOptions, type Queued, type QueueOrder } from '@grpc-manifold/bounded-queue';
 import { systemClock } from '@grpc-manifold/core';
 import { Tickets, type WaitingLine } from './waiting-line.js';
 

@@ -125,7 +125,9 @@ describe('the guide to streams', () => {
     stories.cancel();
     await stories.status;
     expect(reports).toEqual([
-      expect.stringMatching(/^\/manifold\.testing\.v1\.Echo\/ServerStream, 0 messages in \d+ ms, opened at .*streams\.test\.ts/),
+      expect.stringMatching(
+        /^\/manifold\.testing\.v1\.Echo\/ServerStream, 0 messages in \d+ ms, opened at .*streams\.test\.ts/,
+      ),
     ]);
   });
 });
