@@ -1,7 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export {
   AdmissionQueue,
-  notQueued,
   QUEUE_OPTION_NAMES,
   QUEUE_ORDERS,
   QueueBudget,

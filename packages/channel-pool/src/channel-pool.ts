@@ -25,6 +25,7 @@ import {
 } from './options.js';
 import { warmUp, type WarmUpOptions } from './warm-up.js';
 import { PooledCall } from './pooled-call.js';
+import { RESET_BURST } from './reset-budget.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
 import type { ScaleDecision } from './scaling.js';
 import type { ChannelPoolStats, ChannelStateChange, DrainReport } from './stats.js';
@@ -44,6 +45,8 @@ export interface ChannelPoolEnvironment {
    * looks again then whether it needs one. Default: it may.
    */
   readonly beforeOpening?: () => Promise<boolean> | undefined;
+  /** Resets that each connection may send at once; for tests: the budget is just inside what servers bear. Default 800. */
+  readonly resetBurst?: number;
 }
 
 /**
@@ -102,7 +105,13 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       onShed: this.#shed,
     });
     this.#members = new Members(
-      { target, credentials, clock, channelOptions: memberChannelOptions(target, this.#options.channelOptions) },
+      {
+        target,
+        credentials,
+        clock,
+        channelOptions: memberChannelOptions(target, this.#options.channelOptions),
+        resetBurst: environment.resetBurst ?? RESET_BURST,
+      },
       this.#options,
       clock,
       environment.random ?? systemRandom,
@@ -111,6 +120,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         takePeak: () => this.#dispatcher.takePeak(),
         beforeOpening: () => environment.beforeOpening?.(),
         isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
+        takesCalls: () => !this.#dispatcher.calls.closed,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
         endCallsOn: (member, reason) => this.#dispatcher.endCallsOn(member, reason),

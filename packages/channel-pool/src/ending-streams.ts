@@ -5,7 +5,7 @@ import type { ResetBudget } from './reset-budget.js';
 export interface EndingStream {
   /** Ends the stream; the connection gets an RST_STREAM. */
   reset(): void;
-  /** The reset must wait for the budget: keep the other end from sending on. */
+  /** The reset must wait for the budget: what the other end sends until then is for nobody. */
   awaitReset(): void;
 }
 

@@ -39,8 +39,10 @@ const step = fc.oneof(
       waitForReady: fc.boolean(),
       bytes: fc.nat(20),
       key: fc.nat(3),
+      reads: fc.boolean(),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('client reads' as const), which: chance }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which: chance }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel before start' as const) }) },
   {
@@ -84,6 +86,7 @@ const plan = fc.record({
   picker: fc.constantFrom(...PICKER_NAMES),
   hasAffinity: fc.boolean(),
   hasPartitions: fc.boolean(),
+  resetBurst: fc.constantFrom(1, 3, 800),
   // Without a size fast-check makes ten at the most, five on average.
   steps: fc.array(step, { maxLength: 60, size: 'max' }),
   end: fc.constantFrom('drain', 'destroy', 'close', 'dispose'),
@@ -114,6 +117,8 @@ class Interleaving {
   #bounds: { maxChannels: number; maxStreamsPerChannel: number; maxQueuedCalls: number };
   #mostQueued = 0;
   readonly #misjudged: number[][] = [];
+  /** Those that were let go by choice, and not lost after that. */
+  readonly #letGo = new Set<number>();
   isClosing = false;
 
   constructor(private readonly plan: Plan) {
@@ -144,9 +149,13 @@ class Interleaving {
               ...partitions,
             },
           },
-          environment,
+          { ...environment, resetBurst: plan.resetBurst },
         ),
     );
+    this.scene.pool.onChannelStateChange(({ id, to, fault }) => {
+      if (to === 'ready') this.#letGo.delete(id);
+      else if (to === 'draining' && fault === undefined) this.#letGo.add(id);
+    });
     this.scene.pool.onScale(({ usedStreams, capacity }) => {
       const ready = this.#connected;
       const used = ready.reduce((sum, { inFlightCalls, endingStreams }) => sum + inFlightCalls + endingStreams, 0);
@@ -181,6 +190,8 @@ class Interleaving {
       const { call } = any(this.calls, each.which) ?? {};
       if (each.last) call?.halfClose();
       else call?.sendMessageWithContext({ callback: () => undefined }, Buffer.alloc(3));
+    } else if (each.kind === 'client reads') {
+      any(this.calls, each.which)?.call.startRead();
     } else if (each.kind === 'server ends') any(this.#running, each.which)?.end(each.code);
     else if (each.kind === 'server refuses') any(this.#running, each.which)?.refuse();
     else if (each.kind === 'server sends') {
@@ -227,6 +238,10 @@ class Interleaving {
     for (const { statuses, events } of this.calls) {
       must(statuses.length <= 1 && !events.some((event) => event.endsWith('after the status')), 'statuses', events);
       must(events.lastIndexOf('metadata') <= 0, 'headers', events);
+      for (const ending of statuses) {
+        const givenUp = ending.details.includes('were draining') ? explain(ending)?.channelId : undefined;
+        must(givenUp === undefined || !this.#letGo.has(givenUp), 'a connection that works was given up', givenUp);
+      }
     }
     const sum = stats.succeededCalls + stats.failedCalls + stats.shedCalls + stats.cancelledCalls;
     must(stats.inFlightCalls === inFlight, 'calls in flight', stats.inFlightCalls, inFlight);
@@ -265,20 +280,21 @@ class Interleaving {
     return maxQueuedCalls + Math.max(0, maxChannels - this.#connected.length) * maxStreamsPerChannel;
   }
 
-  #start({ rpc, deadlineInMs, waitForReady, bytes, key }: Extract<Step, { kind: 'start' }>): void {
+  #start({ rpc, deadlineInMs, waitForReady, bytes, key, reads }: Extract<Step, { kind: 'start' }>): void {
     const made = this.scene.call({
       deadline: this.scene.clock.now() + deadlineInMs,
       waitForReady,
       metadata: { key: `${key}`, id: `${this.calls.length}` },
     });
     this.calls.push(made);
-    made.call.startRead();
+    if (reads) made.call.startRead();
     const isOne = rpc === 'unary' || rpc === 'server-stream';
     made.call.sendMessageWithContext(isOne ? {} : { callback: () => undefined }, Buffer.alloc(bytes));
     if (isOne) made.call.halfClose();
   }
 
   #lose(channel: ScriptedChannel | undefined, { how, lastStream }: Extract<Step, { kind: 'lost' }>): void {
+    if (channel !== undefined) this.#letGo.delete(channel.id);
     if (how === 'dropped') channel?.lose();
     else channel?.become(IDLE);
     // Streams above the last one that a GOAWAY names were never processed.

@@ -24,6 +24,8 @@ export interface MembersObserver {
   takePeak(): number;
   /** True when somebody waits for a connection: a call, or a watcher of the pool's state. */
   isAwaited(): boolean;
+  /** False once the pool is closing. */
+  takesCalls(): boolean;
   /** Asked before a connection is opened. Returns nothing when it may be, else a promise of whether it then may. */
   beforeOpening(): Promise<boolean> | undefined;
   /** There may be room on a connection. */
@@ -39,6 +41,8 @@ export interface MembersObserver {
 
 /** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
 const LIMIT_REVIEW_MS = 20;
+
+const WORN = 'its resets are nearly used up';
 
 /**
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
@@ -76,6 +80,8 @@ export class Members implements PooledChannelObserver {
   #shrinkTimer: Timer | undefined;
   /** What those who warm the pool up wait for. */
   readonly #warming = new Map<object, number>();
+  /** Those that have nearly used up their resets, and may have got some back since. */
+  readonly #worn = new Set<PooledChannel>();
   #pickerComplained = false;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
@@ -243,7 +249,8 @@ export class Members implements PooledChannelObserver {
       for (const member of this.#all) this.#refresh(member);
       load = this.#load();
     }
-    const reason = growthReason(load) ?? (this.#failing && this.#demand ? 'a call asks for a connection' : undefined);
+    const growth = growthReason(load) ?? (this.#failing && this.#demand ? 'a call asks for a connection' : undefined);
+    const reason = growth ?? this.#rotationReason();
     if (reason === undefined) {
       this.#tellConnectivity();
       return;
@@ -260,18 +267,19 @@ export class Members implements PooledChannelObserver {
     }
     this.#demand = false;
     const { usedStreams, capacity, queuedCalls } = load;
-    const [from, to] = [load.liveChannels, load.liveChannels + 1];
+    const from = load.liveChannels;
     this.observer.onScale({
-      action: 'grow',
+      action: growth === undefined ? 'keep' : 'grow',
       from,
-      to,
+      to: growth === undefined ? from : from + 1,
       reason,
       usedStreams,
       capacity,
       queuedCalls,
       peakStreams: usedStreams,
     });
-    if (this.#takeBack()) return;
+    // One that was let go may have been worn itself, and have little more to give.
+    if (growth !== undefined && this.#takeBack('load returned')) return;
     void this.#openings.add(() => this.#open()).then(() => this.review());
   }
 
@@ -293,6 +301,12 @@ export class Members implements PooledChannelObserver {
   onRoom(member: PooledChannel): void {
     this.#refresh(member);
     this.observer.onRoom();
+  }
+
+  onWorn(member: PooledChannel): void {
+    if (member.state !== 'ready' || this.#worn.has(member)) return;
+    this.#worn.add(member);
+    this.review();
   }
 
   isAwaited(): boolean {
@@ -322,6 +336,7 @@ export class Members implements PooledChannelObserver {
     this.#failing = false;
     this.observer.onRoom();
     this.#tellConnectivity();
+    this.#replaceWorn();
     this.#keepMaximum();
     this.#watchIdleness();
     this.review();
@@ -345,7 +360,9 @@ export class Members implements PooledChannelObserver {
     // One without calls is closed in this very tick.
     const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
     const oldest = draining[0];
-    if (oldest !== undefined && draining.length > this.options.maxDrainingChannels) {
+    const areTooMany = oldest !== undefined && draining.length > this.options.maxDrainingChannels;
+    // One that works and was let go by our own choice must not cost its calls anything.
+    if (areTooMany && !this.#takeBack('more than maxDrainingChannels were draining', true)) {
       const reason = `more than maxDrainingChannels ${this.options.maxDrainingChannels} connections were draining`;
       this.observer.endCallsOn(oldest, reason);
       void oldest.close(reason);
@@ -356,6 +373,7 @@ export class Members implements PooledChannelObserver {
 
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
+    this.#worn.delete(member);
     this.#closing.add(member);
     void this.#awaitSockets(member);
     this.#keepMaximum();
@@ -433,7 +451,7 @@ export class Members implements PooledChannelObserver {
       queuedCalls: this.observer.queuedCalls(),
       peakStreams,
     });
-    for (const member of surplus) member.retireSurplus(reason);
+    for (const member of surplus) member.letGo(reason);
   }
 
   /** After the maximum was lowered. What may not drain yet follows when another has. */
@@ -441,7 +459,7 @@ export class Members implements PooledChannelObserver {
     const { maxChannels } = this.options;
     const surplus = this.#ready - maxChannels;
     if (this.#closed) return;
-    for (const member of this.#surplus(surplus)) member.retireSurplus(`maxChannels is ${maxChannels}`);
+    for (const member of this.#surplus(surplus)) member.letGo(`maxChannels is ${maxChannels}`);
   }
 
   /**
@@ -458,9 +476,41 @@ export class Members implements PooledChannelObserver {
   }
 
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
-  #takeBack(): boolean {
-    for (const member of this.#all) if (member.takeBack('load returned')) return true;
+  #takeBack(reason: string, evenWorn = false): boolean {
+    for (const member of this.#all) {
+      if (member.state !== 'draining' || (member.isWorn && !evenWorn)) continue;
+      if (member.takeBack(reason)) return true;
+    }
     return false;
+  }
+
+  // ── replacing what is worn ────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * The connection that another should take the place of. None while as many drain as may: a connection that works waits for
+   * its resets to grow back then, because giving up one that drains would end its calls.
+   */
+  #replaceable(): PooledChannel | undefined {
+    if (this.#worn.size === 0 || !this.observer.takesCalls()) return undefined;
+    const hasPlace = this.#count('draining') < this.options.maxDrainingChannels;
+    for (const member of this.#worn) {
+      if (member.state !== 'ready' || !member.isWorn) this.#worn.delete(member);
+      else if (hasPlace || member.inFlightCalls === 0) return member;
+    }
+    return undefined;
+  }
+
+  /** Another connection is ready: one that is worn may go. */
+  #replaceWorn(): void {
+    if (this.#ready < 2) return;
+    this.#replaceable()?.letGo(WORN);
+  }
+
+  /** Says why one more is opened although there are enough: the one beyond `maxChannels` that there may be. */
+  #rotationReason(): string | undefined {
+    if (this.#ready > this.options.maxChannels) return undefined;
+    const worn = this.#replaceable();
+    return worn === undefined ? undefined : `connection ${worn.id} is replaced: ${WORN}`;
   }
 
   /** What the number of connections is decided on. O(1): it is asked for with each call. */

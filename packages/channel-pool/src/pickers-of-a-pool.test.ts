@@ -203,7 +203,7 @@ describe('the picker of a pool', () => {
     it('is told the time to the first answer, however long the call lasts', async () => {
       const picker = new Listening();
       const { call, channel, clock } = await setUpReady(1, { picker });
-      call();
+      call().call.startRead();
       call();
       clock.advance(30);
       (channel(1).calls[0] as ScriptedCall).send();

@@ -1,5 +1,5 @@
 import { Metadata, status, type InterceptingCall, type InterceptorOptions, type StatusObject } from '@grpc/grpc-js';
-import type { ChannelCall, MessageContext } from '@grpc-manifold/core';
+import { messageOf, type ChannelCall, type MessageContext } from '@grpc-manifold/core';
 
 /** What an `InterceptingCall` goes on with; grpc-js exports no name for it. */
 type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];
@@ -77,8 +77,4 @@ export class PoolInterceptingCall implements NextInterceptingCall {
   getAuthContext(): ReturnType<ChannelCall['getAuthContext']> {
     return this.call.getAuthContext();
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

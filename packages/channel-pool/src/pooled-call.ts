@@ -6,11 +6,15 @@ import {
   type Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
-import { notQueued, type Queued } from '@grpc-manifold/bounded-queue';
+import type { Queued } from '@grpc-manifold/bounded-queue';
 import {
   explainedStatus,
   HeldOperations,
+  promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -23,6 +27,7 @@ import { neverProcessed } from './never-processed.js';
 import type { CallSet } from './call-set.js';
 import type { EndingStream } from './ending-streams.js';
 import type { PooledChannel } from './pooled-channel.js';
+import { ReadAhead } from './read-ahead.js';
 import { timeoutHeader } from './timeout-header.js';
 
 /** What a client asked for when it created a call. */
@@ -70,6 +75,15 @@ const RETRIES = 1;
  */
 const RETRIES_AFTER_GOAWAY = 9;
 
+/**
+ * Bytes that a stream which awaits its reset may still bring; they are thrown away. Enough for the end of most: a server
+ * that heeds the deadline, or has answered, ends it by itself behind what it had sent. One that sends on without end is
+ * left to the flow control of its stream, which holds back nothing but that stream.
+ */
+const DISCARDED_BYTES = 1_048_576;
+/** What a message has on the wire besides its own bytes: one of none counts as well. */
+const MESSAGE_PREFIX_BYTES = 5;
+
 /** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
 type Phase = 'created' | 'waiting' | 'running' | 'ended';
 
@@ -82,7 +96,7 @@ export class PooledCall
   extends AsyncResource
   implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream
 {
-  readonly queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Milliseconds that it waited before it was handed to a connection. */
@@ -99,6 +113,9 @@ export class PooledCall
   #credentials: CallCredentials | undefined;
   #held: HeldOperations<Buffer> | undefined;
   #reading = false;
+  #ahead: ReadAhead | undefined;
+  /** Bytes that may still be thrown away. */
+  #discardable = 0;
   #startedMs = 0;
   /** What must be said again when another connection is tried; undefined when it cannot be. */
   #sent: { readonly context: MessageContext; readonly message: Buffer } | undefined;
@@ -172,7 +189,8 @@ export class PooledCall
 
   startRead(): void {
     this.#reading = true;
-    if (this.#phase === 'running') this.#inner?.startRead();
+    if (this.#ahead?.isWanted === false) this.#wantAhead(this.#ahead);
+    else if (this.#phase === 'running') this.#inner?.startRead();
     else if (this.#phase !== 'ended') this.#hold().startRead();
   }
 
@@ -259,10 +277,14 @@ export class PooledCall
       return;
     }
     const wasRunning = this.#phase === 'running';
+    const isOver = this.#ahead?.ending !== undefined;
+    this.#ahead = undefined;
     this.#phase = 'ended';
     this.#ending = ending;
     this.pool.release(this, ending);
-    if (wasRunning) this.member?.abandon(this);
+    // The server may have ended it behind a message that nobody has read: there is nothing to reset then.
+    if (isOver) this.member?.finish(true);
+    else if (wasRunning) this.member?.abandon(this);
     this.#deliverLater(ending);
   }
 
@@ -292,16 +314,12 @@ export class PooledCall
     } catch (error) {
       this.#throwLater(error);
     }
+    if (!this.#reading) this.#readAhead();
   }
 
   onReceiveMessage(message: unknown): void {
     this.member?.sawLife();
-    if (this.#phase !== 'running') return;
-    try {
-      this.runInAsyncScope(tellMessage, undefined, this.#listener, message);
-    } catch (error) {
-      this.#throwLater(error);
-    }
+    this.#receive(message);
   }
 
   onReceiveStatus(received: StatusObject): void {
@@ -309,6 +327,12 @@ export class PooledCall
       this.member?.abandonedEnded(this);
       return;
     }
+    if (this.#ahead?.hasMessage === true && received.code === status.OK) {
+      this.member?.sawLife();
+      this.#ahead.ending = received;
+      return;
+    }
+    this.#ahead = undefined;
     const { member } = this;
     if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
       member.finish(false);
@@ -326,6 +350,7 @@ export class PooledCall
   // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
 
   reset(): void {
+    this.#discardable = 0;
     const inner = this.#inner;
     if (inner === undefined) return;
     const { code, details } = this.#ending as StatusObject;
@@ -335,9 +360,10 @@ export class PooledCall
     if (inner.getPeer() === this.pool.target) this.pool.soon(() => inner.cancelWithStatus(code, details));
   }
 
-  /** Until the first read a stream flows in without limit; after one it stops at the next message. */
+  /** Reads on, so that the server's own end gets through and gives the room back before the reset does. */
   awaitReset(): void {
-    if (!this.#reading) this.#inner?.startRead();
+    this.#discardable = DISCARDED_BYTES;
+    this.#inner?.startRead();
   }
 
   #open(): void {
@@ -369,6 +395,57 @@ export class PooledCall
   #hold(): HeldOperations<Buffer> {
     this.#held ??= new HeldOperations();
     return this.#held;
+  }
+
+  #receive(message: unknown): void {
+    if (this.#phase !== 'running') return this.#discard(message as Buffer);
+    const ahead = this.#ahead;
+    if (ahead === undefined || (ahead.isWanted && !ahead.hasMessage)) {
+      this.#ahead = undefined;
+      this.#tellMessage(message);
+    } else if (ahead.hasMessage) {
+      // The client has asked for both.
+      this.#tellAhead();
+      this.#receive(message);
+    } else {
+      ahead.hasMessage = true;
+      ahead.message = message;
+    }
+  }
+
+  #tellMessage(message: unknown): void {
+    try {
+      this.runInAsyncScope(tellMessage, undefined, this.#listener, message);
+    } catch (error) {
+      this.#throwLater(error);
+    }
+  }
+
+  /** Whoever is told of the headers may have ended it. */
+  #readAhead(): void {
+    if (this.#phase !== 'running') return;
+    this.#ahead = new ReadAhead();
+    this.#inner?.startRead();
+  }
+
+  /** Never in the stack of whoever asks, as in grpc-js. */
+  #wantAhead(ahead: ReadAhead): void {
+    ahead.isWanted = true;
+    if (ahead.hasMessage) process.nextTick(() => this.#tellAhead());
+  }
+
+  #tellAhead(): void {
+    const ahead = this.#ahead;
+    if (ahead === undefined) return;
+    this.#ahead = undefined;
+    this.#tellMessage(ahead.message);
+    if (ahead.ending !== undefined) this.onReceiveStatus(ahead.ending);
+  }
+
+  #discard(message: Buffer): void {
+    if (this.#discardable <= 0) return;
+    this.#discardable -= message.length + MESSAGE_PREFIX_BYTES;
+    if (this.#discardable > 0) this.#inner?.startRead();
   }
 
   /** Only what never reached the server, all of which we still have, and not for ever. */
@@ -408,25 +485,11 @@ export class PooledCall
   }
 
   /**
-   * Never in the caller's own stack, always in the context that the call was made in, and never before I/O had its turn: a
-   * caller that answers each refusal by a new call would otherwise keep the event loop to itself.
+   * Never in the caller's own stack, always in the context that the call was made in, soon, and yet so that a caller that
+   * answers each refusal by a new call does not keep the event loop to itself.
    */
   #deliverLater(ending: StatusObject): void {
     this.#held?.drop();
-    this.pool.soon(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
+    promptly(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
 }

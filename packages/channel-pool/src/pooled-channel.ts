@@ -42,6 +42,8 @@ export interface PooledChannelSettings {
   /** The limit that the user has set; read anew each time. */
   readonly maxStreamsPerChannel: () => number | undefined;
   readonly connectTimeoutMs: number;
+  /** Resets that it may send at once; see {@link ResetBudget}. */
+  readonly resetBurst: number;
   readonly clock: Clock;
 }
 
@@ -50,6 +52,8 @@ export interface PooledChannelObserver {
   onStateChange(channel: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void;
   /** There may be room for another call. */
   onRoom(channel: PooledChannel): void;
+  /** It has nearly used up its resets: another should take its place. */
+  onWorn(channel: PooledChannel): void;
   /** True when somebody waits for a connection. */
   isAwaited(): boolean;
 }
@@ -63,6 +67,7 @@ export interface PooledChannelObserver {
 export class PooledChannel implements MemberView {
   readonly #channel: ChannelInterface;
   readonly #sockets = new ConnectionSockets();
+  readonly #resets: ResetBudget;
   readonly #endings: EndingStreams;
   #connectedAtMs: number | undefined;
   #bornMs: number;
@@ -77,7 +82,7 @@ export class PooledChannel implements MemberView {
   #lastUsedMs: number;
   #unansweredCalls = 0;
   #lifeSeen = 0;
-  #isSurplus = false;
+  #isLetGo = false;
   #hasFailed = false;
   #isChannelClosed = false;
   #closing: Promise<number> | undefined;
@@ -97,11 +102,12 @@ export class PooledChannel implements MemberView {
     private readonly settings: PooledChannelSettings,
     private readonly observer: PooledChannelObserver,
   ) {
-    const { clock, target, credentials, channelOptions, channelFactory } = settings;
+    const { clock, target, credentials, channelOptions, channelFactory, resetBurst } = settings;
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
+    this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
     this.#endings = new EndingStreams(
       clock,
-      new ResetBudget(clock.elapsed()),
+      this.#resets,
       { lifeSigns: () => this.#lifeSigns(), hasRoom: () => this.hasRoom, probe: () => this.#probe() },
       {
         onRoom: () => this.observer.onRoom(this),
@@ -229,11 +235,17 @@ export class PooledChannel implements MemberView {
   abandon(stream: EndingStream): void {
     if (this.#state !== 'closed') this.#endings.end(stream);
     this.#release();
+    if (this.isWorn) this.observer.onWorn(this);
   }
 
   /** The other end has ended a stream that we had given up. */
   abandonedEnded(stream: EndingStream): void {
     this.#endings.ended(stream);
+  }
+
+  /** True while it has nearly used up its resets; they grow back. */
+  get isWorn(): boolean {
+    return this.#resets.isLow(this.settings.clock.elapsed());
   }
 
   /** True when the other end has answered a call on it. */
@@ -250,25 +262,25 @@ export class PooledChannel implements MemberView {
 
   /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
   retire(reason: string, fault?: TransportFault): void {
-    // One that was let go as surplus and has a fault since is not to be taken back.
-    if (fault !== undefined) this.#isSurplus = false;
+    // One that was let go and has a fault since is not to be taken back.
+    if (fault !== undefined) this.#isLetGo = false;
     if (this.#state !== 'ready') return;
     this.#change('draining', reason, fault);
-    if (!this.#isSurplus) this.#closeChannelSoon();
+    if (!this.#isLetGo) this.#closeChannelSoon();
     this.#closeWhenEmpty();
   }
 
-  /** Retires it because fewer connections are enough; {@link takeBack} undoes it. */
-  retireSurplus(reason: string): void {
-    this.#isSurplus = true;
+  /** Retires it although it works, because others are enough or better; {@link takeBack} undoes it. */
+  letGo(reason: string): void {
+    this.#isLetGo = true;
     this.retire(reason);
   }
 
-  /** Takes calls again. False unless it was retired as surplus and its connection is still there. */
+  /** Takes calls again. False unless it was let go and its connection is still there. */
   takeBack(reason: string): boolean {
-    if (this.#state !== 'draining' || !this.#isSurplus) return false;
+    if (this.#state !== 'draining' || !this.#isLetGo) return false;
     if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
-    this.#isSurplus = false;
+    this.#isLetGo = false;
     this.#change('ready', reason);
     return true;
   }
@@ -338,7 +350,7 @@ export class PooledChannel implements MemberView {
   }
 
   get #isFollowed(): boolean {
-    if (this.#state === 'draining') return this.#isSurplus;
+    if (this.#state === 'draining') return this.#isLetGo;
     return this.#state === 'connecting' || this.#state === 'ready';
   }
 
@@ -346,7 +358,7 @@ export class PooledChannel implements MemberView {
     if (this.#state === 'ready') {
       if (seen !== connectivityState.READY) this.#onLost();
     } else if (this.#state === 'draining') {
-      if (seen !== connectivityState.READY) this.#loseSurplus();
+      if (seen !== connectivityState.READY) this.#loseLetGo();
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
       this.#connecting = false;
@@ -373,8 +385,8 @@ export class PooledChannel implements MemberView {
   }
 
   /** There is nothing left to take back. */
-  #loseSurplus(): void {
-    this.#isSurplus = false;
+  #loseLetGo(): void {
+    this.#isLetGo = false;
     this.#closeChannelSoon();
   }
 
@@ -444,12 +456,15 @@ export class PooledChannel implements MemberView {
   }
 
   #giveUpUnawaited(): void {
-    this.#unawaited = this.settings.clock.setTimer(() => {
-      if (this.#sockets.connecting && !this.observer.isAwaited()) {
-        this.#fail({ tag: 'connect-timeout', detail: `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits` });
-      } else {
-        this.#giveUpUnawaited();
-      }
+    const { clock } = this.settings;
+    this.#unawaited = clock.setTimer(() => {
+      // A process that was busy all the while has not looked for the answer yet: it does before the next turn.
+      clock.soon(() => {
+        if (this.#state !== 'connecting' || this.#hasFailed) return;
+        if (!this.#sockets.connecting || this.observer.isAwaited()) return this.#giveUpUnawaited();
+        const detail = `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits`;
+        this.#fail({ tag: 'connect-timeout', detail });
+      });
     }, UNAWAITED_CONNECT_MS);
   }
 

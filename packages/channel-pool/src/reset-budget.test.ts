@@ -30,6 +30,19 @@ describe('ResetBudget', () => {
     expect(drain(budget, restMs)).toBe(granted);
   });
 
+  it.each([
+    ['nothing was used', 0, 0, false],
+    ['an eighth is left', 700, 0, false],
+    ['less than an eighth is left', 701, 0, true],
+    ['none is left', 800, 0, true],
+    ['none is left and too little has grown back', 800, 3_999, true],
+    ['none is left and an eighth has grown back', 800, 4_000, false],
+  ])('is low or not when %s', (_what, used, restMs, isLow) => {
+    const budget = new ResetBudget(0);
+    for (let taken = 0; taken < used; taken += 1) budget.take(0);
+    expect(budget.isLow(restMs)).toBe(isLow);
+  });
+
   it('keeps what was refused a fraction for: asking early costs nothing', () => {
     const budget = new ResetBudget(0, 1, 1);
     budget.take(0);

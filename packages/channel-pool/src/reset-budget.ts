@@ -1,3 +1,8 @@
+/** Resets that a connection may send at once. */
+export const RESET_BURST = 800;
+/** Below this part of the burst a budget is nearly used up. */
+const LOW_RATIO = 1 / 8;
+
 /**
  * How many calls one connection may end by RST_STREAM: a token bucket just inside the one that nghttp2 servers (Node's
  * among them) keep against rapid reset, CVE-2023-44487: 1,000 at once, then 33 a second; beyond it they close the
@@ -9,7 +14,7 @@ export class ResetBudget {
 
   constructor(
     nowMs: number,
-    private readonly burst = 800,
+    private readonly burst = RESET_BURST,
     private readonly perSecond = 25,
   ) {
     this.#tokens = burst;
@@ -18,10 +23,20 @@ export class ResetBudget {
 
   /** Takes one reset out of the budget; false when none is left. `nowMs` is monotonic. */
   take(nowMs: number): boolean {
-    this.#tokens = Math.min(this.burst, this.#tokens + ((nowMs - this.#asOfMs) * this.perSecond) / 1_000);
-    this.#asOfMs = nowMs;
+    this.#refill(nowMs);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** True while less than an eighth of the burst is left (docs/decisions/0011). `nowMs` is monotonic. */
+  isLow(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#tokens < this.burst * LOW_RATIO;
+  }
+
+  #refill(nowMs: number): void {
+    this.#tokens = Math.min(this.burst, this.#tokens + ((nowMs - this.#asOfMs) * this.perSecond) / 1_000);
+    this.#asOfMs = nowMs;
   }
 }

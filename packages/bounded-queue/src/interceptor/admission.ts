@@ -145,7 +145,7 @@ export class Admission implements CallAdmission, Disposable {
       for (const call of from.queue.items()) {
         const to = this.#slotsFor(call);
         if (to === from) continue;
-        const [waitedMs, { bytes }] = [from.queue.waitedMs(call), call.queueLinks];
+        const [waitedMs, bytes] = [from.queue.waitedMs(call), call.heldBytes];
         from.queue.remove(call);
         call.slots = to;
         const refusedBy = to.queue.putBack(call, bytes, waitedMs, Infinity);
@@ -165,7 +165,7 @@ export class Admission implements CallAdmission, Disposable {
         const expectedMs = slots.roundTripMs(call);
         // Its timer may be late, when the event loop is.
         if (remainingMs <= 0) call.end(call.deadlineStatus());
-        // The wait was longer than expected. Sent now, it would take the server's time from one that can still be in time.
+        // The wait was longer than expected, and not even a usual answer would be in time. Sent now, it would take the server's time from one that can still be in time.
         else if (remainingMs < expectedMs) this.#dropEarly(call, slots, expectedMs, remainingMs);
         else this.#open(call, slots);
       }

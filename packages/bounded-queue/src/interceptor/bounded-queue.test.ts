@@ -462,6 +462,23 @@ describe('a call that may not even wait', () => {
     expect(scene.interceptor.stats()).toMatchObject({ inFlightCalls: 1, queuedCalls: 0 });
     scene.interceptor[Symbol.dispose]();
   });
+
+  it('is not dropped at its turn because of one answer that was late', async () => {
+    const scene = full();
+    for (let count = 0; count < 60; count += 1) {
+      scene.call();
+      scene.clock.advance(20);
+      scene.below.running[0]?.end();
+    }
+    const waiting = scene.call({ deadline: scene.clock.now() + 150 });
+    // The mean is 30 ms now, and the mean deviation 20: nearly every answer comes within 110, of the 50 that are left.
+    scene.clock.advance(100);
+    scene.below.running[0]?.end();
+    await settled();
+    expect(waiting.statuses).toEqual([]);
+    expect(scene.interceptor.stats()).toMatchObject({ inFlightCalls: 1, queuedCalls: 0 });
+    scene.interceptor[Symbol.dispose]();
+  });
 });
 
 describe('the call below', () => {
@@ -522,9 +539,20 @@ describe('the call below', () => {
   it('is cancelled by a cancel, and tells the status', async () => {
     const scene = setUp();
     const made = scene.call();
+    await settled();
     made.call.cancelWithStatus(status.CANCELLED, 'enough');
     expect(scene.below.calls[0]?.log.at(-1)).toBe('cancel CANCELLED: enough');
     await settled();
+    expect(made.events).toEqual(['CANCELLED']);
+  });
+
+  it('is cancelled in the next turn when it was made in this one: grpc-js would open its stream in spite of it', async () => {
+    const scene = setUp();
+    const made = scene.call();
+    made.call.cancelWithStatus(status.CANCELLED, 'enough');
+    expect(scene.below.calls[0]?.log).not.toContain('cancel CANCELLED: enough');
+    await settled();
+    expect(scene.below.calls[0]?.log.filter((line) => line.startsWith('cancel'))).toHaveLength(1);
     expect(made.events).toEqual(['CANCELLED']);
   });
 

@@ -9,10 +9,16 @@ import {
 } from '@grpc/grpc-js';
 import {
   callDeadlineMs,
+  currentTurn,
   explain,
   explainedStatus,
   HeldOperations,
+  messageOf,
+  promptly,
   settleWrite,
+  tellMessage,
+  tellMetadata,
+  tellStatus,
   type CallInfo,
   type CallKind,
   type ChildCall,
@@ -20,7 +26,7 @@ import {
   type ParentCall,
   type Timed,
 } from '@grpc-manifold/core';
-import { notQueued, type Queued } from '../queue/index.js';
+import type { Queued } from '../queue/index.js';
 import { GuardedCall, type NextInterceptingCall } from './guarded-call.js';
 import type { Slots } from './slots.js';
 
@@ -56,7 +62,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  * deadline and its cancel. It carries its own places in the queue and among the deadlines.
  */
 export class HeldCall implements CallInfo, ChildCall, InterceptingListener, NextInterceptingCall, Queued, Timed {
-  readonly queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */
@@ -74,6 +80,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   #inner: NextInterceptingCall | undefined;
   /** The same, from when it was started. */
   #below: GuardedCall | undefined;
+  /** The turn of the event loop. */
+  #openedIn = -1;
   #metadata: Metadata | undefined;
   #listener: InterceptingListener | undefined;
   #held: HeldOperations<unknown> | undefined;
@@ -170,7 +178,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const ending = (): StatusObject => explainedStatus(code, details, { queueWaitMs: this.#waitedMs() });
     const inner = this.#inner;
     if (this.#phase !== 'running' || inner === undefined) return this.end(ending());
-    inner.cancelWithStatus(code, details);
+    this.#cancelBelow(inner, code, details);
     // grpc-js tells the status in this tick, but loses it where an interceptor below holds the start back: the slot
     // would be lost with it.
     this.admission.soon(() => this.end(ending()));
@@ -242,12 +250,13 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
       const inner = this.nextCall(this.options);
       this.#inner = inner;
       // Also one that was ended meanwhile: made and never started, it would hold its channel for good.
+      this.#openedIn = currentTurn();
       inner.start(this.#metadata as Metadata, this);
       if (this.#phase === 'running') {
         this.#below = new GuardedCall(inner, (error) => this.#failBelow(error));
         this.#held?.replayOn(this.#below);
       } else if (this.#ending !== undefined) {
-        inner.cancelWithStatus(this.#ending.code, this.#ending.details);
+        this.#cancelBelow(inner, this.#ending.code, this.#ending.details);
       }
     } catch (error) {
       this.#failBelow(error);
@@ -262,11 +271,23 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const code = isRetriable ? status.UNAVAILABLE : status.INTERNAL;
     const details = `What follows the bounded queue threw: ${messageOf(error)}`;
     this.end(explainedStatus(code, details, { queueWaitMs: Math.round(this.queueWaitMs) }));
-    try {
-      inner?.cancelWithStatus(code, details);
-    } catch {
-      // It threw before.
-    }
+    if (inner !== undefined) this.#cancelBelow(inner, code, details);
+  }
+
+  /**
+   * A grpc-js call that is cancelled in the tick of its start opens its stream in spite of it, and never ends it
+   * (resolving-call.ts, after `sendMetadata`): such a cancel comes in the next turn.
+   */
+  #cancelBelow(inner: NextInterceptingCall, code: status, details: string): void {
+    const cancel = (): void => {
+      try {
+        inner.cancelWithStatus(code, details);
+      } catch {
+        // What is below is broken, and may have thrown before: its call has its status from us.
+      }
+    };
+    if (this.#openedIn === currentTurn()) this.admission.soon(cancel);
+    else cancel();
   }
 
   /** Its bytes are known only by making them; grpc-js makes them anew, of what the interceptors below leave of it. */
@@ -315,30 +336,12 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * Never in the caller's own stack, and never before I/O had its turn: a caller that answers each refusal by a new call
-   * would otherwise keep the event loop to itself.
+   * Never in the caller's own stack, soon, and yet so that a caller that answers each refusal by a new call does not keep the
+   * event loop to itself.
    */
   #tellLater(ending: StatusObject): void {
     this.#phase = 'ended';
     this.#held?.drop();
-    this.admission.soon(() => this.#tell(tellStatus, ending));
+    promptly(() => this.#tell(tellStatus, ending));
   }
-}
-
-// Functions of their own, so that entering the call's async context allocates nothing.
-
-function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
-  listener?.onReceiveMetadata(metadata);
-}
-
-function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
-  listener?.onReceiveMessage(message);
-}
-
-function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
-  listener?.onReceiveStatus(ending);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -21,6 +21,11 @@ export class RoundTrip {
     return this.#meanMs + DEVIATIONS * this.#deviationMs;
   }
 
+  /** Milliseconds that it takes on average; 0 before the first sample. */
+  get meanMs(): number {
+    return this.#meanMs;
+  }
+
   /** A call has ended. @param isAnswer false when it was given up: its answer would have taken that long at the least. */
   add(rttMs: number, isAnswer: boolean): void {
     const offMs = rttMs - this.#meanMs;
@@ -43,6 +48,11 @@ export class RoundTrips {
   /** Milliseconds within which a call of this method nearly always has its answer; 0 where nothing is known. */
   mostMs(method: string): number {
     return this.#methods.get(method)?.mostMs ?? 0;
+  }
+
+  /** Milliseconds within which about every second call of this method has its answer; 0 where nothing is known. */
+  meanMs(method: string): number {
+    return this.#methods.get(method)?.meanMs ?? 0;
   }
 
   add(method: string, rttMs: number, isAnswer: boolean): void {

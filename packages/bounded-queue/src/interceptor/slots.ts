@@ -47,11 +47,12 @@ export class Slots<Call extends Waiting> {
 
   /** Milliseconds within which a newcomer would have its answer: its wait and the round trip, 0 where nothing can be said. */
   expectedMs(call: Call, nowMs: number): number {
-    return this.#wait.expectedMs(this.queue.ahead(call), nowMs) * WAIT_MARGIN + this.roundTripMs(call);
+    const roundTripMs = call.kind === 'unary' ? this.roundTrips.mostMs(call.method) : 0;
+    return this.#wait.expectedMs(this.queue.ahead(call), nowMs) * WAIT_MARGIN + roundTripMs;
   }
 
-  /** The round trip alone. A stream may be of use to its caller long before it ends. */
+  /** The usual round trip alone. A stream may be of use to its caller long before it ends. */
   roundTripMs(call: Call): number {
-    return call.kind === 'unary' ? this.roundTrips.mostMs(call.method) : 0;
+    return call.kind === 'unary' ? this.roundTrips.meanMs(call.method) : 0;
   }
 }

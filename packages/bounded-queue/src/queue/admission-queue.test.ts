@@ -3,7 +3,7 @@ import { MAX_TIMER_MS } from '@grpc-manifold/core';
 import { FakeClock } from '@grpc-manifold/testing';
 import { AdmissionQueue } from './admission-queue.js';
 import { resolveQueueOptions, type QueueOptions } from './options.js';
-import { notQueued, type Queued } from './queued.js';
+import type { Queued } from './queued.js';
 import type { QueueRefusal } from './refusal.js';
 
 interface Item extends Queued {
@@ -11,7 +11,7 @@ interface Item extends Queued {
 }
 
 function item(name: string): Item {
-  return { name, queueLinks: notQueued() };
+  return { name, queueLinks: undefined };
 }
 
 function setUp(limits: QueueOptions = {}, onExpired?: (item: Item, waitedMs: number) => void) {
@@ -158,7 +158,7 @@ describe('AdmissionQueue', () => {
       const { clock, queue } = setUp({ maxQueuedCalls: 0 });
       const refused = item('refused');
       queue.add(refused, 5);
-      expect(refused.queueLinks).toEqual(notQueued());
+      expect(refused.queueLinks).toBeUndefined();
       expect([queue.size, queue.bytes, clock.pendingTimers]).toEqual([0, 0, 0]);
       expect(queue.remove(refused)).toBe(false);
     });

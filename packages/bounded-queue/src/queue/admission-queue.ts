@@ -5,7 +5,7 @@ import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';
 import { QueueBudget } from './queue-budget.js';
-import type { Queued } from './queued.js';
+import { QueueLinks, type Queued } from './queued.js';
 import type { QueueRefusal } from './refusal.js';
 import { aheadIn, lastOf, nextOf } from './serving-order.js';
 import { WaitingPartitions } from './waiting-partitions.js';
@@ -16,7 +16,7 @@ let lastClassifier = 0;
 /**
  * A queue bounded by calls, bytes and time, served in order of arrival, newest first, or by priority, and shared out
  * between partitions. Linked lines: entering, leaving, cancelling in the middle and expiring are O(1), synchronous, and
- * allocate nothing (docs/decisions/0001); by priority they cost a binary search, between partitions a look at each that waits.
+ * allocate one object for a thing's first wait (docs/decisions/0001); by priority they cost a binary search, between partitions a look at each that waits.
  *
  * While anything waits one timer is ref'd, so that the process stays until what waits has its answer; otherwise none
  * holds it.
@@ -73,9 +73,10 @@ export class AdmissionQueue<T extends Queued> {
     return oldest === undefined ? 0 : this.waitedMs(oldest);
   }
 
-  /** Milliseconds since a waiting thing entered. */
+  /** Milliseconds since a waiting thing entered; 0 for one that does not wait. */
   waitedMs(item: T): number {
-    return this.clock.elapsed() - item.queueLinks.sinceMs;
+    const { queueLinks } = item;
+    return queueLinks === undefined || queueLinks.sinceMs < 0 ? 0 : this.clock.elapsed() - queueLinks.sinceMs;
   }
 
   /**
@@ -100,7 +101,7 @@ export class AdmissionQueue<T extends Queued> {
   /** Counts more bytes to a waiting thing. Returns the bound that forbids it; the thing then still waits, uncounted. */
   addBytes(item: T, bytes: number): QueueRefusal | undefined {
     if (this.budget.bytes + bytes > this.options.maxQueuedBytes) return 'queue-bytes';
-    item.queueLinks.bytes += bytes;
+    linksOf(item).bytes += bytes;
     this.#bytes += bytes;
     this.budget.bytes += bytes;
     return undefined;
@@ -125,11 +126,11 @@ export class AdmissionQueue<T extends Queued> {
   /** Takes a thing out, wherever it stands. False when it does not wait. */
   remove(item: T): boolean {
     const links = item.queueLinks;
-    if (links.sinceMs < 0) return false;
+    if (links === undefined || links.sinceMs < 0) return false;
     if (links.wasPutBack) {
-      this.#putBacks.remove(links.age);
+      this.#putBacks.remove(links);
     } else {
-      this.#ages.remove(links.age);
+      this.#ages.remove(links);
       this.#leaveLines(item);
     }
     if (links.partition !== undefined) this.#partitions?.leave(links.partition);
@@ -147,25 +148,30 @@ export class AdmissionQueue<T extends Queued> {
 
   /**
    * A thing was admitted, whether it had waited or not: tell so exactly once, and {@link left} when it is no longer in
-   * flight. Told again in between it changes nothing.
+   * flight. Where nobody tells partitions apart it costs next to nothing.
    */
   took(item: T): void {
-    const links = item.queueLinks;
-    if (links.isTaken) return;
-    let partition = this.#standing(item);
-    if (this.#partitions !== undefined) {
-      partition = links.partition = this.#partitions.enter(partition);
-      partition.inFlight += 1;
-      this.#waiting.note(partition);
+    if (this.#partitions === undefined) {
+      if (item.queueLinks?.isTaken === true) return;
+      // Of one that never waited nothing needs to be known.
+      if (item.queueLinks !== undefined) item.queueLinks.isTaken = true;
+      this.#whole.turns += 1;
+      return;
     }
+    const links = linksOf(item);
+    if (links.isTaken) return;
+    const partition = this.#partitions.enter(this.#standing(item));
+    links.partition = partition;
+    partition.inFlight += 1;
     partition.turns += 1;
+    this.#waiting.note(partition);
     links.isTaken = true;
   }
 
   /** A thing is no longer in flight: it has ended, or is going to be put back. */
   left(item: T): void {
     const links = item.queueLinks;
-    if (!links.isTaken) return;
+    if (links?.isTaken !== true) return;
     links.isTaken = false;
     if (links.partition === undefined) return;
     const { partition } = links;
@@ -179,7 +185,7 @@ export class AdmissionQueue<T extends Queued> {
     const { order } = this.options;
     this.#classify(item);
     const partition = this.#standing(item);
-    const before = aheadIn(partition, order, item.queueLinks.priority);
+    const before = aheadIn(partition, order, item.queueLinks?.priority ?? 0);
     let ahead = this.#putBacks.size + before;
     for (const other of this.#waiting.all) {
       // While this one's are served, the others are in proportion to their weights, as far as they have any.
@@ -257,7 +263,7 @@ export class AdmissionQueue<T extends Queued> {
       victim = fuller === undefined ? this.#weaker(item, own) : (lastOf(fuller, this.options.order) as T);
       if (victim === undefined) return refusedBy;
     }
-    const freedBytes = victim?.queueLinks.bytes ?? 0;
+    const freedBytes = victim?.queueLinks?.bytes ?? 0;
     if (this.budget.bytes + bytes - freedBytes > this.options.maxQueuedBytes) return 'queue-bytes';
     if (victim === undefined) {
       this.#insert(item, bytes, waitedMs);
@@ -276,13 +282,11 @@ export class AdmissionQueue<T extends Queued> {
     const { order } = this.options;
     if (order === 'fifo') return undefined;
     const last = lastOf(own, order) as T | undefined;
-    return order === 'lifo' || (last !== undefined && last.queueLinks.priority < item.queueLinks.priority)
-      ? last
-      : undefined;
+    return order === 'lifo' || (last !== undefined && priorityOf(last) < priorityOf(item)) ? last : undefined;
   }
 
   #insert(item: T, bytes: number, waitedMs: number | undefined): void {
-    const links = item.queueLinks;
+    const links = linksOf(item);
     const nowMs = this.clock.elapsed();
     if (this.#partitions !== undefined) links.partition = this.#partitions.enter(this.#standing(item));
     links.serial = this.#serial += 1;
@@ -292,14 +296,14 @@ export class AdmissionQueue<T extends Queued> {
     this.budget.calls += 1;
     if (waitedMs === undefined) {
       links.sinceMs = nowMs;
-      this.#ages.push(links.age, item);
+      this.#ages.push(links, item);
       this.#enterLines(item);
       // The others are older, and watched already.
       if (this.size === 1) this.#watchOldest();
     } else {
-      links.sinceMs = Math.max(nowMs - waitedMs, this.#putBacks.last?.item?.queueLinks.sinceMs ?? 0);
+      links.sinceMs = Math.max(nowMs - waitedMs, this.#putBacks.last?.item?.queueLinks?.sinceMs ?? 0);
       links.wasPutBack = true;
-      this.#putBacks.push(links.age, item);
+      this.#putBacks.push(links, item);
       this.#watchOldest();
     }
   }
@@ -307,7 +311,7 @@ export class AdmissionQueue<T extends Queued> {
   // ── standing in line ──────────────────────────────────────────────────────────────────────────────────────────────
 
   #enterLines(item: T): void {
-    const links = item.queueLinks;
+    const links = linksOf(item);
     const partition = this.#standing(item);
     if (this.options.order === 'priority') {
       links.levelPlace ??= new Place();
@@ -320,7 +324,7 @@ export class AdmissionQueue<T extends Queued> {
   }
 
   #leaveLines(item: T): void {
-    const links = item.queueLinks;
+    const links = linksOf(item);
     const partition = this.#standing(item);
     if (links.level !== undefined) {
       partition.levels.remove(links.levelPlace as Place<Queued>, links.level);
@@ -334,13 +338,13 @@ export class AdmissionQueue<T extends Queued> {
   /** Lets all stand anew, by other options. */
   #reclassify(options: ResolvedQueueOptions, isRepartitioned: boolean): void {
     const waiting = this.items();
-    for (const item of waiting) if (!item.queueLinks.wasPutBack) this.#leaveLines(item);
+    for (const item of waiting) if (!linksOf(item).wasPutBack) this.#leaveLines(item);
     this.options = options;
     this.#classifier = lastClassifier += 1;
     if (isRepartitioned) this.#partitions = new Partitions(options.shares);
-    const before = waiting.map(({ queueLinks }) => queueLinks.partition);
+    const before = waiting.map((item) => linksOf(item).partition);
     for (const item of waiting) {
-      const links = item.queueLinks;
+      const links = linksOf(item);
       if (this.#partitions !== undefined) links.partition = this.#partitions.enter(this.#standing(item));
       else this.#classify(item);
       if (!links.wasPutBack) this.#enterLines(item);
@@ -355,7 +359,7 @@ export class AdmissionQueue<T extends Queued> {
   #standing(item: T): Partition<Queued> {
     if (this.#partitions === undefined) return this.#whole;
     this.#classify(item);
-    const { partition } = item.queueLinks;
+    const { partition } = linksOf(item);
     return partition === undefined ? this.#whole : this.#partitions.current(partition);
   }
 
@@ -363,7 +367,7 @@ export class AdmissionQueue<T extends Queued> {
   #classify(item: T): void {
     const { order, priority, partition } = this.options;
     if (partition === undefined && order !== 'priority') return;
-    const links = item.queueLinks;
+    const links = linksOf(item);
     // What is in flight is counted out where it was counted in.
     if (links.classifiedBy === this.#classifier || links.isTaken) return;
     links.classifiedBy = this.#classifier;
@@ -408,7 +412,7 @@ export class AdmissionQueue<T extends Queued> {
   #watchOldest(): void {
     const oldest = this.#oldest as T;
     const now = this.clock.elapsed();
-    const dueMs = Math.min(oldest.queueLinks.sinceMs + this.options.maxQueueTimeMs, now + MAX_TIMER_MS);
+    const dueMs = Math.min(linksOf(oldest).sinceMs + this.options.maxQueueTimeMs, now + MAX_TIMER_MS);
     if (this.#timer === undefined || dueMs < this.#timerDueMs) {
       this.close();
       this.#timer = this.clock.setTimer(this.#expire, dueMs - now);
@@ -433,8 +437,16 @@ export class AdmissionQueue<T extends Queued> {
   };
 }
 
+function linksOf(item: Queued): QueueLinks {
+  return (item.queueLinks ??= new QueueLinks());
+}
+
+function priorityOf(item: Queued): number {
+  return item.queueLinks?.priority ?? 0;
+}
+
 function sinceMs(place: Place<Queued> | undefined): number {
-  return place?.item?.queueLinks.sinceMs ?? Infinity;
+  return place?.item?.queueLinks?.sinceMs ?? Infinity;
 }
 
 function isPriority(answer: unknown): boolean {

@@ -1,5 +1,5 @@
 export { AdmissionQueue } from './admission-queue.js';
-export { notQueued, type Queued, type QueueLinks } from './queued.js';
+export type { Queued, QueueLinks } from './queued.js';
 export {
   QUEUE_OPTION_NAMES,
   QUEUE_ORDERS,

@@ -6,12 +6,12 @@ import { FakeClock } from '@grpc-manifold/testing';
 import { AdmissionQueue } from './admission-queue.js';
 import { QUEUE_ORDERS, resolveQueueOptions, type ResolvedQueueOptions } from './options.js';
 import { QueueBudget } from './queue-budget.js';
-import { notQueued, type Queued } from './queued.js';
+import type { Queued } from './queued.js';
 
 const KEYS = ['a', 'b', 'c', 'd'] as const;
 
 class Item implements Queued {
-  queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
   sinceMs = 0;
   serial = 0;
   bytes = 0;

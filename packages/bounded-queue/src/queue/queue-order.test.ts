@@ -6,7 +6,7 @@ import { FakeClock } from '@grpc-manifold/testing';
 import { AdmissionQueue } from './admission-queue.js';
 import { resolveQueueOptions, type QueueOptions, type QueueOrder } from './options.js';
 import { QueueBudget } from './queue-budget.js';
-import { notQueued, type Queued } from './queued.js';
+import type { Queued } from './queued.js';
 
 interface Item extends Queued {
   readonly name: string;
@@ -15,7 +15,7 @@ interface Item extends Queued {
 /** One whose priority is the number after its name: 'a5'. */
 function item(name: string): Item {
   const info: CallInfo = { method: name, kind: 'unary', deadline: Infinity, metadata: new Metadata() };
-  return { name, info, queueLinks: notQueued() };
+  return { name, info, queueLinks: undefined };
 }
 
 const priority = ({ method }: CallInfo): number => Number(method.slice(1));

@@ -60,7 +60,7 @@ export class WaitingPartitions {
     const index = partition.waitingIndex;
     this.#loads[index] = partition.load;
     this.#fills[index] = partition.fill;
-    this.#oldest[index] = oldest.queueLinks.serial;
+    this.#oldest[index] = oldest.queueLinks?.serial ?? 0;
   }
 
   #remove(partition: Partition<Queued>): void {

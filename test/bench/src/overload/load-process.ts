@@ -62,6 +62,7 @@ function measure(): void {
     const seconds = (now.ms - last.ms) / 1_000;
     steps.push({
       s: ((now.ms + last.ms) / 2 - startMs) / 1_000,
+      lengthS: seconds,
       goodput: (now.good - last.good) / seconds,
       shed: (now.shed - last.shed) / seconds,
       ...client.queue?.(),

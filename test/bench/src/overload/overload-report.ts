@@ -19,6 +19,8 @@ export type OverloadNews =
 export interface OverloadStep {
   /** Seconds from the start of the window to the middle of the step. */
   readonly s: number;
+  /** How long it lasted, in seconds. */
+  readonly lengthS: number;
   /** Calls that ended OK within their deadline, a second. */
   readonly goodput: number;
   /** Calls that the client refused, a second. */

@@ -7,6 +7,7 @@ const stretch = { fromS: 10, toS: 20, capacity: 500 };
 function steps(goodput: (s: number) => number): OverloadStep[] {
   return Array.from({ length: 120 }, (_, index) => 0.125 + index * 0.25).map((s) => ({
     s,
+    lengthS: 0.25,
     goodput: goodput(s),
     shed: 0,
   }));
@@ -38,6 +39,12 @@ describe('the time to settle', () => {
         stretch,
       ),
     ).toBeCloseTo(7, 0);
+  });
+
+  it('does not count a step that reaches into what comes after', () => {
+    const late = steps((s) => (s < 20.2 ? 500 : 2_000)).map((step) => ({ ...step, s: step.s - 0.05 }));
+    const straddling = late.map((step) => (step.s > 19.9 && step.s < 20.1 ? { ...step, goodput: 1_300 } : step));
+    expect(settledAfterS(straddling, stretch)).toBeLessThan(0.25);
   });
 
   it('never comes when the last second is off', () => {

@@ -20,7 +20,8 @@ export function settledAfterS(
   { fromS, toS, capacity }: Stretch,
   tolerance = 0.15,
 ): number | undefined {
-  const within = steps.filter(({ s }) => s >= fromS && s <= toS);
+  // A step that reaches beyond the end has seen the next stretch as well.
+  const within = steps.filter(({ s, lengthS }) => s >= fromS && s + lengthS / 2 <= toS);
   let settledS: number | undefined;
   for (const [index, { s }] of within.entries()) {
     const window = within.slice(index).filter((step) => step.s < s + WINDOW_S);

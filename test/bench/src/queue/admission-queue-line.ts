@@ -1,15 +1,9 @@
-import {
-  AdmissionQueue,
-  notQueued,
-  resolveQueueOptions,
-  type Queued,
-  type QueueOrder,
-} from '@grpc-manifold/bounded-queue';
+import { AdmissionQueue, resolveQueueOptions, type Queued, type QueueOrder } from '@grpc-manifold/bounded-queue';
 import { systemClock } from '@grpc-manifold/core';
 import { Tickets, type WaitingLine } from './waiting-line.js';
 
 class Waiter implements Queued {
-  queueLinks = notQueued();
+  queueLinks: Queued['queueLinks'];
 }
 
 /** A line on our own queue, bounded by calls, bytes and time as it is in a pool. */

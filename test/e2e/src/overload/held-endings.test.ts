@@ -108,6 +108,8 @@ describe.each(CLIENTS)('with a %s client', (which) => {
       {
         await using stage = new QueuedClient(server.target, which, { limit: 1, ...options });
         stage.fill();
+        // grpc-js leaves the socket open of a client that is closed while it connects.
+        await server.waitFor((now) => now.openCalls === 1);
         const call = stage.begin(kind, start?.());
         await act?.(stage, call);
         const outcome = await call.outcome;

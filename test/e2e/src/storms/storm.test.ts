@@ -1,4 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
+import type { ChannelState, ChannelStats } from '@grpc-manifold/channel-pool';
 import { createPooledClient, type PooledClient, type PooledClientOptions } from 'grpc-manifold';
 import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -61,6 +62,12 @@ function ready(count: number): string[] {
   return Array<string>(count).fill('ready');
 }
 
+function byState(client: PooledClient<EchoClient>): Partial<Record<ChannelState, ChannelStats[]>> {
+  const states: Partial<Record<ChannelState, ChannelStats[]>> = {};
+  for (const channel of client.pool.stats().channels) (states[channel.state] ??= []).push(channel);
+  return states;
+}
+
 function endingStreams(client: PooledClient<EchoClient>): number {
   return client.pool.stats().channels.reduce((sum, channel) => sum + channel.endingStreams, 0);
 }
@@ -85,13 +92,18 @@ async function expectNobodyHarmed(client: PooledClient<EchoClient>, bystanders: 
   await Promise.all(bystanders.map((bystander) => bystander.hear()));
   await answeredCalls(client, 100);
   await Promise.all(bystanders.map((bystander) => bystander.hear()));
-  const { channels, lastFault } = client.pool.stats();
-  expect(lastFault).toBeUndefined();
-  // A pool may have grown under the storm; it has lost nothing.
-  expect(channels.length).toBeGreaterThanOrEqual(shape.connections);
-  expect(channels.map(({ state }) => state)).toEqual(ready(channels.length));
+  expect(client.pool.stats().lastFault).toBeUndefined();
+  // A pool may have grown under the storm, and have put others in the place of connections whose resets are nearly used
+  // up. Those drain for as long as an innocent stream is on them.
+  await vi.waitFor(() => {
+    const { ready = [], draining = [], ...others } = byState(client);
+    expect(ready.length).toBeGreaterThanOrEqual(shape.connections);
+    expect(draining.every(({ inFlightCalls }) => inFlightCalls > 0)).toBe(true);
+    expect(others).toEqual({});
+  });
   const sessions = await server.sessions();
-  expect(sessions.map(({ isOpen }) => isOpen)).toEqual(Array(channels.length).fill(true));
+  const withBystanders = sessions.filter(({ messageStreams }) => messageStreams > 0);
+  expect(withBystanders.map(({ isOpen }) => isOpen)).toEqual(Array(withBystanders.length).fill(true));
   return sessions;
 }
 

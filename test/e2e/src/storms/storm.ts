@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Metadata, status, type ClientReadableStream, type ClientUnaryCall, type StatusObject } from '@grpc/grpc-js';
 import type { EchoClient, EchoResponse } from '@grpc-manifold/testing';
 
-/** Calls that hang, and how each of them ended. */
+/** Calls that hang, on the hanging server and on an echo server alike, and how each of them ended. */
 export class HangingCalls {
   readonly #calls: ClientUnaryCall[] = [];
   readonly endings = new Map<string, number>();
@@ -14,7 +14,7 @@ export class HangingCalls {
     let left = count;
     this.#settled = new Promise((resolve) => {
       for (let started = 0; started < count; started += 1) {
-        const call = client.unary({}, metadata, deadline === undefined ? {} : { deadline }, (error) => {
+        const call = client.unary({ hang: true }, metadata, deadline === undefined ? {} : { deadline }, (error) => {
           const code = status[error?.code ?? status.OK];
           this.endings.set(code, (this.endings.get(code) ?? 0) + 1);
           left -= 1;
