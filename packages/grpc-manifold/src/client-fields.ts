@@ -2,6 +2,8 @@ import { Client, credentials, type ChannelInterface, type ClientOptions } from '
 
 type ClientField = 'interceptors' | 'interceptor_providers' | 'callInvocationTransformer';
 
+type Transformer = NonNullable<ClientOptions['callInvocationTransformer']>;
+
 /** Where grpc-js keeps what a client was made with: symbols of its own, the same for all clients of one copy. */
 let symbols: Readonly<Record<ClientField, symbol>> | undefined;
 
@@ -18,6 +20,20 @@ export function copyClientFields(from: Client, to: Client, fields: readonly Clie
     const symbol = symbols[field];
     (to as unknown as Record<symbol, unknown>)[symbol] = (from as unknown as Record<symbol, unknown>)[symbol];
   }
+}
+
+/**
+ * Puts another transformer in the place of the one that a client has, if it has any.
+ *
+ * @throws Error when this version of grpc-js keeps it elsewhere.
+ */
+export function replaceTransformer(
+  client: Client,
+  replace: (transformer: Transformer | undefined) => Transformer,
+): void {
+  symbols ??= learnSymbols();
+  const fields = client as unknown as Record<symbol, Transformer | undefined>;
+  fields[symbols.callInvocationTransformer] = replace(fields[symbols.callInvocationTransformer]);
 }
 
 function learnSymbols(): Record<ClientField, symbol> {

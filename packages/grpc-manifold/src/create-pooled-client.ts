@@ -7,6 +7,7 @@ import {
   type ClientOptions,
 } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
+import { cancelDestroyedStreams } from './destroyed-streams.js';
 import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
 
 /** A generated client class: proto-loader's, grpc-tools' or ts-proto's, unchanged. */
@@ -90,6 +91,7 @@ function build<C extends Client>(
   // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
   const client = new Client(pool.getTarget(), grpcCredentials.createInsecure(), {
     ...options,
+    callInvocationTransformer: cancelDestroyedStreams(options.callInvocationTransformer),
     channelOverride: channel,
   });
   return Object.defineProperties(client, {

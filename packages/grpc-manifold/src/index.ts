@@ -43,6 +43,15 @@ export {
   type VegasLimitOptions,
 } from '@grpc-manifold/bounded-queue';
 export {
+  openStreams,
+  watchStreams,
+  type OpenStream,
+  type StreamAlarm,
+  type StreamIdentity,
+  type WatchStreamsEnvironment,
+  type WatchStreamsOptions,
+} from '@grpc-manifold/stream-scope';
+export {
   explain,
   type CallExplanation,
   type CallInfo,

@@ -2,8 +2,9 @@ import { inspect } from 'node:util';
 import { Client, credentials, type ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool, type SharedChannel } from '@grpc-manifold/channel-pool';
 import { OptionReader } from '@grpc-manifold/core';
-import { copyClientFields } from './client-fields.js';
+import { copyClientFields, replaceTransformer } from './client-fields.js';
 import type { ClientClass } from './create-pooled-client.js';
+import { cancelDestroyedStreams } from './destroyed-streams.js';
 
 const FIELDS = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
 
@@ -28,7 +29,12 @@ export function repool<C extends Client>(client: C, pool: ChannelPool, options?:
     throw new TypeError(`repool: pool must be a ChannelPool, got ${inspect(pool, { depth: 0 })}`);
   }
   new OptionReader<ClientOptions>('repool', options, FIELDS);
-  const copy = construct(classOf(client), pool, { ...options });
+  const copy = construct(classOf(client), pool, {
+    ...options,
+    ...(options?.callInvocationTransformer && {
+      callInvocationTransformer: cancelDestroyedStreams(options.callInvocationTransformer),
+    }),
+  });
   const given = FIELDS.filter((field) => options?.[field] !== undefined);
   const hasInterceptors = given.some((field) => field !== 'callInvocationTransformer');
   copyClientFields(
@@ -36,6 +42,7 @@ export function repool<C extends Client>(client: C, pool: ChannelPool, options?:
     copy,
     FIELDS.filter((field) => (field === 'callInvocationTransformer' ? !given.includes(field) : !hasInterceptors)),
   );
+  if (!given.includes('callInvocationTransformer')) replaceTransformer(copy, cancelDestroyedStreams);
   return copy;
 }
 

@@ -12,3 +12,16 @@ export { StreamScope } from './group/stream-scope.js';
 export type { StreamScopeOptions } from './group/options.js';
 export type { OpenStream } from './open-streams/open-stream.js';
 export type { StreamIdentity } from './open-streams/stream-record.js';
+export { openStreams, type OpenStream } from './open-streams/open-stream.js';
+export {
+  watchStreams,
+  type StreamAlarm,
+  type WatchStreamsEnvironment,
+  type WatchStreamsOptions,
+} from './open-streams/stream-watch.js';
+export {
+  cancelWhenDestroyed,
+  type CancelWhenDestroyedEnvironment,
+  type DestroyableStream,
+  type MessageCount,
+} from './open-streams/destroyed-stream.js';
