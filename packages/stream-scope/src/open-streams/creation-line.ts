@@ -5,13 +5,19 @@ import { systemClock, type Clock } from '@grpc-manifold/core';
 const CAPTURES_A_SECOND = 100;
 /** Beyond these one in so many. */
 const ONE_IN = 32;
-/** Stack lines to look at. Between the caller's line and ours are two of grpc-js at most. */
-const FRAMES = 8;
+/**
+ * How many stack lines to look at, and then, where all of them are ours or theirs: each costs about a microsecond.
+ * grpc-js has two between the line of its caller and ours.
+ */
+const FRAMES = [4, 20];
 
 /** This package, sources and compiled alike, as stack traces name its files. */
 const root = new URL('../../', import.meta.url);
 const ours = [root.href, fileURLToPath(root)];
 const THEIRS = /\bnode:|[\\/]node_modules[\\/](?:@grpc[\\/]grpc-js|@grpc-manifold[\\/][^\\/]+|grpc-manifold)[\\/]/;
+
+/** Any function: it is only looked for. */
+export type Caller = (...args: never[]) => unknown;
 
 /** Says of which streams the opening line is captured. */
 export class CaptureSample {
@@ -38,29 +44,31 @@ const sample = new CaptureSample(systemClock);
  * Tells the line that opens a stream, as a stack trace has it: the first one that is outside of this project, of grpc-js
  * and of Node. Undefined when there is none, or it is not to be captured.
  *
- * Captured costs about 4 µs (Node 20 and 24), beside more than 100 µs a stream in grpc-js. `sampled` captures the first
- * 100 of each second and then one in 32: every one of a process that opens few, which are those that live long, and
- * sooner or later each line that leaks many; at 10,000 streams a second it costs 0.2 % of a core.
+ * Capturing costs about 10 µs (Node 20, two busy cores), beside more than 100 µs a stream in grpc-js. `sampled` captures
+ * the first 100 of each second and then one in 32: every one of a process that opens few, which are those that live
+ * long, and sooner or later each line that leaks many. At 10,000 streams a second that is 0.4 % of a core.
  *
  * @param caller the function at which looking begins: it and what it called are left out.
  */
-export function creationLine(captureStack: boolean | 'sampled', caller: Function): string | undefined {
+export function creationLine(captureStack: boolean | 'sampled', caller: Caller): string | undefined {
   if (captureStack === false || (captureStack === 'sampled' && !sample.take())) return undefined;
-  for (const line of stackLines(caller)) {
-    const at = line.trim();
-    if (at.startsWith('at ') && !THEIRS.test(at) && !isOurs(at)) return at.slice('at '.length);
+  for (const frames of FRAMES) {
+    const lines = stackLines(caller, frames);
+    const line = lines.find((at) => at.startsWith('at ') && !THEIRS.test(at) && !isOurs(at));
+    if (line !== undefined) return line.slice('at '.length);
+    if (lines.length <= frames) return undefined;
   }
   return undefined;
 }
 
 /** Never throws: a program may have frozen `Error`, or given it a `prepareStackTrace` that does what it likes. */
-function stackLines(caller: Function): readonly string[] {
+function stackLines(caller: Caller, frames: number): readonly string[] {
   const holder: { stack?: unknown } = {};
   const limit = Error.stackTraceLimit;
   try {
-    Error.stackTraceLimit = FRAMES;
+    Error.stackTraceLimit = frames;
     Error.captureStackTrace(holder, caller);
-    return typeof holder.stack === 'string' ? holder.stack.split('\n') : [];
+    return typeof holder.stack === 'string' ? holder.stack.split('\n').map((line) => line.trim()) : [];
   } catch {
     return [];
   } finally {

@@ -77,7 +77,8 @@ export const streamBehaviours: readonly Behaviour[] = [
         }),
       );
       await turn();
-      return recorded.soFar;
+      // It has destroyed the stream. A pooled client cancels the call then; elsewhere it hangs.
+      return recorded.soFar.slice(0, 2);
     },
     shows: expect.arrayContaining([['write', 'ERR_STREAM_WRITE_AFTER_END']]),
   },
