@@ -48,3 +48,4 @@ export { startScriptedPeer, type ScriptedPeer } from './scripted-peer.js';
 export { startSilentPeer, startSilentTlsPeer, type SilentPeer } from './silent-peer.js';
 export { startUnansweredPeer, type UnansweredPeer } from './unanswered-peer.js';
 export { leakCheck, type LeakCheck, type LeakCheckOptions } from './leak-check.js';
+export { collectGarbage } from './collect-garbage.js';

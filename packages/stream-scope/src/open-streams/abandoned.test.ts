@@ -1,8 +1,10 @@
-import { FakeClock } from '@grpc-manifold/testing';
+import { collectGarbage, FakeClock } from '@grpc-manifold/testing';
 import { afterEach, beforeEach, describe, expect, it, vi, type MockInstance } from 'vitest';
-import { CollectedWarnings } from './abandoned.js';
+import { CollectedWarnings, watchForAbandonment } from './abandoned.js';
 import { openStreamOf, type OpenStream } from './open-stream.js';
 import { StreamRecord } from './stream-record.js';
+import { addRecord, removeRecord } from './stream-records.js';
+import { watchStreams, type StreamAlarm } from './stream-watch.js';
 
 let clock: FakeClock;
 let warnings: CollectedWarnings;
@@ -57,5 +59,52 @@ describe('warnings of collected streams', () => {
     expect(clock.pendingTimers).toBe(0);
     warnings.add(stream('B'));
     expect(warned()).toHaveLength(2);
+  });
+});
+
+describe('a watched wrapper', () => {
+  /** Makes a stream whose wrapper nobody holds. */
+  function forget(cancel: () => void = () => {}): StreamRecord & { release(): void } {
+    const record: StreamRecord = new StreamRecord({ method: '/test.Test/Forgotten', kind: 'bidi' }, clock, () => {
+      removeRecord(record);
+      cancel();
+    });
+    addRecord({}, record);
+    return Object.assign(record, watchForAbandonment({}, record));
+  }
+
+  it('cancels its stream when it is collected, and tells every watch', async () => {
+    const [alarms, cancel] = [[] as StreamAlarm[], vi.fn()];
+    using _first = watchStreams({ onAlarm: (alarm) => alarms.push(alarm) });
+    using _second = watchStreams({ onAlarm: (alarm) => alarms.push(alarm) });
+    forget(cancel);
+    clock.advance(5);
+    expect(await collectGarbage(() => alarms.length === 2)).toBe(true);
+    expect(cancel).toHaveBeenCalledOnce();
+    const stream: unknown = expect.objectContaining({ method: '/test.Test/Forgotten', ageMs: 5 });
+    expect(alarms).toEqual([
+      { reason: 'collected', stream, open: 1 },
+      { reason: 'collected', stream, open: 1 },
+    ]);
+    expect(warned()).toEqual([]);
+  });
+
+  it('is warned of where nobody watches', async () => {
+    forget();
+    expect(await collectGarbage(() => emitWarning.mock.calls.length > 0)).toBe(true);
+    expect(warned()).toEqual([expect.stringContaining('/test.Test/Forgotten')]);
+  });
+
+  it('is left alone after its release, and when its stream has ended', async () => {
+    const alarms: StreamAlarm[] = [];
+    using _watch = watchStreams({ onAlarm: (alarm) => alarms.push(alarm) });
+    const released = forget();
+    released.release();
+    released.release();
+    removeRecord(forget());
+    forget();
+    expect(await collectGarbage(() => alarms.length > 0)).toBe(true);
+    expect(await collectGarbage(() => alarms.length > 1, 20)).toBe(false);
+    removeRecord(released);
   });
 });

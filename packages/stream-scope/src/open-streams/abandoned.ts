@@ -23,13 +23,10 @@ export function watchForAbandonment(wrapper: object, record: StreamRecord): { re
 
 const wrappers = new FinalizationRegistry<StreamRecord>((record) => {
   if (!isListed(record)) return;
-  // Its snapshot first: once it is cancelled it is no longer listed.
+  // Told first: once it is cancelled it is no longer listed. Neither throws what a listener throws.
   const stream = openStreamOf(record);
-  try {
-    record.cancel();
-  } finally {
-    if (!alarmCollected(stream)) warnings.add(stream);
-  }
+  if (!alarmCollected(stream)) warnings.add(stream);
+  record.cancel();
 });
 
 /** Warns of collected streams where nobody watches: of the first at once, then of how many more in each minute. */

@@ -48,12 +48,10 @@ export function cancelWhenDestroyed(
   environment: CancelWhenDestroyedEnvironment = {},
 ): MessageCount | undefined {
   if (recordOf(stream) !== undefined) return undefined;
-  // grpc-js keeps a stream alive while its call lives, and the list is not to keep it any longer.
-  const weak = new WeakRef(stream);
   const record = new StreamRecord(
     identity,
     environment.clock ?? systemClock,
-    () => weak.deref()?.cancel(),
+    cancelWeakly(stream),
     creationLine('sampled', caller),
   );
   const end = (): void => {
@@ -77,6 +75,15 @@ export function cancelWhenDestroyed(
   stream.on('close', close);
   stream.on('status', end);
   return record;
+}
+
+/**
+ * grpc-js keeps a stream alive while its call lives, and the list is not to keep it any longer. In a function of its own:
+ * closures that are made in one function keep alive whatever any of them uses.
+ */
+function cancelWeakly(stream: DestroyableStream): () => void {
+  const weak = new WeakRef(stream);
+  return () => weak.deref()?.cancel();
 }
 
 function ignore(): void {}

@@ -1,6 +1,7 @@
 import { addAbortSignal, PassThrough, pipeline, Writable, type Readable } from 'node:stream';
 import {
   credentials,
+  InterceptingCall,
   status,
   type ClientDuplexStream,
   type ClientOptions,
@@ -10,6 +11,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import {
+  collectGarbage,
   loadEchoPackage,
   startEchoServer,
   type EchoClient,
@@ -358,6 +360,18 @@ describe('openStreams() of a pooled client', () => {
     for await (const _ of client.serverStream({}));
     for await (const _ of client.serverStream({}, { interceptor_providers: [() => note] }));
     expect(seen).toEqual([`${PACKAGE}ServerStream`, `${PACKAGE}ServerStream`]);
+  });
+
+  it('forgets a stream that an interceptor has kept from starting', async () => {
+    const refuse: Interceptor = (options, nextCall) =>
+      new InterceptingCall(nextCall(options), {
+        start() {
+          throw new Error('not today');
+        },
+      });
+    const client = owner();
+    expect(() => client.serverStream({}, { interceptors: [refuse] })).toThrow('not today');
+    expect(await collectGarbage(() => openStreams().length === 0)).toBe(true);
   });
 
   it('is empty again after ten thousand streams', async () => {
