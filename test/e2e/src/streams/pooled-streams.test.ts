@@ -1,4 +1,5 @@
-import { addAbortSignal, PassThrough, pipeline, Writable, type Readable } from 'node:stream';
+import { addAbortSignal, PassThrough, pipeline, Readable, Writable } from 'node:stream';
+import { pipeline as finish } from 'node:stream/promises';
 import {
   credentials,
   InterceptingCall,
@@ -241,6 +242,23 @@ describe('a stream of a pooled client, without a scope', () => {
     expect(after.cancelledCalls).toBe(before.cancelledCalls);
   });
 
+  it('is not cancelled by pipelines that come to their end', async () => {
+    const client = owner();
+    const sizes: number[] = [];
+    const sink = () =>
+      new Writable({ objectMode: true, write: (_message, _encoding, done) => (sizes.push(1), done()) });
+    await finish(client.serverStream({ responseCount: 40 }), sink());
+    await finish(Readable.from(Array.from({ length: 40 }, () => ({}))), client.bidi(), sink());
+    await new Promise<void>((resolve, reject) => {
+      const upload = client.clientStream((error) => (error ? reject(error) : resolve()));
+      finish(Readable.from([{}, {}, {}]), upload).catch(reject);
+    });
+    expect(sizes).toHaveLength(80);
+    expect(openStreams()).toEqual([]);
+    const after = await server.waitFor((now) => now.finishedCalls - before.finishedCalls === 3);
+    expect(after.cancelledCalls).toBe(before.cancelledCalls);
+  });
+
   it('hands an error of the server to whom listens, and to whom iterates', async () => {
     const client = owner();
     const failing = { statusCode: status.FAILED_PRECONDITION };
@@ -379,9 +397,9 @@ describe('openStreams() of a pooled client', () => {
     let most = 0;
     for (let round = 0; round < 100; round += 1) {
       const streams = Array.from({ length: 100 }, (_, index): ClientReadableStream<EchoResponse> | undefined => {
-        // Half of them are left, half read to their end.
-        const stream = client.serverStream({ hang: index % 2 === 0 });
-        if (index % 2 === 0) stream.destroy();
+        // One in ten is left, the others are read to their end.
+        const stream = client.serverStream({ hang: index % 10 === 0 });
+        if (index % 10 === 0) stream.destroy();
         return stream;
       });
       most = Math.max(most, openStreams().length);
