@@ -95,6 +95,15 @@ describe('a watched wrapper', () => {
     expect(warned()).toEqual([expect.stringContaining('/test.Test/Forgotten')]);
   });
 
+  it('warns of a cancel that throws, where nobody could catch it', async () => {
+    using _watch = watchStreams({ onAlarm() {} });
+    forget(() => {
+      throw new Error('broken interceptor');
+    });
+    expect(await collectGarbage(() => emitWarning.mock.calls.length > 0)).toBe(true);
+    expect(warned()).toEqual([expect.stringContaining('broken interceptor')]);
+  });
+
   it('is left alone after its release, and when its stream has ended', async () => {
     const alarms: StreamAlarm[] = [];
     using _watch = watchStreams({ onAlarm: (alarm) => alarms.push(alarm) });

@@ -23,10 +23,15 @@ export function watchForAbandonment(wrapper: object, record: StreamRecord): { re
 
 const wrappers = new FinalizationRegistry<StreamRecord>((record) => {
   if (!isListed(record)) return;
-  // Told first: once it is cancelled it is no longer listed. Neither throws what a listener throws.
+  // Told first: once it is cancelled it is no longer listed.
   const stream = openStreamOf(record);
   if (!alarmCollected(stream)) warnings.add(stream);
-  record.cancel();
+  try {
+    record.cancel();
+  } catch (error) {
+    // An interceptor may throw at a cancel, and here nobody could catch it.
+    warn(`Cancelling ${stream.method} threw: ${String(error)}`);
+  }
 });
 
 /** Warns of collected streams where nobody watches: of the first at once, then of how many more in each minute. */

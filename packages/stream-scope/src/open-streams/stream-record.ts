@@ -22,7 +22,7 @@ export class StreamRecord {
     readonly identity: StreamIdentity,
     private readonly clock: Clock,
     readonly cancel: () => void,
-    readonly openedAt?: string,
+    public openedAt?: string,
   ) {
     this.#openedMs = this.#lastMessageMs = clock.elapsed();
   }

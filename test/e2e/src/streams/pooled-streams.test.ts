@@ -1,4 +1,4 @@
-import { addAbortSignal, PassThrough, pipeline, Readable, Writable } from 'node:stream';
+import { addAbortSignal, PassThrough, pipeline, Readable, Writable, type Duplex } from 'node:stream';
 import { pipeline as finish } from 'node:stream/promises';
 import {
   credentials,
@@ -248,10 +248,10 @@ describe('a stream of a pooled client, without a scope', () => {
     const sink = () =>
       new Writable({ objectMode: true, write: (_message, _encoding, done) => (sizes.push(1), done()) });
     await finish(client.serverStream({ responseCount: 40 }), sink());
-    await finish(Readable.from(Array.from({ length: 40 }, () => ({}))), client.bidi(), sink());
+    await finish(Readable.from(Array.from({ length: 40 }, () => ({}))), client.bidi() as unknown as Duplex, sink());
     await new Promise<void>((resolve, reject) => {
       const upload = client.clientStream((error) => (error ? reject(error) : resolve()));
-      finish(Readable.from([{}, {}, {}]), upload).catch(reject);
+      finish(Readable.from([{}, {}, {}]), upload as Writable).catch(reject);
     });
     expect(sizes).toHaveLength(80);
     expect(openStreams()).toEqual([]);
