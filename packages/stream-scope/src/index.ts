@@ -10,7 +10,6 @@ export type { UnaryCallback } from './scope/upload-response.js';
 export { StreamLimitError, type LifeLimit } from './scope/stream-limit-error.js';
 export { StreamScope } from './group/stream-scope.js';
 export type { StreamScopeOptions } from './group/options.js';
-export type { OpenStream } from './open-streams/open-stream.js';
 export type { StreamIdentity } from './open-streams/stream-record.js';
 export { openStreams, type OpenStream } from './open-streams/open-stream.js';
 export {

@@ -16,7 +16,7 @@ export class StreamRecord {
 
   /**
    * @param cancel ends the RPC; harmless when it has ended.
-   * @param openedAt the line that opened it, where that was captured.
+   * @param openedAt the line that opened it, where that was captured; one that was not may be filled in later.
    */
   constructor(
     readonly identity: StreamIdentity,

@@ -1,4 +1,5 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
+import { watchForAbandonment } from '../open-streams/abandoned.js';
 import type { CallState } from './call-state.js';
 import type { ScopedStream } from './scoped-stream.js';
 
@@ -13,7 +14,7 @@ export abstract class OwnedStream implements ScopedStream {
 
   constructor(state: CallState) {
     this.state = state;
-    // The one place that knows both: a watch for the collection of `this` starts here and ends with `whenEnded`.
+    if (!state.hasEnded) state.whenEnded(watchForAbandonment(this, state.record).release);
   }
 
   get status(): Promise<StatusObject> {

@@ -1,5 +1,7 @@
 import type { ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js';
 import { systemClock, type CallKind, type Clock } from '@grpc-manifold/core';
+import { creationLine, type Caller } from '../open-streams/creation-line.js';
+import { recordOf } from '../open-streams/stream-records.js';
 import { CallState } from './call-state.js';
 import { ignore } from './handled.js';
 import { resolveScopeOptions, type ResolvedScopeOptions, type ScopeOptions } from './options.js';
@@ -99,12 +101,19 @@ function take(
   kind: CallKind,
   options: ResolvedScopeOptions,
   { where, clock = systemClock }: ScopeSurroundings,
-  _caller: (...args: never[]) => unknown,
+  caller: Caller,
 ): CallState {
   refuseTwice(call, where);
   owned.add(call);
-  // The line that opened the stream is captured here, as `options.captureStack` says.
-  return new CallState(call, { ...options, kind, clock, openedAt: undefined });
+  return new CallState(call, { ...options, kind, clock, openedAt: openingLine(call, options, caller) });
+}
+
+/** One that a pooled client has listed may have its line; whether it is among the sampled was decided then. */
+function openingLine(call: object, { captureStack }: ResolvedScopeOptions, caller: Caller): string | undefined {
+  const listed = recordOf(call);
+  if (listed === undefined) return creationLine(captureStack, caller);
+  if (captureStack === true) listed.openedAt ??= creationLine(true, caller);
+  return listed.openedAt;
 }
 
 function refuseTwice(call: object, where: string): void {

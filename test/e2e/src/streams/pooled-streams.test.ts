@@ -27,6 +27,7 @@ import {
   createPooledClient,
   openStreams,
   repool,
+  scoped,
   watchStreams,
   type StreamAlarm,
 } from 'grpc-manifold';
@@ -409,6 +410,41 @@ describe('openStreams() of a pooled client', () => {
     }
     expect(most).toBe(100);
     expect(openStreams()).toEqual([]);
+  });
+});
+
+describe('a stream of a pooled client that is scoped', () => {
+  it('is listed and counted once, and cancelled once', async () => {
+    const client = owner();
+    const stream = scoped(client.bidi(), { captureStack: true });
+    await stream.write({ responseCount: 2, hang: true });
+    let received = 0;
+    for await (const _ of stream) if ((received += 1) === 2) break;
+    expect(received).toBe(2);
+    expect((await stream.status).code).toBe(status.CANCELLED);
+    const after = await server.waitFor((now) => now.openCalls === 0 && now.cancelledCalls > before.cancelledCalls);
+    expect(after.cancelledCalls - before.cancelledCalls).toBe(1);
+  });
+
+  it('tells its messages and its line once it is asked to', async () => {
+    const client = owner();
+    // Until the sample of this second is used up.
+    const others = Array.from({ length: 150 }, () => open(client, 'server-stream'));
+    const call = client.bidi();
+    const stream = scoped(call, { captureStack: true });
+    await stream.write({ responseCount: 2, hang: true });
+    await new Promise((resolve) => call.on('data', resolve));
+    const listed = openStreams();
+    expect(listed).toHaveLength(151);
+    expect(listed.at(-1)).toMatchObject({
+      kind: 'bidi',
+      sentMessages: 1,
+      receivedMessages: expect.toSatisfy((count: number) => count === 1 || count === 2),
+      openedAt: expect.stringContaining('pooled-streams.test.ts'),
+    });
+    stream.cancel();
+    for (const other of others) other.stream.destroy();
+    await Promise.all([stream.status, ...others.map((other) => other.status)]);
   });
 });
 
