@@ -15,7 +15,7 @@ const WARN_EVERY_MS = 60_000;
  *
  * @returns what ends the watch, to be called at the status of the stream.
  */
-export function watchForAbandonment(wrapper: object, record: StreamRecord): { release(): void } {
+export function watchForAbandonment(wrapper: object, record: StreamRecord): { readonly release: () => void } {
   const handle = { release: () => void wrappers.unregister(handle) };
   wrappers.register(wrapper, record, handle);
   return handle;
