@@ -37,6 +37,11 @@ describe('creationLine', () => {
     expect(line).toMatch(/^openFeed \(/);
   });
 
+  it('looks past what the engine brings along', () => {
+    const [line] = [true].map(entry);
+    expect(line).toMatch(/creation-line\.test\.ts:\d+:\d+\)?$/);
+  });
+
   it('is undefined when it is not to be captured', () => {
     expect(entry(false)).toBeUndefined();
   });

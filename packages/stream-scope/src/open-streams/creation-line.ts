@@ -14,7 +14,9 @@ const FRAMES = [4, 20];
 /** This package, sources and compiled alike, as stack traces name its files. */
 const root = new URL('../../', import.meta.url);
 const ours = [root.href, fileURLToPath(root)];
-const THEIRS = /\bnode:|[\\/]node_modules[\\/](?:@grpc[\\/]grpc-js|@grpc-manifold[\\/][^\\/]+|grpc-manifold)[\\/]/;
+/** Node, what the engine brings along (`Array.map (<anonymous>)`), grpc-js and our packages as npm installs them. */
+const THEIRS =
+  /\bnode:|<anonymous>\)?$|[\\/]node_modules[\\/](?:@grpc[\\/]grpc-js|@grpc-manifold[\\/][^\\/]+|grpc-manifold)[\\/]/;
 
 /** Any function: it is only looked for. */
 export type Caller = (...args: never[]) => unknown;

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { FakeClock } from '@grpc-manifold/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openStreamOf, openStreams } from './open-stream.js';
@@ -186,6 +187,16 @@ describe('a watch', () => {
 
   it('is not there when nobody watches', () => {
     expect(alarmCollected(openStreamOf(open('A')))).toBe(false);
+  });
+
+  it('tells in the async context of whoever watches, not of whoever opens streams', async () => {
+    const who = new AsyncLocalStorage<string>();
+    const contexts: (string | undefined)[] = [];
+    who.run('operator', () => watch({ maxOpenStreams: 0, maxAgeMs: 10 }, () => contexts.push(who.getStore())));
+    who.run('tenant', () => open('A'));
+    await microtask();
+    who.run('another', () => clock.advance(10));
+    expect(contexts).toEqual(['operator', 'operator']);
   });
 
   it('warns when its listener throws, and goes on', async () => {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Emitter, OptionReader, systemClock, type Clock, type Timer } from '@grpc-manifold/core';
 import { openStreamOf, type OpenStream } from './open-stream.js';
 import type { StreamRecord } from './stream-record.js';
@@ -71,7 +72,9 @@ class StreamWatch implements RecordsObserver, Disposable {
     onAlarm: (alarm: StreamAlarm) => void,
     private readonly clock: Clock,
   ) {
-    this.#subscriptions = [this.#alarms.event(onAlarm), observeRecords(this)];
+    // In the context of whoever watches: the timer is set, and the streams are opened, in those of all others.
+    const listener = AsyncResource.bind(onAlarm);
+    this.#subscriptions = [this.#alarms.event(listener), observeRecords(this)];
     watches.add(this);
     this.#young = new Set(maxAgeMs === Infinity ? [] : allRecords());
     this.#aim();
