@@ -30,9 +30,9 @@ async function forget(options: Omit<ForgottenStreamsOptions, 'target'>): Promise
     { ...options, target: server.target } satisfies ForgottenStreamsOptions,
     ['--expose-gc'],
   );
-  await program.hear('forgotten');
+  await program.hear('opened');
   await server.waitFor((now) => now.startedCalls - before.startedCalls === OPENED);
-  program.tell({ kind: 'collect' });
+  program.tell({ kind: 'forget' });
   const collected = await program.hear('collected');
   const after = await server.waitFor((now) => now.openCalls <= HELD.length);
   program.tell({ kind: 'end' });

@@ -35,8 +35,8 @@ export interface ReportedStream {
 
 /** What the program says. */
 export type ForgottenStreamsMessage =
-  /** All streams are opened and answered; those that are forgotten are forgotten. */
-  | { readonly kind: 'forgotten' }
+  /** All streams are opened, and none is forgotten yet. */
+  | { readonly kind: 'opened' }
   /** Sent once the garbage collector found what there was to find, or gave up. */
   | {
       readonly kind: 'collected';

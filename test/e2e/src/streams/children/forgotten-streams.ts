@@ -43,34 +43,42 @@ function listened(call: ClientReadableStream<EchoResponse>): ClientReadableStrea
   return call.on('metadata', ignore).on('error', ignore).on('status', ignore);
 }
 
-/** Each opens a stream and lets go of it when it is done. */
+/** What is to be forgotten, until all calls have reached the server. */
+const remembered = new Set<unknown>();
+
+/** Each opens a stream and gives what holds it. */
 const forget: Readonly<Record<(typeof FORGOTTEN)[number], () => unknown>> = {
-  'with nothing attached': () => void scoped(client.serverStream(answering), { captureStack }),
+  'with nothing attached': () => scoped(client.serverStream(answering), { captureStack }),
   'with listeners attached': () => {
     const stream = scoped(listened(client.serverStream(answering)), { captureStack });
     void stream.status.then(ignore);
     void stream.headers.then(ignore, ignore);
+    return stream;
   },
-  'with a live abort signal': () =>
-    void scoped(client.serverStream(answering), { captureStack, signal: controller.signal }),
+  'with a live abort signal': () => scoped(client.serverStream(answering), { captureStack, signal: controller.signal }),
   'with a life-time timer and an idle timer': () =>
-    void scoped(client.serverStream(answering), { captureStack, maxLifetimeMs: 3_600_000, idleTimeoutMs: 3_600_000 }),
+    scoped(client.serverStream(answering), { captureStack, maxLifetimeMs: 3_600_000, idleTimeoutMs: 3_600_000 }),
   'with a pending write and a pending read': () => {
     const stream = scoped(client.bidi(), { captureStack });
     void stream.write({ hang: true }).catch(ignore);
+    void stream[Symbol.asyncIterator]().next().catch(ignore);
+    return stream;
   },
   'in the middle of its messages': async () => {
     const stream = scoped(client.serverStream(answering), { captureStack });
     const messages = stream[Symbol.asyncIterator]();
     await messages.next();
+    return messages;
   },
   'as an upload': () => {
     const upload = scopedUpload<object, EchoResponse>((callback) => client.clientStream(callback), { captureStack });
     void upload.write({ hang: true }).catch(ignore);
+    return upload;
   },
   'in a scope that is forgotten with it': () => {
     const scope = new StreamScope({ captureStack, signal: controller.signal });
     scope.add(client.serverStream(answering));
+    return scope;
   },
 };
 
@@ -93,9 +101,10 @@ const held: Readonly<Record<(typeof HELD)[number], () => unknown>> = {
 };
 const holders = HELD.map((how) => held[how]());
 
-for (const how of FORGOTTEN) await forget[how]();
-say<ForgottenStreamsMessage>({ kind: 'forgotten' });
-await told('collect');
+for (const how of FORGOTTEN) remembered.add(await forget[how]());
+say<ForgottenStreamsMessage>({ kind: 'opened' });
+await told('forget');
+remembered.clear();
 for (let round = 0; round < MAX_ROUNDS && openStreams().length > HELD.length; round += 1) {
   collectGarbage();
   await turn();
