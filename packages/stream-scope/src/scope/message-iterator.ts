@@ -6,12 +6,12 @@ export class MessageIterator<Message> implements AsyncIterableIterator<Message, 
 
   /**
    * @param owner what the user holds. It is not to be collected while somebody reads, and nothing else leads to it.
-   * @param leave ends the RPC, unless it has ended.
+   * @param leave ends the RPC, unless it has ended, and resolves at its status: after the loop nothing is left of it.
    */
   constructor(
     protected readonly owner: object,
     private readonly reader: MessageReader<Message>,
-    private readonly leave: () => void,
+    private readonly leave: () => Promise<unknown>,
   ) {}
 
   next(): Promise<IteratorResult<Message, undefined>> {
@@ -20,7 +20,7 @@ export class MessageIterator<Message> implements AsyncIterableIterator<Message, 
 
   async return(): Promise<IteratorResult<Message, undefined>> {
     this.#hasLeft = true;
-    this.leave();
+    await this.leave();
     return { done: true, value: undefined };
   }
 

@@ -9,6 +9,9 @@ export class OwnedReadable<Res> extends OwnedStream implements ScopedReadable<Re
     const { state } = this;
     // A readable call has a reader.
     const reader = state.reader as MessageReader<Res>;
-    return new MessageIterator(this, reader, () => state.end({ by: 'reader' }));
+    return new MessageIterator(this, reader, () => {
+      state.end({ by: 'reader' });
+      return state.status;
+    });
   }
 }

@@ -133,6 +133,7 @@ describe('a scoped stream that is read', () => {
       expect(message).toBe('a');
       break;
     }
+    expect([...allRecords()]).toEqual([]);
     expect(await stream.status).toMatchObject({ code: CANCELLED, details: expect.stringContaining('reader left') });
     expect(cancels(below)).toBe(1);
     expect(await collect(stream)).toEqual([]);
