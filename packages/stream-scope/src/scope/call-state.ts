@@ -1,5 +1,5 @@
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-import { warn, type CallKind, type Clock, type Timer } from '@grpc-manifold/core';
+import { currentTurn, warn, type CallKind, type Clock, type Timer } from '@grpc-manifold/core';
 import { StreamRecord } from '../open-streams/stream-record.js';
 import { addRecord, recordOf, removeRecord } from '../open-streams/stream-records.js';
 import { watchAbort } from './abort-watch.js';
@@ -40,6 +40,8 @@ export class CallState {
   readonly trailers: Promise<Metadata>;
   /** Only where messages come in. */
   readonly reader: MessageReader<unknown> | undefined;
+  /** The turn of the event loop. */
+  readonly #scopedIn = currentTurn();
   readonly #isListedByUs: boolean;
   readonly #limits: LifeLimits;
   readonly #writes = new PendingWrites((error) => (this.#failure ?? endingError({ by: 'destroy', error })) as Error);
@@ -261,7 +263,22 @@ export class CallState {
     this.#resolveStatus(status);
     this.reader?.end(this.#failure === undefined ? {} : { error: this.#failure });
     for (const callback of this.#onEnded.splice(0)) callback();
+    if (status.code === Status.CANCELLED && this.#scopedIn === currentTurn()) this.#cancelAgain();
     this.#free();
+  }
+
+  /**
+   * A grpc-js call that is cancelled in the tick of its start opens its stream in spite of it, and never ends it
+   * (resolving-call.ts, after `sendMetadata`). Cancelled once more in the next turn, it does.
+   */
+  #cancelAgain(): void {
+    this.options.clock.soon(() => {
+      try {
+        this.call.cancel();
+      } catch {
+        // Whoever cancelled it has heard of that.
+      }
+    });
   }
 
   /** Lets go of what is buffered where nobody will ask for it, and of whoever pipes into an upload that has ended. */

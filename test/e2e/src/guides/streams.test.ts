@@ -1,3 +1,4 @@
+import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
 import {
   leakCheck,
@@ -22,9 +23,11 @@ beforeAll(async () => {
   server = await startEchoServer();
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   leaks = leakCheck({ emitters: { process } });
   client = new EchoClient(server.target, credentials.createInsecure());
+  // grpc-js leaves the socket open of a client that is closed while it connects.
+  await promisify(client.waitForReady.bind(client))(Infinity);
 });
 
 afterEach(async () => {
