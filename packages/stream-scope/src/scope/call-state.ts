@@ -8,7 +8,6 @@ import { endingDetails, endingError, type Ending } from './ending.js';
 import { handled, ignore, rejected } from './handled.js';
 import { LifeLimits } from './life-limits.js';
 import { MessageReader } from './message-reader.js';
-import { tapReceived, tapSent } from './message-taps.js';
 import { methodPath } from './method-path.js';
 import type { ResolvedScopeOptions } from './options.js';
 import { PendingWrites } from './pending-writes.js';
@@ -53,6 +52,7 @@ export class CallState {
   #ended: StatusObject | undefined;
   #ending: Ending | undefined;
   #isDraining = false;
+  #hearsData = false;
   /** What readers and writers are told: by the ending, or by a status that is not OK. */
   #failure: unknown;
   /** The error that grpc-js made of the status. It knows the line of the call. */
@@ -72,11 +72,16 @@ export class CallState {
     this.#isListedByUs = listed === undefined;
     this.record = listed ?? this.#list();
     this.#listen();
-    this.#tap();
-    this.#limits = new LifeLimits(options.clock, options, (limit, limitMs) =>
+    const traffic = {
+      idleMs: () => this.record.idleMs,
+      unreadMessages: () => (isReadable(call) ? call.readableLength : 0),
+    };
+    this.#limits = new LifeLimits(options.clock, options, traffic, (limit, limitMs) =>
       this.endQuietly({ by: 'limit', limit, limitMs }),
     );
-    this.reader = isReadable(call) ? new MessageReader(call, () => void call.destroy()) : undefined;
+    this.reader = isReadable(call)
+      ? new MessageReader(call, { onTaken: () => this.#received(), onReadToEnd: () => void call.destroy() })
+      : undefined;
     if (hasReadEnd(call)) this.#missedStatus();
     else if (call.destroyed) this.endQuietly({ by: 'destroy', error: call.errored });
     for (const signal of options.signals) this.watch(signal);
@@ -115,6 +120,7 @@ export class CallState {
   write(message: unknown): Promise<void> {
     const refusal = this.#refusal(message);
     if (refusal !== undefined) return rejected(refusal);
+    if (this.#isListedByUs) this.record.sent();
     return this.#writes.add((callback) => (this.call as RawWritable).write(message, callback));
   }
 
@@ -194,36 +200,33 @@ export class CallState {
   }
 
   #listen(): void {
-    const call: NodeJS.EventEmitter = this.call;
-    const listen = <Argument>(event: string, listener: (argument: Argument) => void): void => {
-      call.on(event, listener);
-      this.#onEnded.push(() => void call.removeListener(event, listener));
-    };
-    listen('status', (status: StatusObject) => this.#settle(status));
-    listen('metadata', (headers: Metadata) => this.#resolveHeaders(headers));
-    listen('error', (error: unknown) => void (this.#raised ??= isServiceError(error) ? error : undefined));
-    listen('close', () => this.#onClose());
+    const { call } = this;
+    this.#listenTo('status', (status: StatusObject) => this.#settle(status));
+    this.#listenTo('metadata', (headers: Metadata) => this.#resolveHeaders(headers));
+    this.#listenTo('error', (error: unknown) => void (this.#raised ??= isServiceError(error) ? error : undefined));
+    this.#listenTo('close', () => this.#onClose());
+    // One of our own before that of somebody else would make the stream flow.
+    if (call.listenerCount('data') > 0) this.#countData();
+    else this.#listenTo('newListener', (event: unknown) => event === 'data' && this.#countData());
     // Stays for good: an error that nobody listens for, as one that a cancel brings about, would end the process.
     call.on('error', ignore);
   }
 
-  #tap(): void {
-    const count = this.#isListedByUs ? this.record : undefined;
-    const { call } = this;
-    if (isReadable(call)) {
-      const untap = tapReceived(call, () => {
-        this.#limits.message();
-        count?.received();
-      });
-      this.#onEnded.push(untap);
-    }
-    if (isWritable(call)) {
-      const shut = tapSent(call, () => {
-        this.#limits.message();
-        count?.sent();
-      });
-      this.#onEnded.push(shut);
-    }
+  #listenTo<Argument>(event: string, listener: (argument: Argument) => unknown): void {
+    const call: NodeJS.EventEmitter = this.call;
+    call.on(event, listener);
+    this.#onEnded.push(() => void call.removeListener(event, listener));
+  }
+
+  /** Whoever reads the call itself is counted as well. A 'data' listener hears what is taken by `read` too. */
+  #countData(): void {
+    if (this.#hearsData || !this.#isListedByUs) return;
+    this.#hearsData = true;
+    this.#listenTo('data', () => this.record.received());
+  }
+
+  #received(): void {
+    if (this.#isListedByUs && !this.#hearsData) this.record.received();
   }
 
   #onClose(): void {

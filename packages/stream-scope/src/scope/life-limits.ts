@@ -7,25 +7,29 @@ export interface Lifetimes {
   readonly maxLifetimeMs: number;
 }
 
+/** What goes over a stream. */
+export interface Traffic {
+  /** Milliseconds since the last message that was sent, or taken by whoever reads. */
+  idleMs(): number;
+  /** Messages that have come and were not taken. */
+  unreadMessages(): number;
+}
+
 /** Watches over how long a stream lives, with one timer a limit that nothing but its own firing sets again. */
 export class LifeLimits {
   readonly #openedMs: number;
   readonly #timers = new Map<LifeLimit, Timer>();
-  #lastMessageMs: number;
+  #unread = 0;
 
   constructor(
     private readonly clock: Clock,
     private readonly limits: Lifetimes,
+    private readonly traffic: Traffic,
     private readonly onReached: (limit: LifeLimit, limitMs: number) => void,
   ) {
-    this.#openedMs = this.#lastMessageMs = clock.elapsed();
+    this.#openedMs = clock.elapsed();
     this.#look('idleTimeoutMs');
     this.#look('maxLifetimeMs');
-  }
-
-  /** A message went one way or the other. A look at the clock, no more. */
-  message(): void {
-    if (this.limits.idleTimeoutMs !== Infinity) this.#lastMessageMs = this.clock.elapsed();
   }
 
   /** Clears the timers. */
@@ -34,12 +38,19 @@ export class LifeLimits {
     this.#timers.clear();
   }
 
+  /** More of them unread than at the last look: they have come since, nobody knows when. */
+  #idleMs(): number {
+    const before = this.#unread;
+    this.#unread = this.traffic.unreadMessages();
+    return this.#unread > before ? 0 : this.traffic.idleMs();
+  }
+
   /** Timers may be cut short by the clock, and messages come meanwhile: what counts is the time when one fires. */
   #look(limit: LifeLimit): void {
     const limitMs = this.limits[limit];
     if (limitMs === Infinity) return;
-    const sinceMs = limit === 'idleTimeoutMs' ? this.#lastMessageMs : this.#openedMs;
-    const leftMs = sinceMs + limitMs - this.clock.elapsed();
+    const soFarMs = limit === 'idleTimeoutMs' ? this.#idleMs() : this.clock.elapsed() - this.#openedMs;
+    const leftMs = limitMs - soFarMs;
     if (leftMs > 0) {
       // Timers of Node may fire a fraction of a millisecond early; none is set for less than one.
       this.#timers.set(

@@ -13,6 +13,14 @@ interface Outcome {
   readonly error?: unknown;
 }
 
+/** Who is told of what a reader does. */
+export interface MessageReaderObserver {
+  /** A message was taken. */
+  onTaken(): void;
+  /** The last message was taken, and the status is there. */
+  onReadToEnd(): void;
+}
+
 /** Takes the messages of one stream out of its buffer, for whoever asks. */
 export class MessageReader<Message> {
   readonly #waiters: Waiter<Message>[] = [];
@@ -23,10 +31,9 @@ export class MessageReader<Message> {
   #over: Outcome | undefined;
   #drain: { left: number; onTooMany: () => void } | undefined;
 
-  /** @param onReadToEnd called when the last message was taken and the status is there. */
   constructor(
     private readonly call: RawReadable,
-    private readonly onReadToEnd: () => void,
+    private readonly observer: MessageReaderObserver,
   ) {
     // Until it is first read from, grpc-js lets a stream flow in without bound. This fills the buffer and no more.
     call.read(0);
@@ -92,14 +99,16 @@ export class MessageReader<Message> {
   };
 
   #take(): Message | null {
-    return this.call.read() as Message | null;
+    const message = this.call.read() as Message | null;
+    if (message !== null) this.observer.onTaken();
+    return message;
   }
 
   #endWhenEmpty(): void {
     if (this.#end === undefined || this.#over !== undefined) return;
     this.#over = this.#end;
     this.#answerWaiters();
-    this.onReadToEnd();
+    this.observer.onReadToEnd();
   }
 
   #answerWaiters(): void {
