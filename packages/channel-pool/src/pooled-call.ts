@@ -437,9 +437,12 @@ export class PooledCall
   #tellAhead(): void {
     const ahead = this.#ahead;
     if (ahead === undefined) return;
-    this.#ahead = undefined;
-    this.#tellMessage(ahead.message);
-    if (ahead.ending !== undefined) this.onReceiveStatus(ahead.ending);
+    const { message, ending } = ahead;
+    // One that has ended stays so while its client is told: should that cancel it, there is nothing to reset.
+    ahead.hasMessage = false;
+    if (ending === undefined) this.#ahead = undefined;
+    this.#tellMessage(message);
+    if (ending !== undefined) this.onReceiveStatus(ending);
   }
 
   #discard(message: Buffer): void {

@@ -12,9 +12,11 @@ import {
 import { ChannelPool } from './channel-pool.js';
 import type { ChannelPoolOptions } from './options.js';
 
+let resetBurst = 0;
+
 const { setUp, remains } = new ScriptedScenes(
   (options: ChannelPoolOptions, environment) =>
-    new ChannelPool(SCRIPTED_TARGET, credentials.createInsecure(), options, { ...environment, resetBurst: 0 }),
+    new ChannelPool(SCRIPTED_TARGET, credentials.createInsecure(), options, { ...environment, resetBurst }),
 );
 
 afterEach(async () => {
@@ -27,8 +29,9 @@ interface Stream {
   readonly server: ScriptedCall;
 }
 
-/** A call on a connection that allows no resets, so that whatever is cancelled waits. */
-async function setUpStream(): Promise<Stream> {
+/** A call on a connection that allows no resets unless told otherwise, so that whatever is cancelled waits. */
+async function setUpStream(resets = 0): Promise<Stream> {
+  resetBurst = resets;
   const scene = setUp({ maxChannels: 1, maxStreamsPerChannel: 2 });
   const client = scene.call();
   await scene.allReady();
@@ -122,8 +125,11 @@ describe('a call whose client does not read', () => {
     expect(scene.pool.stats().channels[0]).toMatchObject({ inFlightCalls: 0, endingStreams: hasEnded ? 0 : 1 });
   });
 
-  it('is told no end when the client cancels in answer to the message', async () => {
-    const { scene } = await setUpStream();
+  it.each([
+    ['spent', 0],
+    ['there', 8],
+  ])('is told no end when the client cancels in answer to the message, with resets %s', async (_resets, resets) => {
+    const { scene } = await setUpStream(resets);
     const call = scene.create().call;
     const told: string[] = [];
     const listener: InterceptingListener = {
