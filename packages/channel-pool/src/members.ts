@@ -355,8 +355,13 @@ export class Members implements PooledChannelObserver {
     // One that was told to go and still has calls may answer them yet: nginx does so after each 1,000 requests.
     const mayAnswer = member.hasAnswered || (member.fault?.tag === 'goaway' && member.inFlightCalls > 0);
     const isWorthless = member.fault !== undefined && !mayAnswer && member.connectedMs < this.#backoff.initialMs;
-    if (isWorthless) this.#retryLater();
-    else this.#backoff.reset();
+    if (isWorthless) {
+      this.#retryLater();
+    } else {
+      this.#backoff.reset();
+      // An attempt that failed beside this one, which worked, is no reason to leave calls without any.
+      if (this.#ready === 0) this.#retryNow();
+    }
     // One without calls is closed in this very tick.
     const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
     const oldest = draining[0];
@@ -567,6 +572,11 @@ export class Members implements PooledChannelObserver {
       }
       this.review();
     }, this.#backoff.next());
+  }
+
+  #retryNow(): void {
+    if (this.#retryTimer !== undefined) this.clock.clearTimer(this.#retryTimer);
+    this.#retryTimer = undefined;
   }
 
   /** Keeps the sums over those that are ready, and the list of those with room, in step. O(1). */

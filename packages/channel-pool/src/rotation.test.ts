@@ -145,6 +145,28 @@ describe('a connection that has nearly used up its resets', () => {
     expect(scene.channel(1).running).toHaveLength(2);
   });
 
+  it('is followed by another at once when it is lost, however often the attempt at another has failed', async () => {
+    const scene = await setUpFull(1);
+    const bystander = scene.call();
+    for (let attempt = 2; attempt <= 5; attempt += 1) {
+      await cancelMany(scene, RESET_BURST);
+      expect(states(scene)).toEqual(['1 ready', `${attempt} connecting`]);
+      scene.channel(attempt).become(TRANSIENT_FAILURE);
+      await settled();
+      // A connection that answers, and is worn again when the time for the next attempt has come.
+      scene.channel(1).calls[0]?.send();
+      if (attempt < 5) scene.clock.advance(10_000);
+    }
+    scene.channel(1).lose();
+    await settled();
+    expect(bystander.code).toBe('UNAVAILABLE');
+    const next = scene.call();
+    await scene.allReady();
+    expect(states(scene)).toEqual(['6 ready']);
+    expect(scene.channel(6).running).toHaveLength(1);
+    expect(next.statuses).toEqual([]);
+  });
+
   it('stays when its resets have grown back before another is ready', async () => {
     const scene = await setUpFull(1);
     scene.call();
