@@ -171,6 +171,20 @@ describe('EndingStreams', () => {
       expect(clock.pendingTimers).toBe(0);
     });
 
+    it('sends on the resets that wait when it shows life after it was called stalled', () => {
+      const { clock, seen, endings, streams, end } = setUp(3, 1);
+      for (let stream = 0; stream < 20; stream += 1) end();
+      clock.advance(STALLED_AFTER_MS);
+      expect(seen.stalled).toHaveLength(1);
+      expect(clock.pendingTimers).toBe(0);
+      for (let second = 0; second < 20; second += 1) {
+        seen.life += 1;
+        endings.review();
+        clock.advance(1_000);
+      }
+      expect(streams.filter((stream) => stream.resets === 1)).toHaveLength(20);
+    });
+
     it('does not hold it against one that cannot be asked, until that stands in the way of calls', () => {
       const { clock, seen, endings, end } = setUp();
       seen.canBeAsked = false;

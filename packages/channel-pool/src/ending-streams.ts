@@ -86,6 +86,8 @@ export class EndingStreams {
     if (this.connection.lifeSigns() <= this.#lifeAtReset) return;
     this.#unconfirmed = 0;
     this.observer.onRoom();
+    // One that was taken for stalled and lives after all owes the other end the resets that still wait.
+    this.#watch();
   }
 
   /** Lets go of all: the connection is about to be closed, so that no budget needs to be kept. */
