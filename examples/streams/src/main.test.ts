@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -24,6 +25,18 @@ describe('the example of streams', () => {
     const { stdout } = await run('chat');
     expect(stdout).toMatch(/chat: (Ada|Bob): /);
     expect(stdout).toContain('Streams that are still open: 0');
+  });
+
+  it('ends an upload that is interrupted, and itself', async () => {
+    const child = spawn(process.execPath, [main, 'submit']);
+    const ended = once(child, 'exit');
+    let isInterrupted = false;
+    child.stderr.on('data', (text) => {
+      if (isInterrupted || !/[1-9]\d* of 6400 KiB/.test(String(text))) return;
+      isInterrupted = true;
+      child.kill('SIGINT');
+    });
+    expect(await ended).toEqual([130, null]);
   });
 
   it('names what it can show when asked for something else', async () => {

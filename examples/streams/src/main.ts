@@ -33,8 +33,13 @@ const parts: Readonly<Record<string, (client: NewsroomClient, signal: AbortSigna
       notTTYSchedule: 200,
     });
     bar.start((CHUNKS * CHUNK_BYTES) / 1_024, 0);
-    const receipt = await submit(client, pieces(), (bytes) => bar.update(bytes / 1_024), signal);
-    bar.stop();
+    let receipt;
+    try {
+      receipt = await submit(client, pieces(), (bytes) => bar.update(bytes / 1_024), signal);
+    } finally {
+      // Its timer holds the process.
+      bar.stop();
+    }
     console.log(`submit: the server has ${receipt.receivedBytes} bytes`);
   },
 

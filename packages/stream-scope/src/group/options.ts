@@ -1,5 +1,5 @@
 import { OptionReader } from '@grpc-manifold/core';
-import { resolveScopeOptions, type ResolvedScopeOptions, type ScopeOptions } from '../scope/options.js';
+import { resolveScopeOptions, SCOPE_OPTIONS, type ResolvedScopeOptions, type ScopeOptions } from '../scope/options.js';
 
 /** How a group of streams lives. What it says of a stream is the default for each that is added. */
 export interface StreamScopeOptions extends ScopeOptions {
@@ -15,10 +15,9 @@ export interface ResolvedStreamScopeOptions {
 
 /** Checks options and fills in the defaults. @throws TypeError or RangeError, naming the option, its range and the value. */
 export function resolveStreamScopeOptions(options: StreamScopeOptions | undefined): ResolvedStreamScopeOptions {
-  if (typeof options !== 'object' || options === null) {
-    return { maxOpenStreams: Infinity, members: resolveScopeOptions('StreamScope', options) };
-  }
-  const { maxOpenStreams, ...members } = options;
+  // Checks that it is an object, and every name.
+  new OptionReader<StreamScopeOptions>('StreamScope', options, ['maxOpenStreams', ...SCOPE_OPTIONS]);
+  const { maxOpenStreams, ...members } = options ?? {};
   const own: Pick<StreamScopeOptions, 'maxOpenStreams'> = maxOpenStreams === undefined ? {} : { maxOpenStreams };
   return {
     maxOpenStreams: new OptionReader('StreamScope', own, ['maxOpenStreams']).integer('maxOpenStreams', Infinity, {

@@ -193,13 +193,20 @@ describe('a StreamScope', () => {
     expect(() => scope.add({} as never)).toThrow('StreamScope: call must be');
     expect(() => scope.add(undefined as never)).toThrow(TypeError);
     expect(() => scope.add(scope)).toThrow('cannot be added to itself');
+    scopeWith().add(scopeWith()).add(scope);
+    const within = scope.add(scopeWith()).add(scopeWith());
+    expect(() => within.add(scope)).toThrow('cannot be added to itself, or to one within it');
+    expect(scope.openStreams).toEqual([]);
     const stream = scoped(bidi());
     expect(() => (scope.add as (...all: unknown[]) => unknown).call(scope, stream, {})).toThrow('takes no options');
     stream.cancel();
     expect(() => scopeWith({ maxOpenStreams: 0 })).toThrow(
       'StreamScope: maxOpenStreams must be a number of at least 1, or Infinity, got 0',
     );
-    expect(() => scopeWith({ lifetime: 1 } as never)).toThrow("unknown option 'lifetime'");
+    expect(() => scopeWith({ lifetime: 1 } as never)).toThrow(
+      /unknown option 'lifetime'; known are maxOpenStreams, .*signal/,
+    );
+    expect(() => scopeWith([] as never)).toThrow('StreamScope: options must be an object, got []');
     expect(() => scopeWith(5 as never)).toThrow('options must be an object');
   });
 });

@@ -110,7 +110,7 @@ export class StreamScope implements Disposable, AsyncDisposable {
   }
 
   #addScope(scope: StreamScope): StreamScope {
-    if (scope === this) throw new TypeError('StreamScope: a scope cannot be added to itself');
+    if (scope.#holds(this)) throw new TypeError('StreamScope: a scope cannot be added to itself, or to one within it');
     if (this.#isDisposed) {
       scope[Symbol.dispose]();
       throw disposedError();
@@ -120,6 +120,13 @@ export class StreamScope implements Disposable, AsyncDisposable {
     this.#nested.add(scope);
     scope.#onDisposed.add(leaving(scope, this.#members, this.#nested));
     return scope;
+  }
+
+  /** True for itself, and for a scope that is within it at any depth. */
+  #holds(scope: StreamScope): boolean {
+    if (scope === this) return true;
+    for (const member of this.#nested) if (member instanceof StreamScope && member.#holds(scope)) return true;
+    return false;
   }
 
   #addCall(call: unknown, options: ScopeOptions | undefined): ScopedStream {

@@ -10,24 +10,34 @@ const WARN_EVERY_MS = 60_000;
 /**
  * Cancels and reports a stream when its wrapper is garbage-collected while nobody has released the watch.
  *
- * The record, its `cancel` and everything else that lives as long as the stream (listeners, timers, signals) must not
+ * The record, `cancel` and everything else that lives as long as the stream (listeners, timers, signals) must not
  * lead to the wrapper: it would never be collected.
  *
+ * @param cancel ends the RPC, and says why.
  * @returns what ends the watch, to be called at the status of the stream.
  */
-export function watchForAbandonment(wrapper: object, record: StreamRecord): { readonly release: () => void } {
+export function watchForAbandonment(
+  wrapper: object,
+  record: StreamRecord,
+  cancel = record.cancel,
+): { readonly release: () => void } {
   const handle = { release: () => void wrappers.unregister(handle) };
-  wrappers.register(wrapper, record, handle);
+  wrappers.register(wrapper, { record, cancel }, handle);
   return handle;
 }
 
-const wrappers = new FinalizationRegistry<StreamRecord>((record) => {
+interface Abandoned {
+  readonly record: StreamRecord;
+  readonly cancel: () => void;
+}
+
+const wrappers = new FinalizationRegistry<Abandoned>(({ record, cancel }) => {
   if (!isListed(record)) return;
   // Told first: once it is cancelled it is no longer listed.
   const stream = openStreamOf(record);
   if (!alarmCollected(stream)) warnings.add(stream);
   try {
-    record.cancel();
+    cancel();
   } catch (error) {
     // An interceptor may throw at a cancel, and here nobody could catch it.
     warn(`Cancelling ${stream.method} threw: ${String(error)}`);

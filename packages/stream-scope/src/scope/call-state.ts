@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import { currentTurn, warn, type CallKind, type Clock, type Timer } from '@grpc-manifold/core';
 import { StreamRecord } from '../open-streams/stream-record.js';
@@ -148,12 +149,15 @@ export class CallState {
     this.#untie();
     this.#writes.failAll(this.#failure);
     this.#settleHalfClose?.(this.#failure);
-    this.reader?.stop(ending.by === 'reader' ? {} : { error: this.#failure });
+    this.reader?.stop({ error: this.#failure });
     this.#setTimer(STATUS_GRACE_MS, () => this.#settle(cancelledStatus()));
     // Whoever drains waits for it.
     if (this.#isDraining) this.#timer?.ref();
     this.call.cancel();
   }
+
+  /** Ends what nobody holds any more. */
+  readonly abandon = (): void => this.end({ by: 'collector' });
 
   /** As {@link end}, for where there is nobody to throw at. */
   endQuietly(ending: Ending): void {
@@ -205,9 +209,7 @@ export class CallState {
     this.#listenTo('metadata', (headers: Metadata) => this.#resolveHeaders(headers));
     this.#listenTo('error', (error: unknown) => void (this.#raised ??= isServiceError(error) ? error : undefined));
     this.#listenTo('close', () => this.#onClose());
-    // One of our own before that of somebody else would make the stream flow.
-    if (call.listenerCount('data') > 0) this.#countData();
-    else this.#listenTo('newListener', (event: unknown) => event === 'data' && this.#countData());
+    if (this.#isListedByUs && isReadable(call)) this.#hearOthersRead();
     // Stays for good: an error that nobody listens for, as one that a cancel brings about, would end the process.
     call.on('error', ignore);
   }
@@ -218,11 +220,31 @@ export class CallState {
     this.#onEnded.push(() => void call.removeListener(event, listener));
   }
 
-  /** Whoever reads the call itself is counted as well. A 'data' listener hears what is taken by `read` too. */
-  #countData(): void {
-    if (this.#hearsData || !this.#isListedByUs) return;
-    this.#hearsData = true;
-    this.#listenTo('data', () => this.record.received());
+  /**
+   * Counts what is taken by whoever reads the call itself: while there are listeners we hear 'data', which tells of what is
+   * taken by `read` too. Not longer: with nobody but us to hear it, a stream whose last 'readable' listener goes would flow.
+   */
+  #hearOthersRead(): void {
+    const { call } = this;
+    const hear = (): void => this.record.received();
+    const stop = (): void => {
+      this.#hearsData = false;
+      call.removeListener('data', hear);
+    };
+    const start = (): void => {
+      if (this.#hearsData) return;
+      this.#hearsData = true;
+      // As of any emitter: by a `on` of its own a stream begins to flow.
+      EventEmitter.prototype.on.call(call, 'data', hear);
+    };
+    const isRead = (event: unknown): boolean => event === 'data' || event === 'readable';
+    if (call.listenerCount('data') > 0 || call.listenerCount('readable') > 0) start();
+    this.#listenTo('newListener', (event: unknown) => isRead(event) && start());
+    this.#listenTo('removeListener', (event: unknown) => {
+      const isLast = call.listenerCount('readable') === 0 && call.listenerCount('data') === 1;
+      if (this.#hearsData && isRead(event) && isLast) stop();
+    });
+    this.#onEnded.push(stop);
   }
 
   #received(): void {
@@ -264,8 +286,9 @@ export class CallState {
     this.#settleHalfClose?.(this.#failure);
     this.#resolveHeaders(new Metadata());
     this.#resolveStatus(status);
-    this.reader?.end(this.#failure === undefined ? {} : { error: this.#failure });
+    // Our own listeners go first: the reader looks at whether others are left.
     for (const callback of this.#onEnded.splice(0)) callback();
+    this.reader?.end(this.#failure === undefined ? {} : { error: this.#failure });
     if (status.code === Status.CANCELLED && this.#scopedIn === currentTurn()) this.#cancelAgain();
     this.#free();
   }

@@ -65,6 +65,14 @@ describe('what the user holds', () => {
     expect(await isCollected(weak)).toBe(true);
   });
 
+  it('says why the stream has ended to whoever waits for its status alone', async () => {
+    const status = scoped(scripted.client.serverStream({}), options, { clock }).status;
+    let details: string | undefined;
+    void status.then((told) => (details = told.details));
+    for (let round = 0; round < 20 && details === undefined; round += 1) await isCollected(new WeakRef(options));
+    expect(details).toContain('nobody held the stream any more');
+  });
+
   it('is kept while a loop reads', async () => {
     let messages = 0;
     const read = async (stream: AsyncIterable<unknown>): Promise<void> => {

@@ -8,6 +8,7 @@ export type Ending =
   | { readonly by: 'cancel'; readonly reason: unknown }
   | { readonly by: 'owner' }
   | { readonly by: 'reader' }
+  | { readonly by: 'collector' }
   | { readonly by: 'signal'; readonly reason: unknown }
   | { readonly by: 'limit'; readonly limit: LifeLimit; readonly limitMs: number }
   | { readonly by: 'destroy'; readonly error: unknown }
@@ -23,6 +24,8 @@ export function endingDetails(ending: Ending): string {
       return `${cancelled}: the stream was disposed of`;
     case 'reader':
       return `${cancelled}: its reader left before the end`;
+    case 'collector':
+      return `${cancelled}: nobody held the stream any more, and it was garbage-collected`;
     case 'signal':
       return `${cancelled}: its signal was aborted: ${textOf(ending.reason)}`;
     case 'limit':

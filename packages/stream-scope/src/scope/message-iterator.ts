@@ -2,6 +2,8 @@ import type { MessageReader } from './message-reader.js';
 
 /** Reads a stream for `for await`; leaving the loop ends the stream. */
 export class MessageIterator<Message> implements AsyncIterableIterator<Message, undefined> {
+  /** Whom the reader knows us by: it must not lead to us, or a loop that is forgotten would never be collected. */
+  readonly #asker = {};
   #hasLeft = false;
 
   /**
@@ -15,11 +17,12 @@ export class MessageIterator<Message> implements AsyncIterableIterator<Message, 
   ) {}
 
   next(): Promise<IteratorResult<Message, undefined>> {
-    return this.#hasLeft ? Promise.resolve({ done: true, value: undefined }) : this.reader.next();
+    return this.#hasLeft ? Promise.resolve({ done: true, value: undefined }) : this.reader.next(this.#asker);
   }
 
   async return(): Promise<IteratorResult<Message, undefined>> {
     this.#hasLeft = true;
+    this.reader.leave(this.#asker);
     await this.leave();
     return { done: true, value: undefined };
   }

@@ -4,6 +4,7 @@ import type { RawReadable } from './raw-call.js';
 type Result<Message> = IteratorResult<Message, undefined>;
 
 interface Waiter<Message> {
+  readonly asker: object;
   resolve(result: Result<Message>): void;
   reject(error: unknown): void;
 }
@@ -39,8 +40,12 @@ export class MessageReader<Message> {
     call.read(0);
   }
 
-  /** The next message, or the end. Rejects with what the stream failed with. */
-  next(): Promise<Result<Message>> {
+  /**
+   * The next message, or the end. Rejects with what the stream failed with.
+   *
+   * @param asker stands for the loop that asks: there may be several.
+   */
+  next(asker: object): Promise<Result<Message>> {
     if (this.#over === undefined && this.#waiters.length === 0) {
       const message = this.#take();
       if (message !== null) return Promise.resolve({ done: false, value: message });
@@ -48,14 +53,23 @@ export class MessageReader<Message> {
     }
     if (this.#over !== undefined) return resultOf(this.#over);
     this.#listen();
-    return handled(new Promise((resolve, reject) => this.#waiters.push({ resolve, reject })));
+    return handled(new Promise((resolve, reject) => this.#waiters.push({ asker, resolve, reject })));
+  }
+
+  /** One loop stops to read: what it waits for just ends. */
+  leave(asker: object): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      if (waiter.asker !== asker) this.#waiters.push(waiter);
+      else waiter.resolve({ done: true, value: undefined });
+    }
   }
 
   /** No more messages come; those that are buffered are still given out. */
   end(outcome: Outcome): void {
     this.#end = outcome;
     this.#pump();
-    this.#unlisten();
+    // Without us what is buffered would flow away to those who listen for 'data', while a loop has not taken it.
+    if (this.call.readableLength === 0 || this.call.listenerCount('data') === 0) this.#unlisten();
   }
 
   /** Ends reading at once; what is buffered is lost. Harmless when it is over. */
@@ -107,6 +121,7 @@ export class MessageReader<Message> {
   #endWhenEmpty(): void {
     if (this.#end === undefined || this.#over !== undefined) return;
     this.#over = this.#end;
+    this.#unlisten();
     this.#answerWaiters();
     this.observer.onReadToEnd();
   }

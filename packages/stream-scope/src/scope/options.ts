@@ -28,7 +28,8 @@ export interface ResolvedScopeOptions extends Required<Omit<ScopeOptions, 'signa
   readonly signals: readonly AbortSignal[];
 }
 
-const KEYS = [
+/** The names of the options. */
+export const SCOPE_OPTIONS = [
   'onDispose',
   'drainTimeoutMs',
   'maxDrainMessages',
@@ -50,7 +51,7 @@ export function resolveScopeOptions(
   options: ScopeOptions | undefined,
   defaults?: ResolvedScopeOptions,
 ): ResolvedScopeOptions {
-  const reader = new OptionReader<ScopeOptions>(where, options, KEYS);
+  const reader = new OptionReader<ScopeOptions>(where, options, SCOPE_OPTIONS);
   const signal = readSignal(where, options?.signal);
   const inherited = defaults?.signals ?? [];
   return {
@@ -70,8 +71,9 @@ export function resolveScopeOptions(
 /** By its shape: signals come from other realms and from polyfills as well. */
 function readSignal(where: string, value: unknown): AbortSignal | undefined {
   if (value === undefined) return undefined;
-  const { aborted, addEventListener } = (value ?? {}) as Record<string, unknown>;
-  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return value as AbortSignal;
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Record<string, unknown>;
+  const isTarget = typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (typeof aborted === 'boolean' && isTarget) return value as AbortSignal;
   throw new TypeError(`${where}: signal must be an AbortSignal, got ${inspect(value, { depth: 0 })}`);
 }
 

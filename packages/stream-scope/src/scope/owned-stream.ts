@@ -14,7 +14,7 @@ export abstract class OwnedStream implements ScopedStream {
 
   constructor(state: CallState) {
     this.state = state;
-    if (!state.hasEnded) state.whenEnded(watchForAbandonment(this, state.record).release);
+    if (!state.hasEnded) state.whenEnded(watchForAbandonment(this, state.record, state.abandon).release);
   }
 
   get status(): Promise<StatusObject> {

@@ -1,4 +1,6 @@
 import { getEventListeners } from 'node:events';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
@@ -136,8 +138,21 @@ describe('a scoped stream that is read', () => {
     expect([...allRecords()]).toEqual([]);
     expect(await stream.status).toMatchObject({ code: CANCELLED, details: expect.stringContaining('reader left') });
     expect(cancels(below)).toBe(1);
-    expect(await collect(stream)).toEqual([]);
+    expect(await failure(collect(stream))).toMatchObject({ code: CANCELLED });
     expect(call.destroyed).toBe(true);
+  });
+
+  it('fails a second loop over it when the first is left: it has not read all', async () => {
+    const { stream, below } = readable();
+    const [first, second] = [stream[Symbol.asyncIterator](), stream[Symbol.asyncIterator]()];
+    const mine = first.next();
+    const others = failure(second.next());
+    expect(await first.return?.()).toEqual({ done: true, value: undefined });
+    expect(await mine).toEqual({ done: true, value: undefined });
+    expect(await others).toMatchObject({ code: CANCELLED, details: expect.stringContaining('reader left') });
+    expect(await failure(second.next())).toMatchObject({ code: CANCELLED });
+    expect(await first.next()).toEqual({ done: true, value: undefined });
+    expect(cancels(below)).toBe(1);
   });
 
   it('fails the loop that runs while somebody cancels', async () => {
@@ -148,6 +163,22 @@ describe('a scoped stream that is read', () => {
     expect(await reading).toMatchObject({ code: CANCELLED, details: 'Cancelled on client: enough', cause: why });
     expect((await stream.status).details).toBe('Cancelled on client: enough');
     expect(await failure(collect(stream))).toMatchObject({ code: CANCELLED });
+  });
+
+  it("gives a slow loop all of it, though somebody else listens for 'data'", async () => {
+    const { call, stream, below } = readable();
+    const heard: unknown[] = [];
+    call.on('data', (message) => heard.push(message));
+    const messages = stream[Symbol.asyncIterator]();
+    const first = messages.next();
+    scripted.answer(below, ['a', 'b', 'c']);
+    expect((await first).value).toBe('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await messages.next()).value).toBe('b');
+    expect((await messages.next()).value).toBe('c');
+    expect((await messages.next()).done).toBe(true);
+    expect(heard).toEqual(['a', 'b', 'c']);
+    expect(call.listenerCount('readable')).toBe(0);
   });
 
   it('is ended by destroying the call', async () => {
@@ -368,6 +399,42 @@ describe('limits of life', () => {
     expect((await stream.status).details).toContain('no message went either way for 1000 ms');
   });
 
+  const RAW_READERS: Readonly<Record<string, (call: Readable) => unknown>> = {
+    'data listener': (call) => call.on('data', () => undefined),
+    'readable listener': (call) => call.on('readable', () => void call.read()),
+    'loop over the call': async (call) => {
+      for await (const _message of call);
+    },
+    'pipeline into a function': (call) =>
+      pipeline(call, async (messages: AsyncIterable<unknown>) => {
+        for await (const _message of messages);
+      }).catch(() => undefined),
+  };
+
+  it.each(Object.keys(RAW_READERS))('count what somebody else reads from the call: %s', async (name) => {
+    const { call, stream, below } = readable({ idleTimeoutMs: 1_000 });
+    RAW_READERS[name]?.(call);
+    for (let messages = 1; messages <= 5; messages += 1) {
+      below.send('a');
+      await new Promise((resolve) => setImmediate(resolve));
+      expect([...allRecords()]).toMatchObject([{ receivedMessages: messages }]);
+      clock.advance(900);
+    }
+    expect(cancels(below)).toBe(0);
+    below.end();
+    expect((await stream.status).code).toBe(OK);
+  });
+
+  it('take nothing from a stream whose last reader stops to listen', async () => {
+    const { call, stream, below } = readable();
+    const look = (): void => undefined;
+    call.on('readable', look);
+    call.removeListener('readable', look);
+    await new Promise((resolve) => setImmediate(resolve));
+    scripted.answer(below, ['a', 'b']);
+    expect(await collect(stream)).toEqual(['a', 'b']);
+  });
+
   it('leave no timer', async () => {
     const { stream, below } = readable({ maxLifetimeMs: 5_000, idleTimeoutMs: 10 });
     expect(clock.pendingTimers).toBe(2);
@@ -494,6 +561,7 @@ describe('what cannot be scoped', () => {
     [{ maxDrainMessages: 1.5 }, RangeError, 'maxDrainMessages'],
     [{ onDispose: 'close' }, TypeError, "onDispose must be one of 'cancel', 'drain'"],
     [{ signal: {} }, TypeError, 'signal must be an AbortSignal, got {}'],
+    [{ signal: { aborted: false, addEventListener: () => undefined } }, TypeError, 'signal must be an AbortSignal'],
     [{ captureStack: 1 }, TypeError, 'captureStack must be one of'],
     [{ timeout: 1 }, TypeError, 'unknown option'],
   ])('has a bad option: %o', async (options, kind, text) => {

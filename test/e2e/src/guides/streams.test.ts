@@ -86,7 +86,7 @@ describe('the guide to streams', () => {
     // #region
     const stories = scoped(client.serverStream({ payload, hang: true }), {
       signal: request.signal, // one signal may end any number of streams, with one listener
-      idleTimeoutMs: 60_000, // no message either way for so long
+      idleTimeoutMs: 60_000, // none written and none taken for so long: longer than you take over one
       maxLifetimeMs: 3_600_000, // whatever it does: so that streams move to other backends now and then
     });
     // #endregion
