@@ -1,9 +1,13 @@
 import { StreamScope } from 'grpc-manifold';
 import type { NewsroomClient } from './newsroom.js';
 
-/** Two people talk; when the first has heard enough, the scope ends what is left of both. */
-export async function chat(client: NewsroomClient, onLine: (heard: string) => void): Promise<void> {
-  await using room = new StreamScope({ onDispose: 'drain', drainTimeoutMs: 1_000 });
+/** Two people talk; when the second has heard enough, the scope ends what is left of both. */
+export async function chat(
+  client: NewsroomClient,
+  onLine: (heard: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await using room = new StreamScope({ onDispose: 'drain', drainTimeoutMs: 1_000, signal });
   const ada = room.add(client.chat());
   const bob = room.add(client.chat());
 

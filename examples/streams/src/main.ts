@@ -43,9 +43,9 @@ const parts: Readonly<Record<string, (client: NewsroomClient, signal: AbortSigna
     console.log(`submit: the server has ${receipt.receivedBytes} bytes`);
   },
 
-  async chat(client) {
+  async chat(client, signal) {
     console.log('\nA chat of two');
-    await chat(client, (line) => console.log(`chat: ${line}`));
+    await chat(client, (line) => console.log(`chat: ${line}`), signal);
   },
 };
 

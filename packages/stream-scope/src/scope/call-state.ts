@@ -263,7 +263,10 @@ export class CallState {
   #missedStatus(): void {
     const { code, details, metadata } = isServiceError(this.#raised)
       ? this.#raised
-      : ownError(Status.UNKNOWN, 'The call had ended before it was scoped: its status is not known');
+      : ownError(
+          Status.UNKNOWN,
+          'The status of the call is not known: it had ended before it was scoped, or a listener on it has thrown',
+        );
     this.#settle({ code, details, metadata });
   }
 

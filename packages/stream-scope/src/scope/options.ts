@@ -14,7 +14,10 @@ export interface ScopeOptions {
   readonly maxDrainMessages?: number;
   /** Cancels the stream when it is aborted. One that is aborted already cancels at once. Default none. */
   readonly signal?: AbortSignal;
-  /** Milliseconds without a message either way, after which the stream is cancelled. 1 or more; default Infinity. */
+  /**
+   * Milliseconds in which no message is sent, comes or is taken, after which the stream is cancelled: longer than whoever reads
+   * takes over one. 1 or more; default Infinity.
+   */
   readonly idleTimeoutMs?: number;
   /** Milliseconds from scoping on, after which the stream is cancelled whatever it does. 1 or more; default Infinity. */
   readonly maxLifetimeMs?: number;

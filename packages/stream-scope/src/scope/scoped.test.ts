@@ -396,7 +396,7 @@ describe('limits of life', () => {
     expect(clock.pendingTimers).toBe(1);
     clock.advance(1);
     expect(await failure(collect(stream))).toMatchObject({ limit: 'idleTimeoutMs' });
-    expect((await stream.status).details).toContain('no message went either way for 1000 ms');
+    expect((await stream.status).details).toContain('no message was sent or taken for 1000 ms');
   });
 
   const RAW_READERS: Readonly<Record<string, (call: Readable) => unknown>> = {
@@ -552,8 +552,8 @@ describe('what cannot be scoped', () => {
   it('is an upload that is none', () => {
     const call = scripted.client.bidi();
     expect(() => scopedUpload(() => call as never)).toThrow('a stream that is read, which scoped() takes');
+    expect(cancels(scripted.last)).toBe(1);
     expect(() => scopedUpload(5 as never)).toThrow('open must be a function');
-    call.on('error', () => undefined).cancel();
   });
 
   it.each([

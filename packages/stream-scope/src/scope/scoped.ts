@@ -69,6 +69,7 @@ export function scopedUpload<Req, Res>(
   const call: unknown = open(response.callback);
   if (!isWritable(call) || isReadable(call)) {
     const what = isReadable(call) ? 'a stream that is read, which scoped() takes' : describeCall(call);
+    if (isReadable(call)) cancelUnowned(call);
     throw new TypeError(`scopedUpload: open must return a client-streaming call, got ${what}`);
   }
   const state = take(call, 'client-stream', resolved, { ...environment, where: 'scopedUpload' }, scopedUpload);
@@ -125,8 +126,12 @@ function orCancel<Result>(call: RawCall, decide: () => Result): Result {
   try {
     return decide();
   } catch (error) {
-    call.on('error', ignore);
-    call.cancel();
+    cancelUnowned(call);
     throw error;
   }
+}
+
+function cancelUnowned(call: RawCall): void {
+  call.on('error', ignore);
+  call.cancel();
 }

@@ -4,7 +4,7 @@ import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 export type LifeLimit = 'idleTimeoutMs' | 'maxLifetimeMs';
 
 const WHY: Record<LifeLimit, (limitMs: number) => string> = {
-  idleTimeoutMs: (limitMs) => `no message went either way for ${limitMs} ms (idleTimeoutMs)`,
+  idleTimeoutMs: (limitMs) => `no message was sent or taken for ${limitMs} ms (idleTimeoutMs)`,
   maxLifetimeMs: (limitMs) => `it has been open for ${limitMs} ms (maxLifetimeMs)`,
 };
 
