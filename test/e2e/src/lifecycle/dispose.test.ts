@@ -11,7 +11,7 @@ import { describe, expect, it } from 'vitest';
 import type { PoolProgramMessage, PoolProgramOptions, PoolProgramReport } from './children/pool-program-contract.js';
 import { Program } from './program.js';
 
-/** The issue's own bound: here the time is the requirement. */
+/** The time is what is required here. */
 const EXIT_WITHIN_MS = 500;
 const HANGING_CALLS = 30;
 /** The pool's default: an attempt that holds the process holds it this long. */
