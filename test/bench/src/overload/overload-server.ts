@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProcess } from '../child-process.js';
+import { newsFrom } from '../process-news.js';
 import { startPacedServer } from '../servers/start-paced-server.js';
 import type { OverloadLoadOptions, OverloadNews, OverloadReport } from './overload-report.js';
 
@@ -30,11 +31,12 @@ export async function overloadServer({ paces, ...load }: Overload): Promise<Over
   const started = await startProcess(new URL('./load-process.js', import.meta.url), { ...load, port: server.port });
   try {
     const { child } = started;
+    const news = newsFrom<OverloadNews>(child);
     const died = once(child, 'exit').then(() => Promise.reject(new Error(`The load of ${load.variant} died`)));
     died.catch(() => undefined);
 
-    const { atMs } = await Promise.race([news(child, 'measuring'), died]);
-    const reported = news(child, 'report');
+    const { atMs } = await Promise.race([news('measuring'), died]);
+    const reported = news('report');
     for (const { fromMs, callsPerSecond } of changes) {
       await Promise.race([sleep(atMs + fromMs - Date.now()), died]);
       server.setPace(callsPerSecond);
@@ -47,15 +49,5 @@ export async function overloadServer({ paces, ...load }: Overload): Promise<Over
   } finally {
     await started.stop();
     await server.stop();
-  }
-}
-
-async function news<Kind extends OverloadNews['kind']>(
-  child: NodeJS.EventEmitter,
-  kind: Kind,
-): Promise<Extract<OverloadNews, { kind: Kind }>> {
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [OverloadNews];
-    if (message.kind === kind) return message as Extract<OverloadNews, { kind: Kind }>;
   }
 }

@@ -1,3 +1,6 @@
+import { caseLines } from '../case-lines.js';
+import { cellGoal } from '../cell-goal.js';
+import { processScenario } from '../process-scenario.js';
 import {
   findCell,
   type Cell,
@@ -71,14 +74,7 @@ export const overload: Scenario = {
       });
       return toMeasurement(overloaded, shown, stretchMs);
     };
-    return Promise.resolve({
-      variants: variants.map((name) => ({
-        name,
-        measure: (caseName: string) => measure(name, caseName),
-        close: () => undefined,
-      })),
-      close: () => undefined,
-    });
+    return processScenario(variants, measure);
   },
 
   goals: (results) =>
@@ -147,14 +143,7 @@ function lineOf(
 }
 
 function goalsOf(variant: string, caseName: string, cell: Cell | undefined): Goal[] {
-  const goal = (text: string, key: string, unit: string, reached: (value: number) => boolean): Goal => {
-    const value = cell?.summary[key]?.median;
-    return {
-      text: `${variant}, ${caseName}: ${text}`,
-      measured: value === undefined ? (cell === undefined ? 'not measured' : 'never') : `${value.toFixed(2)} ${unit}`,
-      reached: cell && value !== undefined && reached(value),
-    };
-  };
+  const goal = cellGoal(`${variant}, ${caseName}`, cell);
   const shed = goal('calls that are shed end within 5 ms (p99)', 'shedSettleP99Ms', 'ms', (ms) => ms < 5);
   if (caseName === CHANGING) {
     return [
@@ -171,11 +160,7 @@ function goalsOf(variant: string, caseName: string, cell: Cell | undefined): Goa
 }
 
 function plotsOf(results: Results, caseName: string): Plot[] {
-  const cells = results.cells.filter((cell) => cell.caseName === caseName);
-  const linesOf = (key: string): Line[] =>
-    cells
-      .map(({ variant, measurements }) => ({ label: variant, points: measurements[0]?.lines?.[key] ?? [] }))
-      .filter(({ points }) => points.length > 0);
+  const linesOf = (key: string): Line[] => caseLines(results, caseName, key).filter(({ points }) => points.length > 0);
   const plot = (title: string, y: string, key: string): Plot => ({
     title: `${title}: ${caseName}`,
     x: { title: 'seconds' },

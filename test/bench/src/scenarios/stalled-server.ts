@@ -1,5 +1,8 @@
 import { linearRegression } from 'simple-statistics';
-import { findCell, type Cell, type Goal, type Measurement, type Results, type Scenario } from '../scenario.js';
+import { caseLines } from '../case-lines.js';
+import { cellGoal } from '../cell-goal.js';
+import { processScenario } from '../process-scenario.js';
+import { findCell, type Cell, type Goal, type Measurement, type Scenario } from '../scenario.js';
 import type { MemoryPoint, StallReport } from '../stall/stall-report.js';
 import { stallServer, type Stall } from '../stall/stall-server.js';
 
@@ -51,14 +54,7 @@ export const stalledServer: Scenario = {
       });
       return toMeasurement(report);
     };
-    return Promise.resolve({
-      variants: variants.map((name) => ({
-        name,
-        measure: (caseName: string) => measure(name, caseName),
-        close: () => undefined,
-      })),
-      close: () => undefined,
-    });
+    return processScenario(variants, measure);
   },
 
   goals: (results) =>
@@ -69,18 +65,9 @@ export const stalledServer: Scenario = {
       title: `Memory while the server stands still: ${caseName}`,
       x: { title: 'seconds since it stopped' },
       y: { title: 'RSS growth, MB' },
-      lines: linesOf(results, caseName),
+      lines: caseLines(results, caseName, 'rss'),
     })),
 };
-
-function linesOf(
-  results: Results,
-  caseName: string,
-): { label: string; points: readonly (readonly [number, number])[] }[] {
-  return results.cells
-    .filter((cell) => cell.caseName === caseName)
-    .map(({ variant, measurements }) => ({ label: variant, points: measurements[0]?.lines?.['rss'] ?? [] }));
-}
 
 function toMeasurement(report: StallReport): Measurement {
   const stalled = report.memory.filter(({ s }) => s <= report.stalledS);
@@ -119,14 +106,7 @@ function inWords(counts: Readonly<Record<string, number>>): string {
 }
 
 function goalsOf(caseName: string, cell: Cell | undefined): Goal[] {
-  const goal = (text: string, key: string, unit: string, reached: (value: number) => boolean): Goal => {
-    const value = cell?.summary[key]?.median;
-    return {
-      text: `${caseName}: ${text}`,
-      measured: value === undefined ? (cell === undefined ? 'not measured' : 'never') : `${value.toFixed(2)} ${unit}`,
-      reached: cell && value !== undefined && reached(value),
-    };
-  };
+  const goal = cellGoal(caseName, cell);
   const shed = goal('calls that are shed end within 5 ms (p99)', 'shedP99Ms', 'ms', (ms) => ms < 5);
   return [
     goal('grows by less than 48 MB', 'growthMaxMb', 'MB', (mb) => mb < 48),

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProcess } from '../child-process.js';
+import { newsFrom } from '../process-news.js';
 import { startUnaryServer } from '../servers/start-unary-server.js';
 import type { StallLoadOptions, StallNews, StallOrder, StallReport } from './stall-report.js';
 
@@ -24,6 +25,7 @@ export async function stallServer(stall: Stall): Promise<StallReport> {
   const started = await startProcess(new URL('./load-process.js', import.meta.url), { ...load, port: server.port });
   try {
     const { child } = started;
+    const news = newsFrom<StallNews>(child);
     const order = (message: StallOrder): void => void child.send(message);
     const died = once(child, 'exit').then(() => Promise.reject(new Error(`The load of ${stall.variant} died`)));
     died.catch(() => undefined);
@@ -31,29 +33,16 @@ export async function stallServer(stall: Stall): Promise<StallReport> {
     server.pause();
     order({ kind: 'stalled' });
     const over = new AbortController();
-    await Promise.race([
-      sleep(stallMs, undefined, { signal: over.signal }),
-      news(child, 'capped', over.signal),
-      died,
-    ]).finally(() => over.abort());
+    await Promise.race([sleep(stallMs, undefined, { signal: over.signal }), news('capped', over.signal), died]).finally(
+      () => over.abort(),
+    );
     server.resume();
     order({ kind: 'resumed', atMs: Date.now() });
     await Promise.race([sleep(recoverMs), died]);
     order({ kind: 'finish' });
-    return (await Promise.race([news(child, 'report'), died])).report;
+    return (await Promise.race([news('report'), died])).report;
   } finally {
     await started.stop();
     await server.stop();
-  }
-}
-
-async function news<Kind extends StallNews['kind']>(
-  child: NodeJS.EventEmitter,
-  kind: Kind,
-  signal?: AbortSignal,
-): Promise<Extract<StallNews, { kind: Kind }>> {
-  for (;;) {
-    const [message] = (await once(child, 'message', signal === undefined ? {} : { signal })) as [StallNews];
-    if (message.kind === kind) return message as Extract<StallNews, { kind: Kind }>;
   }
 }
