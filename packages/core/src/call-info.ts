@@ -4,6 +4,15 @@ import type { CallExplanation } from './explain.js';
 /** The shape of an RPC, where it is known. A channel is not told: calls made on one directly are 'unknown'. */
 export type CallKind = 'unary' | 'server-stream' | 'client-stream' | 'bidi' | 'unknown';
 
+/** Tells the kind of a method by which of its sides are streams, as method definitions have it. */
+export function callKindOf(method: {
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}): Exclude<CallKind, 'unknown'> {
+  if (method.requestStream) return method.responseStream ? 'bidi' : 'client-stream';
+  return method.responseStream ? 'server-stream' : 'unary';
+}
+
 /** What is known of a call before it is sent. */
 export interface CallInfo {
   /** The full method path, as '/package.Service/Method'. */

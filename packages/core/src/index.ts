@@ -4,7 +4,7 @@ export { systemRandom, type Random } from './random.js';
 export { Emitter, type Event } from './event.js';
 export type { TransportFault, TransportFaultTag } from './fault.js';
 export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
-export type { CallInfo, CallKind, ShedReport } from './call-info.js';
+export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { messageOf } from './message-of.js';
 export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';

@@ -1,4 +1,5 @@
 import type { ClientOptions } from '@grpc/grpc-js';
+import { callKindOf } from '@grpc-manifold/core';
 import { cancelWhenDestroyed } from '@grpc-manifold/stream-scope';
 import { CountedChannel } from './counted-channel.js';
 
@@ -17,10 +18,10 @@ export function cancelDestroyedStreams(first?: Transformer): Transformer {
   if (first !== undefined && ours.has(first)) return first;
   const transformer: Transformer = (given) => {
     const properties = first === undefined ? given : first(given);
-    const { path, requestStream, responseStream } = properties.methodDefinition;
-    if (!requestStream && !responseStream) return properties;
-    const kind = !requestStream ? 'server-stream' : responseStream ? 'bidi' : 'client-stream';
-    const count = cancelWhenDestroyed(properties.call, { method: path, kind }, transformer);
+    const { methodDefinition } = properties;
+    const kind = callKindOf(methodDefinition);
+    if (kind === 'unary') return properties;
+    const count = cancelWhenDestroyed(properties.call, { method: methodDefinition.path, kind }, transformer);
     return count === undefined ? properties : { ...properties, channel: new CountedChannel(properties.channel, count) };
   };
   ours.add(transformer);

@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import {
   callDeadlineMs,
+  callKindOf,
   currentTurn,
   explain,
   explainedStatus,
@@ -80,7 +81,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   #inner: NextInterceptingCall | undefined;
   /** The same, from when it was started. */
   #below: GuardedCall | undefined;
-  /** The turn of the event loop. */
+  /** The turn of the event loop in which the call below was started. */
   #openedIn = -1;
   #metadata: Metadata | undefined;
   #listener: InterceptingListener | undefined;
@@ -97,9 +98,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     private readonly nextCall: NextCall,
   ) {
     this.deadline = callDeadlineMs(options.deadline ?? Infinity, this.parent, options.propagate_flags);
-    const { requestStream, responseStream } = options.method_definition;
-    if (requestStream) this.kind = responseStream ? 'bidi' : 'client-stream';
-    else this.kind = responseStream ? 'server-stream' : 'unary';
+    this.kind = callKindOf(options.method_definition);
   }
 
   get phase(): Phase {
@@ -249,8 +248,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     try {
       const inner = this.nextCall(this.options);
       this.#inner = inner;
-      // Also one that was ended meanwhile: made and never started, it would hold its channel for good.
       this.#openedIn = currentTurn();
+      // Also one that was ended meanwhile: made and never started, it would hold its channel for good.
       inner.start(this.#metadata as Metadata, this);
       if (this.#phase === 'running') {
         this.#below = new GuardedCall(inner, (error) => this.#failBelow(error));

@@ -40,7 +40,7 @@ export class CallState {
   readonly trailers: Promise<Metadata>;
   /** Only where messages come in. */
   readonly reader: MessageReader<unknown> | undefined;
-  /** The turn of the event loop. */
+  /** The turn of the event loop in which it was scoped. */
   readonly #scopedIn = currentTurn();
   readonly #isListedByUs: boolean;
   readonly #limits: LifeLimits;
