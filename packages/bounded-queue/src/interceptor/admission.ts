@@ -161,17 +161,27 @@ export class Admission implements CallAdmission, Disposable {
     try {
       while (slots.queue.size > 0 && slots.hasRoom) {
         const call = slots.next(this.clock.elapsed()) as HeldCall;
-        const remainingMs = call.deadline === Infinity ? Infinity : call.deadline - this.now();
-        const expectedMs = slots.roundTripMs(call);
-        // Its timer may be late, when the event loop is.
-        if (remainingMs <= 0) call.end(call.deadlineStatus());
-        // The wait was longer than expected, and not even a usual answer would be in time. Sent now, it would take the server's time from one that can still be in time.
-        else if (remainingMs < expectedMs) this.#dropEarly(call, slots, expectedMs, remainingMs);
-        else this.#open(call, slots);
+        if (call.deadline === Infinity || !this.#endIfTooLate(call, slots)) this.#open(call, slots);
       }
     } finally {
       slots.isFlushing = false;
     }
+  }
+
+  /** Ends a call whose turn has come and whose answer would not come in time. False where it may. */
+  #endIfTooLate(call: HeldCall, slots: Slots<HeldCall>): boolean {
+    const remainingMs = call.deadline - this.now();
+    // Its timer may be late, when the event loop is.
+    if (remainingMs <= 0) {
+      call.end(call.deadlineStatus());
+      return true;
+    }
+    const expectedMs = slots.roundTripMs(call);
+    if (remainingMs >= expectedMs) return false;
+    // The wait was longer than expected, and not even a usual answer would be in time. Sent now, it would take the server's
+    // time from one that can still be in time.
+    this.#dropEarly(call, slots, expectedMs, remainingMs);
+    return true;
   }
 
   #open(call: HeldCall, slots: Slots<HeldCall>): void {

@@ -50,7 +50,7 @@ export class RoundTrips {
     return this.#methods.get(method)?.mostMs ?? 0;
   }
 
-  /** Milliseconds within which about every second call of this method has its answer; 0 where nothing is known. */
+  /** Milliseconds that a call of this method takes on average; 0 where nothing is known. */
   meanMs(method: string): number {
     return this.#methods.get(method)?.meanMs ?? 0;
   }
