@@ -46,7 +46,6 @@ it('a member that is lost and cannot be replaced costs the calls that were on it
   proxy.connections[0]?.reset();
   // The first attempt to replace it was refused: from now on the pool lives with three.
   if (!failed.signal.aborted) await once(failed.signal, 'abort');
-  // Many more and nginx closes the other three as well: a connection gets 1,000 requests of it.
   while (after.calls < 1_000) await call(pool);
   isOver = true;
   await Promise.all(callers);
