@@ -2,9 +2,10 @@
 const LAYERS = {
   core: [],
   'bounded-queue': ['core'],
-  'channel-pool': ['core', 'bounded-queue'],
+  'connection-policy': ['core'],
+  'channel-pool': ['core', 'bounded-queue', 'connection-policy'],
   'stream-scope': ['core'],
-  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'stream-scope'],
+  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'connection-policy', 'stream-scope'],
   testing: ['core'],
 };
 

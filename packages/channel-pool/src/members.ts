@@ -1,6 +1,6 @@
 import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
-import { warn, type CallInfo, type Clock, type Random, type Timer, type TransportFault } from '@grpc-manifold/core';
+import { warn, type CallInfo, type ChannelState, type Clock, type Random, type Timer, type TransportFault } from '@grpc-manifold/core';
 import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
@@ -14,7 +14,7 @@ import {
   type PooledChannelSettings,
 } from './pooled-channel.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
-import type { ChannelState, ChannelStateChange } from './stats.js';
+import type { ChannelStateChange } from './stats.js';
 
 /** Who uses the connections. */
 export interface MembersObserver {

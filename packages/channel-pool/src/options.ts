@@ -1,6 +1,8 @@
+import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue';
-import { OptionReader, type CallInfo, type ChannelFactory } from '@grpc-manifold/core';
+import { OptionReader, type CallInfo, type ChannelFactory, type ConnectionPolicy } from '@grpc-manifold/core';
+import { idleClose } from '@grpc-manifold/connection-policy';
 import { PICKER_NAMES, type PickerName } from './pickers/index.js';
 import type { Picker } from './pickers/picker.js';
 
@@ -39,6 +41,16 @@ export interface ChannelPoolOptions {
   readonly affinity?: (call: CallInfo) => string | undefined;
   /** Bounds of the waiting room, for when every connection is full. */
   readonly queue?: QueueOptions;
+  /**
+   * What keeps the connections healthy: policies, each with a name of its own, asked in this order. Default
+   * `[idleClose()]`.
+   */
+  readonly policies?: readonly ConnectionPolicy[];
+  /**
+   * Whether a connection gets no calls for a while when it fails five calls in a row by itself, or is more than three times as
+   * slow as the others are in the median. Default true.
+   */
+  readonly ejectOutliers?: boolean;
   /** What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'. */
   readonly onDispose?: 'drain' | 'cancel';
   /** Milliseconds that a drain waits for calls to finish. 0 or more, or Infinity; default 5,000. */
@@ -71,6 +83,8 @@ export const CHANNEL_POOL_OPTION_NAMES = [
   'picker',
   'affinity',
   'queue',
+  'policies',
+  'ejectOutliers',
   'onDispose',
   'drainTimeoutMs',
   'channelOptions',
@@ -102,6 +116,8 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
     picker: readPicker(read, options?.picker),
     affinity: read.optionalFunction('affinity'),
     queue: resolveQueueOptions(read.optionalObject('queue')),
+    policies: readPolicies(read),
+    ejectOutliers: read.boolean('ejectOutliers', true),
     onDispose: read.oneOf('onDispose', 'drain', ['drain', 'cancel']),
     drainTimeoutMs: read.number('drainTimeoutMs', 5_000, { min: 0, unlimited: true }),
     channelOptions: { ...read.optionalObject('channelOptions') },
@@ -167,4 +183,30 @@ function minAboveMax(where: string, minChannels: number, maxChannels: number): R
   return new RangeError(
     `${where}: minChannels must be a whole number from 0 to maxChannels (${maxChannels}), got ${minChannels}`,
   );
+}
+
+function readPolicies(read: OptionReader<ChannelPoolOptions>): readonly ConnectionPolicy[] {
+  const policies = read.optionalList('policies');
+  if (policies === undefined) return [idleClose()];
+  const names = new Set<unknown>();
+  for (const policy of policies) {
+    const given: unknown = policy;
+    if (typeof given !== 'object' || given === null || typeof policy.name !== 'string' || policy.name === '') {
+      throw new TypeError(
+        `ChannelPool: policies must be objects with a name, as idleClose() makes them, got ${inspect(policy, { depth: 0 })}`,
+      );
+    }
+    for (const method of ['review', 'channelOptions'] as const) {
+      if (policy[method] !== undefined && typeof policy[method] !== 'function') {
+        throw new TypeError(
+          `ChannelPool: ${method} of the policy ${policy.name} must be a function, got ${inspect(policy[method], { depth: 0 })}`,
+        );
+      }
+    }
+    if (names.has(policy.name)) {
+      throw new TypeError(`ChannelPool: policies must have names of their own, got '${policy.name}' twice`);
+    }
+    names.add(policy.name);
+  }
+  return [...policies];
 }

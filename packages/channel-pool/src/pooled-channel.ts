@@ -8,14 +8,14 @@ import {
   type ChannelInterface,
   type ChannelOptions,
 } from '@grpc/grpc-js';
-import { warn, type ChannelFactory, type Clock, type Timer, type TransportFault } from '@grpc-manifold/core';
+import { warn, type ChannelFactory, type ChannelState, type Clock, type Timer, type TransportFault } from '@grpc-manifold/core';
 import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
 import { sessionOf } from './http2-session.js';
 import { observedCredentials } from './observed-credentials.js';
 import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
-import type { ChannelState, ChannelStats } from './stats.js';
+import type { ChannelStats } from './stats.js';
 
 /** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
 const CLOSE_GRACE_MS = 100;

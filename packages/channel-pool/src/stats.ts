@@ -1,7 +1,4 @@
-import type { TransportFault } from '@grpc-manifold/core';
-
-/** Where a connection is in its life. */
-export type ChannelState = 'connecting' | 'ready' | 'draining' | 'failed' | 'closed';
+import type { ChannelState, TransportFault } from '@grpc-manifold/core';
 
 /** One connection of a pool, as it is now. */
 export interface ChannelStats {

@@ -3,6 +3,14 @@ export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './clock.js';
 export { systemRandom, type Random } from './random.js';
 export { Emitter, type Event } from './event.js';
 export type { TransportFault, TransportFaultTag } from './fault.js';
+export type {
+  ChannelState,
+  ChannelView,
+  ConnectionPolicy,
+  PolicyAction,
+  PolicyReview,
+  PoolView,
+} from './connection-policy.js';
 export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';

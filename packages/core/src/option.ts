@@ -73,6 +73,25 @@ export class OptionReader<Options extends object> {
     return value as Options[Key] | undefined;
   }
 
+  /** True or false. */
+  boolean(key: keyof Options & string, fallback: boolean): boolean {
+    const value: unknown = this.#options[key];
+    if (value === undefined) return fallback;
+    if (typeof value !== 'boolean') {
+      throw new TypeError(`${this.where}: ${key} must be true or false, got ${show(value)}`);
+    }
+    return value;
+  }
+
+  /** A list, or undefined when it was not given. */
+  optionalList<Key extends keyof Options & string>(key: Key): Options[Key] | undefined {
+    const value: unknown = this.#options[key];
+    if (value !== undefined && !Array.isArray(value)) {
+      throw new TypeError(`${this.where}: ${key} must be a list, got ${show(value)}`);
+    }
+    return value as Options[Key] | undefined;
+  }
+
   #number(
     key: keyof Options & string,
     fallback: number,

@@ -13,7 +13,6 @@ export {
   type ChannelPoolRegistryOptions,
   type ChannelPoolRegistryStats,
   type ChannelPoolStats,
-  type ChannelState,
   type ChannelStateChange,
   type ChannelStats,
   type DrainOptions,
@@ -43,6 +42,15 @@ export {
   type VegasLimitOptions,
 } from '@grpc-manifold/bounded-queue';
 export {
+  idleClose,
+  keepalive,
+  maxAge,
+  type IdleCloseOptions,
+  type KeepaliveOptions,
+  type KeepalivePreset,
+  type MaxAgeOptions,
+} from '@grpc-manifold/connection-policy';
+export {
   openStreams,
   scoped,
   scopedUpload,
@@ -71,7 +79,13 @@ export {
   type CallInfo,
   type CallKind,
   type ChannelFactory,
+  type ChannelState,
+  type ChannelView,
+  type ConnectionPolicy,
   type Event,
+  type PolicyAction,
+  type PolicyReview,
+  type PoolView,
   type RefusedBy,
   type ShedReport,
   type TransportFault,

@@ -1,5 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
-import type { ChannelState, ChannelStats } from '@grpc-manifold/channel-pool';
+import type { ChannelStats } from '@grpc-manifold/channel-pool';
+import type { ChannelState } from '@grpc-manifold/core';
 import { createPooledClient, type PooledClient, type PooledClientOptions } from 'grpc-manifold';
 import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
