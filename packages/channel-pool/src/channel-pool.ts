@@ -24,6 +24,7 @@ import {
   type ResolvedChannelPoolOptions,
 } from './options.js';
 import { warmUp, type WarmUpOptions } from './warm-up.js';
+import { policyChannelOptions } from './policy-channel-options.js';
 import { PooledCall } from './pooled-call.js';
 import { RESET_BURST } from './reset-budget.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
@@ -104,12 +105,14 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       members: () => this.#members,
       onShed: this.#shed,
     });
+    const policyOptions = policyChannelOptions(this.#options.policies, this.#options.channelOptions);
     this.#members = new Members(
       {
         target,
         credentials,
         clock,
-        channelOptions: memberChannelOptions(target, this.#options.channelOptions),
+        channelOptions: memberChannelOptions(target, { ...policyOptions.always, ...this.#options.channelOptions }),
+        keepaliveOptions: policyOptions.whereGrpcJsPings,
         resetBurst: environment.resetBurst ?? RESET_BURST,
       },
       this.#options,
@@ -123,7 +126,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         takesCalls: () => !this.#dispatcher.calls.closed,
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
-        endCallsOn: (member, reason) => this.#dispatcher.endCallsOn(member, reason),
+        endCallsOn: (...args) => this.#dispatcher.endCallsOn(...args),
         onStateChange: (change) => this.#stateChange.emit(change),
         onScale: (decision) => this.#scale.emit(decision),
         onConnectivity: (state) => this.#connectivity.set(state),
@@ -178,7 +181,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   /** Tells where the pool is. A frozen snapshot, cheap enough to take each second. */
   stats(): ChannelPoolStats {
     const { counts, queue, inFlight } = this.#dispatcher;
-    const { lastFault, lastError } = this.#members;
+    const { lastFault, lastError, keepaliveTimeMs } = this.#members;
     return Object.freeze({
       target: this.#target,
       state: connectivityState[this.#connectivity.state] as ChannelPoolStats['state'],
@@ -193,6 +196,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       shedCalls: counts.shed,
       cancelledCalls: counts.cancelled,
       retriedCalls: counts.retried,
+      ...(keepaliveTimeMs === undefined ? {} : { keepaliveTimeMs }),
       ...(lastFault === undefined ? {} : { lastFault }),
       ...(lastError === undefined ? {} : { lastConnectionError: lastError }),
     });

@@ -16,6 +16,7 @@ import {
   type CallExplanation,
   type Clock,
   type ShedReport,
+  type TransportFault,
 } from '@grpc-manifold/core';
 import { CallSet } from './call-set.js';
 import type { Members } from './members.js';
@@ -188,10 +189,9 @@ export class Dispatcher implements CallHost {
   }
 
   /** Ends the calls on a connection that is given up. */
-  endCallsOn(member: PooledChannel, reason: string): void {
+  endCallsOn(member: PooledChannel, reason: string, fault: TransportFault | undefined): void {
     for (const call of this.calls.snapshot()) {
       if (call.member !== member) continue;
-      const fault = this.settings.members().lastFault;
       const explanation = { ...this.#facts(call), ...(fault === undefined ? {} : { fault }) };
       call.end(explainedStatus(status.UNAVAILABLE, `Connection ${member.id} was given up: ${reason}`, explanation));
     }

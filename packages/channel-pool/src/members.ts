@@ -1,6 +1,16 @@
-import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
+import { connectivityState, type ChannelInterface, type ChannelOptions } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
-import { warn, type CallInfo, type ChannelState, type Clock, type Random, type Timer, type TransportFault } from '@grpc-manifold/core';
+import {
+  warn,
+  type CallInfo,
+  type ChannelState,
+  type Clock,
+  type PolicyAction,
+  type PoolView,
+  type Random,
+  type Timer,
+  type TransportFault,
+} from '@grpc-manifold/core';
 import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
@@ -14,6 +24,7 @@ import {
   type PooledChannelSettings,
 } from './pooled-channel.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
+import { PolicyRunner } from './policy-runner.js';
 import type { ChannelStateChange } from './stats.js';
 
 /** Who uses the connections. */
@@ -33,7 +44,7 @@ export interface MembersObserver {
   /** No connection is left, and the last attempt has failed. */
   onNoConnection(error: string): void;
   /** A connection is given up with calls on it: end them. */
-  endCallsOn(member: PooledChannel, reason: string): void;
+  endCallsOn(member: PooledChannel, reason: string, fault: TransportFault | undefined): void;
   onStateChange(change: ChannelStateChange): void;
   onScale(decision: ScaleDecision): void;
   onConnectivity(state: connectivityState): void;
@@ -43,6 +54,9 @@ export interface MembersObserver {
 const LIMIT_REVIEW_MS = 20;
 
 const WORN = 'its resets are nearly used up';
+
+/** Milliseconds that a PING of a policy may take that says nothing of it: grpc-js's own default. */
+const PING_TIMEOUT_MS = 20_000;
 
 /**
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
@@ -62,7 +76,7 @@ export class Members implements PooledChannelObserver {
   readonly #affinity = new Affinity<PooledChannel>();
   readonly #openings = new PQueue({ concurrency: 1 });
   readonly #backoff: ConnectionBackoff;
-  readonly #settings: PooledChannelSettings;
+  readonly #settings: Omit<PooledChannelSettings, 'keepaliveTimeMs'>;
   #spare: PooledChannel | undefined;
   #lastId = 0;
   #wanted = false;
@@ -80,24 +94,46 @@ export class Members implements PooledChannelObserver {
   #shrinkTimer: Timer | undefined;
   /** What those who warm the pool up wait for. */
   readonly #warming = new Map<object, number>();
-  /** Those that have nearly used up their resets, and may have got some back since. */
-  readonly #worn = new Set<PooledChannel>();
+  /** Those that others are to take the place of, and why. */
+  readonly #replaceable = new Map<PooledChannel, string>();
+  readonly #policies: PolicyRunner;
+  /** The interval between PINGs that a policy has set. */
+  #keepaliveTimeMs: number | undefined;
+  #pingStrikes = 0;
+  /** grpc-js's keepalive, for connections on which only it can send PINGs. */
+  readonly #keepaliveOptions: ChannelOptions;
+  /** False once a connection was made whose session cannot be seen. */
+  #seesSessions: boolean;
   #pickerComplained = false;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
   constructor(
-    settings: Omit<PooledChannelSettings, 'maxStreamsPerChannel' | 'connectTimeoutMs' | 'channelFactory'>,
+    settings: Omit<
+      PooledChannelSettings,
+      'maxStreamsPerChannel' | 'connectTimeoutMs' | 'channelFactory' | 'keepaliveTimeMs'
+    > & {
+      /** Options of grpc-js for connections whose PINGs only it can send. */
+      readonly keepaliveOptions: ChannelOptions;
+    },
     private options: ResolvedChannelPoolOptions,
     private readonly clock: Clock,
-    random: Random,
+    private readonly random: Random,
     private readonly observer: MembersObserver,
   ) {
     const { connectTimeoutMs, channelFactory } = options;
     const maxStreamsPerChannel = (): number | undefined => this.options.maxStreamsPerChannel;
-    this.#settings = { ...settings, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
+    const { keepaliveOptions, ...given } = settings;
+    this.#settings = { ...given, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
+    this.#keepaliveOptions = keepaliveOptions;
+    this.#seesSessions = channelFactory === undefined;
     this.#picker = pickerOf(options.picker, clock, random);
     this.#isOwnPicker = typeof options.picker === 'string';
     this.#backoff = new ConnectionBackoff(options.channelOptions, random);
+    this.#policies = new PolicyRunner(options.policies, clock, {
+      target: settings.target,
+      view: () => this.#view(),
+      act: (action) => this.#act(action),
+    });
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
     this.target = this.#spare.channel.getTarget();
@@ -161,6 +197,11 @@ export class Members implements PooledChannelObserver {
       }
       this.#refresh(member);
     }
+  }
+
+  /** The interval between PINGs that a policy has set. */
+  get keepaliveTimeMs(): number | undefined {
+    return this.#keepaliveTimeMs;
   }
 
   /** A connection with room that is not the given one, the one with the fewest streams. */
@@ -233,6 +274,8 @@ export class Members implements PooledChannelObserver {
   want(): void {
     this.#wanted = true;
     this.#demand = true;
+    // One that was silent for long is asked for life before it gets a call.
+    for (const member of this.#all) member.verify();
     this.review();
   }
 
@@ -286,6 +329,7 @@ export class Members implements PooledChannelObserver {
   /** Closes every connection; resolves when no socket is left open, to the number that had to be destroyed. */
   async close(reason: string): Promise<number> {
     this.#closed = true;
+    this.#policies.close();
     for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
       if (timer !== undefined) this.clock.clearTimer(timer);
     }
@@ -304,9 +348,13 @@ export class Members implements PooledChannelObserver {
   }
 
   onWorn(member: PooledChannel): void {
-    if (member.state !== 'ready' || this.#worn.has(member)) return;
-    this.#worn.add(member);
-    this.review();
+    this.#replaceLater(member, WORN);
+  }
+
+  onDeath(member: PooledChannel, fault: TransportFault): void {
+    if (member.state === 'closed') return;
+    member.retire(fault.detail, fault);
+    this.#giveUp(member, fault.detail, fault);
   }
 
   isAwaited(): boolean {
@@ -320,23 +368,26 @@ export class Members implements PooledChannelObserver {
     if (fault !== undefined) {
       this.#lastFault = fault;
       this.#lastError = fault.detail;
+      this.#countStrike(member, fault);
     }
     this.observer.onStateChange({ id: member.id, from, to, reason, ...(fault === undefined ? {} : { fault }) });
     if (this.#opening?.member === member) {
       this.#opening.settle();
       this.#opening = undefined;
     }
-    if (to === 'ready') this.#onReady();
+    this.#policies.changed();
+    if (to === 'ready') this.#onReady(member);
     else if (to === 'failed') this.#onFailed();
     else if (to === 'draining') this.#onDraining(member);
     else if (to === 'closed') this.#onClosed(member);
   }
 
-  #onReady(): void {
+  #onReady(member: PooledChannel): void {
+    if (!member.canPing) this.#seesSessions = false;
     this.#failing = false;
     this.observer.onRoom();
     this.#tellConnectivity();
-    this.#replaceWorn();
+    this.#replaceOne();
     this.#keepMaximum();
     this.#watchIdleness();
     this.review();
@@ -363,14 +414,16 @@ export class Members implements PooledChannelObserver {
       if (this.#ready === 0) this.#retryNow();
     }
     // One without calls is closed in this very tick.
-    const draining = [...this.#all].filter((each) => each.state === 'draining' && each.inFlightCalls > 0);
+    // One that is dead is given up anyway.
+    const draining = [...this.#all].filter(
+      (each) => each.state === 'draining' && each.inFlightCalls > 0 && each.fault?.tag !== 'keepalive-timeout',
+    );
     const oldest = draining[0];
     const areTooMany = oldest !== undefined && draining.length > this.options.maxDrainingChannels;
     // One that works and was let go by our own choice must not cost its calls anything.
     if (areTooMany && !this.#takeBack('more than maxDrainingChannels were draining', true)) {
       const reason = `more than maxDrainingChannels ${this.options.maxDrainingChannels} connections were draining`;
-      this.observer.endCallsOn(oldest, reason);
-      void oldest.close(reason);
+      this.#giveUp(oldest, reason, oldest.fault);
     }
     this.#tellConnectivity();
     this.review();
@@ -378,7 +431,7 @@ export class Members implements PooledChannelObserver {
 
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
-    this.#worn.delete(member);
+    this.#replaceable.delete(member);
     this.#closing.add(member);
     void this.#awaitSockets(member);
     this.#keepMaximum();
@@ -489,33 +542,92 @@ export class Members implements PooledChannelObserver {
     return false;
   }
 
-  // ── replacing what is worn ────────────────────────────────────────────────────────────────────────────────────────
+  // ── replacing one by another ──────────────────────────────────────────────────────────────────────────────────────
+
+  #replaceLater(member: PooledChannel, reason: string): void {
+    if (member.state !== 'ready' || this.#replaceable.has(member)) return;
+    this.#replaceable.set(member, reason);
+    this.review();
+  }
 
   /**
-   * The connection that another should take the place of. None while as many drain as may: a connection that works waits for
-   * its resets to grow back then, because giving up one that drains would end its calls.
+   * The connection that another should take the place of, and why. None while as many drain as may: a connection that works
+   * waits then, because giving up one that drains would end its calls.
    */
-  #replaceable(): PooledChannel | undefined {
-    if (this.#worn.size === 0 || !this.observer.takesCalls()) return undefined;
+  #nextToReplace(): readonly [PooledChannel, string] | undefined {
+    if (this.#replaceable.size === 0 || !this.observer.takesCalls()) return undefined;
     const hasPlace = this.#count('draining') < this.options.maxDrainingChannels;
-    for (const member of this.#worn) {
-      if (member.state !== 'ready' || !member.isWorn) this.#worn.delete(member);
-      else if (hasPlace || member.inFlightCalls === 0) return member;
+    for (const entry of this.#replaceable) {
+      const [member, reason] = entry;
+      // Resets grow back.
+      if (member.state !== 'ready' || (reason === WORN && !member.isWorn)) this.#replaceable.delete(member);
+      else if (hasPlace || member.inFlightCalls === 0) return entry;
     }
     return undefined;
   }
 
-  /** Another connection is ready: one that is worn may go. */
-  #replaceWorn(): void {
+  /** Another connection is ready: one that is to be replaced may go. */
+  #replaceOne(): void {
     if (this.#ready < 2) return;
-    this.#replaceable()?.letGo(WORN);
+    const [member, reason] = this.#nextToReplace() ?? [];
+    if (member === undefined || reason === undefined) return;
+    // Only one whose resets are used up is better than none.
+    if (reason === WORN) member.letGo(reason);
+    else member.retire(reason);
   }
 
   /** Says why one more is opened although there are enough: the one beyond `maxChannels` that there may be. */
   #rotationReason(): string | undefined {
     if (this.#ready > this.options.maxChannels) return undefined;
-    const worn = this.#replaceable();
-    return worn === undefined ? undefined : `connection ${worn.id} is replaced: ${WORN}`;
+    const [member, reason] = this.#nextToReplace() ?? [];
+    return member === undefined ? undefined : `connection ${member.id} is replaced: ${reason}`;
+  }
+
+  /** Ends what is on a connection, and the connection. */
+  #giveUp(member: PooledChannel, reason: string, fault: TransportFault | undefined): void {
+    this.observer.endCallsOn(member, reason, fault);
+    void member.close(reason);
+  }
+
+  // ── what the policies want ────────────────────────────────────────────────────────────────────────────────────────
+
+  #view(): PoolView {
+    const { minChannels, maxChannels } = this.options;
+    return {
+      minChannels,
+      maxChannels,
+      channels: [...this.#all].map((member) => member.view()),
+      keepaliveTimeMs: this.#keepaliveTimeMs,
+      pingStrikes: this.#pingStrikes,
+    };
+  }
+
+  #act(action: PolicyAction): void {
+    if (action.kind === 'set-keepalive') {
+      this.#keepaliveTimeMs = action.timeMs;
+      this.#pingStrikes = 0;
+      return;
+    }
+    const member = [...this.#all].find(({ id }) => id === action.channelId);
+    if (member === undefined) return;
+    if (action.kind === 'ping') {
+      member.ping(action.timeoutMs ?? PING_TIMEOUT_MS, this.#keepaliveTimeMs ?? Infinity);
+    } else if (action.kind === 'rotate') {
+      this.#replaceLater(member, action.reason);
+    } else if (action.kind === 'verify') {
+      // One that cannot be asked is made anew.
+      if (!member.doubt()) member.letGo(action.reason);
+    } else if (member.state === 'draining') {
+      this.#giveUp(member, action.reason, member.fault);
+    } else if (member.state === 'ready') {
+      member.letGo(action.reason);
+    }
+  }
+
+  /** One that had sent PINGs more often than they are sent now tells nothing new. */
+  #countStrike(member: PooledChannel, fault: TransportFault): void {
+    if (fault.tag !== 'too-many-pings') return;
+    if (member.keepaliveTimeMs >= (this.#keepaliveTimeMs ?? 0)) this.#pingStrikes += 1;
   }
 
   /** What the number of connections is decided on. O(1): it is asked for with each call. */
@@ -537,9 +649,19 @@ export class Members implements PooledChannelObserver {
 
   #create(): PooledChannel {
     this.#lastId += 1;
-    const { target, channelOptions } = this.#settings;
-    const settings = { ...this.#settings, channelOptions: withRotatedAddresses(target, channelOptions, this.#lastId) };
-    return new PooledChannel(this.#lastId, settings, this);
+    const { target } = this.#settings;
+    const keepalive = this.#seesSessions ? {} : this.#grpcJsKeepalive();
+    const options = withRotatedAddresses(target, { ...this.#settings.channelOptions, ...keepalive }, this.#lastId);
+    const keepaliveTimeMs = keepalive['grpc.keepalive_time_ms'] ?? Infinity;
+    const settings = { ...this.#settings, channelOptions: options, keepaliveTimeMs };
+    return new PooledChannel(this.#lastId, this.random.next(), settings, this);
+  }
+
+  /** What a server has found too often for one connection is too often for the next. */
+  #grpcJsKeepalive(): ChannelOptions {
+    const timeMs = this.#keepaliveOptions['grpc.keepalive_time_ms'];
+    if (timeMs === undefined) return {};
+    return { ...this.#keepaliveOptions, 'grpc.keepalive_time_ms': Math.max(timeMs, this.#keepaliveTimeMs ?? 0) };
   }
 
   /** One attempt, to its end: the next begins when this one is ready or has failed. */

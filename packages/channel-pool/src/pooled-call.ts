@@ -9,6 +9,7 @@ import {
 import type { Queued } from '@grpc-manifold/bounded-queue';
 import {
   explainedStatus,
+  faultOfStatus,
   HeldOperations,
   promptly,
   settleWrite,
@@ -122,6 +123,8 @@ export class PooledCall
   #sentMessages = 0;
   #halfClosed = false;
   #retries = 0;
+  /** The lowest number that its stream can have. */
+  #streamId = 0;
   #isAnswered = false;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
@@ -373,6 +376,7 @@ export class PooledCall
       // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent go.
       const inner = member.channel.createCall(method, Infinity, host, null, propagateFlags);
       this.#inner = inner;
+      this.#streamId = member.nextStreamId;
       if (this.#credentials !== undefined) inner.setCredentials(this.#credentials);
       let metadata = this.#metadata as Metadata;
       if (deadlineMs !== Infinity) {
@@ -456,7 +460,11 @@ export class PooledCall
     const whole = this.#sentMessages === 0 || this.#sent !== undefined;
     const most = this.member?.state === 'ready' ? RETRIES : RETRIES_AFTER_GOAWAY;
     return (
-      this.#retries < most && !this.#isAnswered && whole && this.#metadata !== undefined && neverProcessed(received)
+      this.#retries < most &&
+      !this.#isAnswered &&
+      whole &&
+      this.#metadata !== undefined &&
+      (neverProcessed(received) || this.member?.neverActedOn(this.#streamId) === true)
     );
   }
 
@@ -478,10 +486,12 @@ export class PooledCall
   }
 
   #explained(received: StatusObject): StatusObject {
-    const fault = received.code === status.UNAVAILABLE ? this.member?.fault : undefined;
+    const { member } = this;
+    const isConnections = member?.isLost === true || (neverProcessed(received) && member?.fault !== undefined);
+    const fault = isConnections ? member.fault : faultOfStatus(received);
     const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
     const details =
-      fault !== undefined && neverProcessed(received)
+      isConnections && fault !== undefined && neverProcessed(received)
         ? `Not processed by any of ${this.#retries + 1} connections, of the last: ${fault.detail}`
         : received.details;
     return explainedStatus(received.code, details, explanation, received.metadata);

@@ -1,4 +1,3 @@
-import type { ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import {
   Channel,
@@ -8,10 +7,23 @@ import {
   type ChannelInterface,
   type ChannelOptions,
 } from '@grpc/grpc-js';
-import { warn, type ChannelFactory, type ChannelState, type Clock, type Timer, type TransportFault } from '@grpc-manifold/core';
+import {
+  endsCalls,
+  faultOfFailedAttempt,
+  faultOfLostConnection,
+  warn,
+  type ChannelFactory,
+  type ChannelState,
+  type ChannelView,
+  type Clock,
+  type Goaway,
+  type Timer,
+  type TransportFault,
+} from '@grpc-manifold/core';
 import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
 import { sessionOf } from './http2-session.js';
+import { LifeSigns } from './life-signs.js';
 import { observedCredentials } from './observed-credentials.js';
 import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
@@ -42,6 +54,8 @@ export interface PooledChannelSettings {
   /** The limit that the user has set; read anew each time. */
   readonly maxStreamsPerChannel: () => number | undefined;
   readonly connectTimeoutMs: number;
+  /** Milliseconds between the PINGs that its channel sends by itself; Infinity when it sends none. */
+  readonly keepaliveTimeMs: number;
   /** Resets that it may send at once; see {@link ResetBudget}. */
   readonly resetBurst: number;
   readonly clock: Clock;
@@ -54,6 +68,8 @@ export interface PooledChannelObserver {
   onRoom(channel: PooledChannel): void;
   /** It has nearly used up its resets: another should take its place. */
   onWorn(channel: PooledChannel): void;
+  /** It gave no sign of life when it was asked for one: whatever is on it is lost. */
+  onDeath(channel: PooledChannel, fault: TransportFault): void;
   /** True when somebody waits for a connection. */
   isAwaited(): boolean;
 }
@@ -76,9 +92,9 @@ export class PooledChannel implements MemberView {
   #watchdog: Timer | undefined;
   #unawaited: Timer | undefined;
   #http2Socket: Socket | undefined;
-  #session: ClientHttp2Session | undefined;
-  #probing = false;
-  #messagesSeen = 0;
+  readonly #life: LifeSigns;
+  #goaway: Goaway | undefined;
+  #drainingSinceMs: number | undefined;
   #lastUsedMs: number;
   #unansweredCalls = 0;
   #lifeSeen = 0;
@@ -92,6 +108,8 @@ export class PooledChannel implements MemberView {
   availableIndex = -1;
   /** Its share of the pool's sums over those that are ready. Kept by the pool. */
   readonly counted = { ready: 0, usedStreams: 0, capacity: 0 };
+  /** The shortest interval between PINGs that was in force when some were sent on it; Infinity for none. */
+  keepaliveTimeMs: number;
   inFlightCalls = 0;
   startedCalls = 0;
   failedCalls = 0;
@@ -99,16 +117,26 @@ export class PooledChannel implements MemberView {
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
   constructor(
     readonly id: number,
+    /** Drawn for it, from 0 to below 1: what policies scatter by. */
+    private readonly lot: number,
     private readonly settings: PooledChannelSettings,
     private readonly observer: PooledChannelObserver,
   ) {
     const { clock, target, credentials, channelOptions, channelFactory, resetBurst } = settings;
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
+    this.keepaliveTimeMs = settings.keepaliveTimeMs;
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
+    this.#life = new LifeSigns(clock, this.#sockets, {
+      onAnswer: () => {
+        this.#endings.review();
+        this.observer.onRoom(this);
+      },
+      onDeath: (fault) => this.observer.onDeath(this, fault),
+    });
     this.#endings = new EndingStreams(
       clock,
       this.#resets,
-      { lifeSigns: () => this.#lifeSigns(), hasRoom: () => this.hasRoom, probe: () => this.#probe() },
+      { lifeSigns: () => this.#life.count, hasRoom: () => this.hasRoom, probe: () => this.#life.ask() },
       {
         onRoom: () => this.observer.onRoom(this),
         onStalled: (silentMs) =>
@@ -170,12 +198,13 @@ export class PooledChannel implements MemberView {
    * few nanoseconds: on the sessions of grpc-js, which takes all listeners off them, Node emits no 'remoteSettings'.
    */
   get #serverLimit(): number | undefined {
-    return this.#session?.remoteSettings.maxConcurrentStreams;
+    return this.#life.session?.remoteSettings.maxConcurrentStreams;
   }
 
   get hasRoom(): boolean {
     return (
       this.#state === 'ready' &&
+      !this.#life.isDoubtful &&
       this.usedStreams < this.maxConcurrentStreams &&
       (this.#unansweredCalls < UNANSWERED_CALLS ||
         this.settings.maxStreamsPerChannel() !== undefined ||
@@ -188,13 +217,13 @@ export class PooledChannel implements MemberView {
    * stopped server costs is so bounded by this number, however many streams it allows.
    */
   #isAlive(): boolean {
-    const life = this.#lifeSigns();
+    const life = this.#life.count;
     if (life > this.#lifeSeen) {
       this.#lifeSeen = life;
       this.#unansweredCalls = 0;
       return true;
     }
-    this.#probe();
+    this.#life.ask();
     return false;
   }
 
@@ -250,12 +279,12 @@ export class PooledChannel implements MemberView {
 
   /** True when the other end has answered a call on it. */
   get hasAnswered(): boolean {
-    return this.#messagesSeen > 0;
+    return this.#life.messages > 0;
   }
 
   /** Something of a call came in. */
   sawLife(): void {
-    this.#messagesSeen += 1;
+    this.#life.heard();
     this.#endings.review();
     if (this.#unansweredCalls >= UNANSWERED_CALLS) this.observer.onRoom(this);
   }
@@ -265,6 +294,7 @@ export class PooledChannel implements MemberView {
     // One that was let go and has a fault since is not to be taken back.
     if (fault !== undefined) this.#isLetGo = false;
     if (this.#state !== 'ready') return;
+    this.#drainingSinceMs = this.settings.clock.elapsed();
     this.#change('draining', reason, fault);
     if (!this.#isLetGo) this.#closeChannelSoon();
     this.#closeWhenEmpty();
@@ -281,8 +311,50 @@ export class PooledChannel implements MemberView {
     if (this.#state !== 'draining' || !this.#isLetGo) return false;
     if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
+    this.#drainingSinceMs = undefined;
     this.#change('ready', reason);
     return true;
+  }
+
+  /** Sends a PING; without an answer within `timeoutMs` the observer is told of its death. */
+  ping(timeoutMs: number, keepaliveTimeMs: number): void {
+    if (this.#state !== 'ready' && this.#state !== 'draining') return;
+    const { pings } = this.#life;
+    this.#life.ping(timeoutMs);
+    if (this.#life.pings > pings) this.keepaliveTimeMs = Math.min(this.keepaliveTimeMs, keepaliveTimeMs);
+  }
+
+  /**
+   * Doubts it: before it gets another call it is asked for a sign of life, by {@link verify}. One that has calls, or cannot be
+   * asked, is not doubted. False where it cannot be asked.
+   */
+  doubt(): boolean {
+    if (this.#state !== 'ready' || this.inFlightCalls > 0 || this.#life.isDoubtful) return true;
+    if (!this.#life.canAsk) return false;
+    this.#life.doubt();
+    this.observer.onRoom(this);
+    return true;
+  }
+
+  /** Somebody waits for a connection: asks this one for a sign of life, if it is in doubt. */
+  verify(): void {
+    if (this.#state === 'ready') this.#life.verify();
+  }
+
+  /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */
+  get nextStreamId(): number {
+    return this.#life.session?.state.nextStreamID ?? 0;
+  }
+
+  /** True when its server has said that it never acted on streams from the given number on (RFC 9113, section 6.8). */
+  neverActedOn(streamId: number): boolean {
+    return this.#goaway !== undefined && streamId > this.#goaway.lastStreamId;
+  }
+
+  /** True when everything that was on it is lost, so that what ends now ends for that. */
+  get isLost(): boolean {
+    if (this.fault === undefined) return false;
+    return this.#goaway === undefined ? !this.#life.canAsk : endsCalls(this.#goaway);
   }
 
   /**
@@ -292,6 +364,31 @@ export class PooledChannel implements MemberView {
   close(reason: string): Promise<number> {
     this.#closing ??= this.#close(reason);
     return this.#closing;
+  }
+
+  /** True where the pool can send PINGs on it. */
+  get canPing(): boolean {
+    return this.#life.canAsk;
+  }
+
+  view(): ChannelView {
+    const nowMs = this.settings.clock.elapsed();
+    const life = this.#life;
+    return {
+      id: this.id,
+      state: this.#state,
+      lot: this.lot,
+      inFlightCalls: this.inFlightCalls,
+      ageMs: this.connectedMs,
+      idleMs: this.#idleMs(nowMs),
+      silentMs: life.silentMs,
+      drainingMs: this.#drainingSinceMs === undefined ? 0 : nowMs - this.#drainingSinceMs,
+      canPing: life.canAsk,
+      pings: life.pings,
+      pingedMs: life.pingedMs,
+      isPinging: life.isPinging,
+      keepaliveTimeMs: this.keepaliveTimeMs,
+    };
   }
 
   stats(): ChannelStats {
@@ -305,11 +402,15 @@ export class PooledChannel implements MemberView {
       maxConcurrentStreams: this.maxConcurrentStreams,
       learnedFromServer: this.#serverLimit === this.maxConcurrentStreams,
       ageMs: this.ageMs,
-      idleMs: this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs,
+      idleMs: this.#idleMs(nowMs),
       startedCalls: this.startedCalls,
       failedCalls: this.failedCalls,
       ...(peer === undefined ? {} : { peer }),
     });
+  }
+
+  #idleMs(nowMs: number): number {
+    return this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs;
   }
 
   /**
@@ -364,24 +465,37 @@ export class PooledChannel implements MemberView {
       this.#connecting = false;
       this.#connectedAtMs = this.settings.clock.elapsed();
       this.#sockets.attemptEnded();
-      if (this.#http2Socket !== undefined) this.#session = sessionOf(this.#http2Socket);
+      this.#watchSession();
       this.#change('ready', 'connected');
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
       this.#hasFailed = true;
       this.#stopWatchdog();
       void this.#askWhy().then(
-        (detail) => this.#fail({ tag: 'connect-failed', detail }),
+        (detail) => this.#fail(faultOfFailedAttempt(detail)),
         (error: unknown) => this.#fail({ tag: 'connect-failed', detail: String(error) }),
       );
     }
   }
 
+  #watchSession(): void {
+    const session = this.#http2Socket === undefined ? undefined : sessionOf(this.#http2Socket);
+    this.#life.session = session;
+    // Before grpc-js, which tells of the loss when it hears of the GOAWAY: by then it must be known why.
+    session?.prependListener('goaway', (code: number, lastStreamId: number, debugData?: Uint8Array) => {
+      this.#goaway = { code, lastStreamId, debugData: Buffer.from(debugData ?? []).toString('latin1') };
+    });
+  }
+
   /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
   #onLost(): void {
-    const session = this.#session;
-    if (session !== undefined && !session.closed && !session.destroyed) this.retire('idle');
-    else if (session?.destroyed === false) this.retire('GOAWAY', { tag: 'goaway', detail: 'the server said GOAWAY' });
-    else this.retire('connection lost', { tag: 'dropped', detail: 'connection lost' });
+    const { session } = this.#life;
+    if (session !== undefined && !session.closed && !session.destroyed) return this.retire('idle');
+    const fault = faultOfLostConnection({
+      goaway: this.#goaway,
+      error: this.#http2Socket?.errored ?? undefined,
+      hasResetMany: this.isWorn,
+    });
+    this.retire(this.#goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
   }
 
   /** There is nothing left to take back. */
@@ -434,6 +548,7 @@ export class PooledChannel implements MemberView {
 
   async #close(reason: string): Promise<number> {
     this.#stopWatchdog();
+    this.#life.close();
     this.#endings.close();
     this.#change('closed', reason);
     // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
@@ -481,24 +596,5 @@ export class PooledChannel implements MemberView {
     this.#state = to;
     this.fault ??= fault;
     this.observer.onStateChange(this, from, reason, fault);
-  }
-
-  /** Bytes from the socket where it is known, else what came in by calls. */
-  #lifeSigns(): number {
-    return this.#sockets.bytesRead || this.#messagesSeen;
-  }
-
-  /** An empty SETTINGS frame must be acknowledged (RFC 9113, section 6.5.3) and, unlike a PING, is no strike (docs/decisions/0002). */
-  #probe(): boolean {
-    const session = this.#session;
-    if (session === undefined || session.destroyed || session.closed) return false;
-    if (this.#probing) return true;
-    this.#probing = true;
-    session.settings({}, () => {
-      this.#probing = false;
-      this.#endings.review();
-      this.observer.onRoom(this);
-    });
-    return true;
   }
 }

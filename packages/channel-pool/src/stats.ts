@@ -39,6 +39,8 @@ export interface ChannelPoolStats {
   readonly cancelledCalls: number;
   /** Calls that were tried again on another connection. */
   readonly retriedCalls: number;
+  /** Milliseconds between PINGs in force, where a policy has set them; longer than asked for once a server found them too many. */
+  readonly keepaliveTimeMs?: number;
   readonly lastFault?: TransportFault;
   readonly lastConnectionError?: string;
 }

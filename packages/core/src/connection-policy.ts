@@ -27,6 +27,8 @@ export interface ChannelView {
   readonly pingedMs: number;
   /** True while one of them is unanswered. */
   readonly isPinging: boolean;
+  /** The shortest interval of the pool, {@link PoolView.keepaliveTimeMs}, in force when one was sent; Infinity for none. */
+  readonly keepaliveTimeMs: number;
 }
 
 /** What a policy sees of a pool. */

@@ -3,6 +3,14 @@ export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './clock.js';
 export { systemRandom, type Random } from './random.js';
 export { Emitter, type Event } from './event.js';
 export type { TransportFault, TransportFaultTag } from './fault.js';
+export {
+  endsCalls,
+  faultOfFailedAttempt,
+  faultOfLostConnection,
+  faultOfStatus,
+  type Goaway,
+  type LostConnection,
+} from './classify-fault.js';
 export type {
   ChannelState,
   ChannelView,

@@ -1,0 +1,164 @@
+import type { ClientHttp2Session } from 'node:http2';
+import type { Clock, Timer, TransportFault } from '@grpc-manifold/core';
+
+/** Milliseconds that a connection has to answer before its first call after a pause. */
+const VERIFY_TIMEOUT_MS = 1_000;
+
+/** Who is told how a connection fares. */
+export interface LifeObserver {
+  /** It has answered what it was asked. */
+  onAnswer(): void;
+  /** It was asked for a sign of life and gave none in time. */
+  onDeath(fault: TransportFault): void;
+}
+
+/** What was heard of the other end of one connection, when, and whether it answers when it is asked. */
+export class LifeSigns {
+  /** Where the session is known. */
+  session: ClientHttp2Session | undefined;
+  /** Messages, headers and endings of calls that came in. */
+  messages = 0;
+  /** PINGs that were sent. */
+  pings = 0;
+  #heardAtMs: number;
+  #messagesAtLook = 0;
+  #bytesAtLook = 0;
+  #pingedAtMs = -Infinity;
+  #pingTimer: Timer | undefined;
+  #isAsking = false;
+  #doubt: 'none' | 'to-ask' | 'asked' = 'none';
+  #doubtTimer: Timer | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly socket: { readonly bytesRead: number },
+    private readonly observer: LifeObserver,
+  ) {
+    this.#heardAtMs = clock.elapsed();
+  }
+
+  /** A number that grows with everything that comes in: bytes where the socket is known, else what comes in by calls. */
+  get count(): number {
+    return this.socket.bytesRead || this.messages;
+  }
+
+  /** True where the other end can be asked. */
+  get canAsk(): boolean {
+    const { session } = this;
+    return session !== undefined && !session.destroyed && !session.closed;
+  }
+
+  /** Milliseconds since anything came in. Of what came by no call it is known only when this is looked at. */
+  get silentMs(): number {
+    const bytes = this.socket.bytesRead;
+    if (bytes > this.#bytesAtLook && this.messages === this.#messagesAtLook) this.#heardAtMs = this.clock.elapsed();
+    this.#bytesAtLook = bytes;
+    this.#messagesAtLook = this.messages;
+    return this.clock.elapsed() - this.#heardAtMs;
+  }
+
+  /** Milliseconds since the last PING; Infinity when none was sent. */
+  get pingedMs(): number {
+    return this.clock.elapsed() - this.#pingedAtMs;
+  }
+
+  /** True while a PING is unanswered. */
+  get isPinging(): boolean {
+    return this.#pingTimer !== undefined;
+  }
+
+  /** True when it is to be asked, or was and has not answered, before it gets another call. */
+  get isDoubtful(): boolean {
+    return this.#doubt !== 'none';
+  }
+
+  /** Something of a call came in. */
+  heard(): void {
+    this.messages += 1;
+    this.#heardAtMs = this.clock.elapsed();
+    if (this.#doubt !== 'none') this.#trust();
+  }
+
+  /**
+   * Asks for a sign of life with an empty SETTINGS frame, which must be acknowledged (RFC 9113, section 6.5.3) and, unlike
+   * a PING, is no strike (docs/decisions/0002). False where it cannot be asked.
+   */
+  ask(): boolean {
+    if (!this.canAsk) return false;
+    if (this.#isAsking) return true;
+    this.#isAsking = true;
+    this.session?.settings({}, (error) => {
+      this.#isAsking = false;
+      // Of a session that is destroyed, unanswered.
+      if ((error as Error | null) !== null) return;
+      if (this.#doubt === 'asked') this.#trust();
+      this.observer.onAnswer();
+    });
+    return true;
+  }
+
+  /** Sends a PING; without an answer, or anything else that comes in, within `timeoutMs` it is dead. */
+  ping(timeoutMs: number): void {
+    if (!this.canAsk || this.isPinging) return;
+    const { count } = this;
+    // Node has a bound on PINGs that are unanswered, and refuses one beyond it.
+    if (this.session?.ping(() => this.#stopPing()) !== true) return;
+    this.pings += 1;
+    this.#pingedAtMs = this.clock.elapsed();
+    const timer = (this.#pingTimer = this.#after(timeoutMs, () => {
+      if (timer !== this.#pingTimer) return;
+      this.#pingTimer = undefined;
+      if (this.count > count) return;
+      this.observer.onDeath({ tag: 'keepalive-timeout', detail: `a PING was not answered within ${timeoutMs} ms` });
+    }));
+  }
+
+  /** From now on it gets no call before it has been asked by {@link verify} and has answered. */
+  doubt(): void {
+    if (this.#doubt === 'none') this.#doubt = 'to-ask';
+  }
+
+  /** Somebody wants it: asks it, if it is in doubt. */
+  verify(): void {
+    if (this.#doubt !== 'to-ask') return;
+    this.#doubt = 'asked';
+    const silentMs = Math.round(this.silentMs);
+    const { count } = this;
+    this.ask();
+    const timer = (this.#doubtTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
+      if (timer !== this.#doubtTimer) return;
+      if (this.count > count) {
+        this.#trust();
+        return this.observer.onAnswer();
+      }
+      const detail = `no sign of life within ${VERIFY_TIMEOUT_MS} ms before a call, after ${silentMs} ms of silence`;
+      this.observer.onDeath({ tag: 'keepalive-timeout', detail });
+    }));
+  }
+
+  /** Forgets its timers. */
+  close(): void {
+    this.#stopPing();
+    this.#stopDoubt();
+  }
+
+  /** A process that was busy all the while has not looked for the answer yet: it does before the next turn. */
+  #after(delayMs: number, then: () => void): Timer {
+    return this.clock.setTimer(() => this.clock.soon(then), delayMs);
+  }
+
+  #trust(): void {
+    this.#stopDoubt();
+    this.#doubt = 'none';
+  }
+
+  #stopPing(): void {
+    if (this.#pingTimer !== undefined) this.clock.clearTimer(this.#pingTimer);
+    this.#pingTimer = undefined;
+  }
+
+  #stopDoubt(): void {
+    if (this.#doubtTimer !== undefined) this.clock.clearTimer(this.#doubtTimer);
+    this.#doubtTimer = undefined;
+  }
+}
