@@ -151,7 +151,7 @@ describe('GOAWAY', () => {
     });
     expect(await call(client)).toMatchObject({
       code: status.UNAVAILABLE,
-      details: 'Not processed by any of 10 connections, of the last: the server said GOAWAY',
+      details: 'Not processed by any of 10 connections, of the last: the server said GOAWAY, NO_ERROR',
       explanation: { fault: { tag: 'goaway' }, retriedOn: attempts, channelId: attempts },
     });
     expect(peer.headersReceived).toBe(attempts);

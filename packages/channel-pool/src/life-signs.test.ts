@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TransportFault } from '@grpc-manifold/core';
+import { FakeClock, settled } from '@grpc-manifold/testing';
+import { LifeSigns } from './life-signs.js';
+
+/** What is asked of a session, and answered when the test says so. */
+class TestSession {
+  destroyed = false;
+  closed = false;
+  refusesPings = false;
+  readonly settingsSent: ((error: Error | null) => void)[] = [];
+  readonly pingsSent: (() => void)[] = [];
+
+  settings(_settings: object, callback: (error: Error | null) => void): void {
+    this.settingsSent.push(callback);
+  }
+
+  ping(callback: () => void): boolean {
+    if (this.refusesPings) return false;
+    this.pingsSent.push(callback);
+    return true;
+  }
+}
+
+describe('LifeSigns', () => {
+  let clock: FakeClock;
+  let socket: { bytesRead: number };
+  let session: TestSession;
+  let life: LifeSigns;
+  let answers: number;
+  let deaths: TransportFault[];
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    socket = { bytesRead: 0 };
+    session = new TestSession();
+    answers = 0;
+    deaths = [];
+    life = new LifeSigns(clock, socket, { onAnswer: () => (answers += 1), onDeath: (fault) => deaths.push(fault) });
+    life.session = session as unknown as NonNullable<LifeSigns['session']>;
+  });
+
+  async function pass(ms: number): Promise<void> {
+    clock.advance(ms);
+    await settled();
+  }
+
+  describe('silence', () => {
+    it('begins with what a call last heard', async () => {
+      await pass(300);
+      life.heard();
+      await pass(200);
+      expect(life.silentMs).toBe(200);
+    });
+
+    it('ends with bytes that belong to no call, when they are seen', async () => {
+      await pass(300);
+      expect(life.silentMs).toBe(300);
+      socket.bytesRead = 9;
+      expect(life.silentMs).toBe(0);
+      await pass(100);
+      expect(life.silentMs).toBe(100);
+    });
+
+    it('is not shortened by looking long after a call heard something', async () => {
+      socket.bytesRead = 50;
+      life.heard();
+      await pass(1_000);
+      expect(life.silentMs).toBe(1_000);
+    });
+  });
+
+  describe('a PING', () => {
+    it('that is answered leaves nothing', async () => {
+      life.ping(2_000);
+      expect(life).toMatchObject({ isPinging: true, pings: 1, pingedMs: 0 });
+      session.pingsSent[0]?.();
+      expect(life.isPinging).toBe(false);
+      await pass(2_000);
+      expect(deaths).toEqual([]);
+      expect(life.pingedMs).toBe(2_000);
+      expect(clock.pendingTimers).toBe(0);
+    });
+
+    it('that is not answered in time is the end', async () => {
+      life.ping(2_000);
+      await pass(1_999);
+      expect(deaths).toEqual([]);
+      await pass(1);
+      expect(deaths).toEqual([{ tag: 'keepalive-timeout', detail: 'a PING was not answered within 2000 ms' }]);
+    });
+
+    it('is as good as answered when anything came in since', async () => {
+      life.ping(2_000);
+      socket.bytesRead = 1;
+      await pass(2_000);
+      expect(deaths).toEqual([]);
+      expect(life.isPinging).toBe(false);
+    });
+
+    it('whose answer lay in the socket while the process was busy is no end', async () => {
+      life.ping(2_000);
+      // The timer fires before the I/O of the same turn.
+      clock.advance(2_000);
+      session.pingsSent[0]?.();
+      await settled();
+      expect(deaths).toEqual([]);
+    });
+
+    it('is sent once at a time, and not where there is no session', async () => {
+      life.ping(2_000);
+      life.ping(2_000);
+      expect(session.pingsSent).toHaveLength(1);
+      session.pingsSent[0]?.();
+      session.destroyed = true;
+      life.ping(2_000);
+      session.destroyed = false;
+      session.refusesPings = true;
+      life.ping(2_000);
+      expect(life).toMatchObject({ pings: 1, isPinging: false });
+      await pass(2_000);
+      expect(deaths).toEqual([]);
+    });
+
+    it('is forgotten with the connection', async () => {
+      life.ping(2_000);
+      life.close();
+      await pass(2_000);
+      expect(deaths).toEqual([]);
+      expect(clock.pendingTimers).toBe(0);
+    });
+  });
+
+  describe('a doubt', () => {
+    it('is put to the test when somebody wants the connection, and once', () => {
+      life.doubt();
+      expect(life.isDoubtful).toBe(true);
+      expect(session.settingsSent).toHaveLength(0);
+      life.verify();
+      life.verify();
+      expect(session.settingsSent).toHaveLength(1);
+    });
+
+    it('ends with the answer', async () => {
+      life.doubt();
+      life.verify();
+      session.settingsSent[0]?.(null);
+      expect(life.isDoubtful).toBe(false);
+      expect(answers).toBe(1);
+      await pass(1_000);
+      expect(deaths).toEqual([]);
+      expect(clock.pendingTimers).toBe(0);
+    });
+
+    it('is confirmed by silence', async () => {
+      await pass(5_000);
+      life.doubt();
+      life.verify();
+      await pass(1_000);
+      const detail = 'no sign of life within 1000 ms before a call, after 5000 ms of silence';
+      expect(deaths).toEqual([{ tag: 'keepalive-timeout', detail }]);
+    });
+
+    it('is not ended by a session that dies instead of answering', () => {
+      life.doubt();
+      life.verify();
+      session.settingsSent[0]?.(new Error('cancelled'));
+      expect(life.isDoubtful).toBe(true);
+      expect(answers).toBe(0);
+    });
+
+    it('ends with bytes that came in although the question is not answered', async () => {
+      life.doubt();
+      life.verify();
+      socket.bytesRead = 1;
+      await pass(1_000);
+      expect(deaths).toEqual([]);
+      expect(life.isDoubtful).toBe(false);
+      expect(answers).toBe(1);
+    });
+
+    it('is nothing that nobody has', () => {
+      life.verify();
+      expect(session.settingsSent).toHaveLength(0);
+    });
+  });
+
+  it('asks once at a time', () => {
+    expect(life.ask()).toBe(true);
+    expect(life.ask()).toBe(true);
+    expect(session.settingsSent).toHaveLength(1);
+    session.settingsSent[0]?.(null);
+    expect(answers).toBe(1);
+    session.closed = true;
+    expect(life.ask()).toBe(false);
+  });
+});
