@@ -90,7 +90,7 @@ export class LifeSigns {
     this.session?.settings({}, (error) => {
       this.#isAsking = false;
       // Of a session that is destroyed, unanswered.
-      if ((error as Error | null) !== null) return;
+      if (error !== null) return;
       if (this.#doubt === 'asked') this.#trust();
       this.observer.onAnswer();
     });

@@ -197,11 +197,11 @@ function readPolicies(read: OptionReader<ChannelPoolOptions>): readonly Connecti
       );
     }
     for (const method of ['review', 'channelOptions'] as const) {
-      if (policy[method] !== undefined && typeof policy[method] !== 'function') {
-        throw new TypeError(
-          `ChannelPool: ${method} of the policy ${policy.name} must be a function, got ${inspect(policy[method], { depth: 0 })}`,
-        );
-      }
+      const value: unknown = Reflect.get(policy, method);
+      if (value === undefined || typeof value === 'function') continue;
+      throw new TypeError(
+        `ChannelPool: ${method} of the policy ${policy.name} must be a function, got ${inspect(value, { depth: 0 })}`,
+      );
     }
     if (names.has(policy.name)) {
       throw new TypeError(`ChannelPool: policies must have names of their own, got '${policy.name}' twice`);

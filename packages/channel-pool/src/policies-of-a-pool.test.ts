@@ -1,4 +1,4 @@
-import { credentials, status } from '@grpc/grpc-js';
+import { connectivityState, credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConnectionPolicy, PolicyAction, PoolView } from '@grpc-manifold/core';
 import { NOTHING_LEFT, SCRIPTED_TARGET, ScriptedScenes, settled, type ScriptedScene } from '@grpc-manifold/testing';
@@ -104,7 +104,7 @@ describe('rotate', () => {
       const live = states(scene).filter((state) => !state.endsWith('draining'));
       expect(live).toHaveLength(4);
       expect(live.filter((state) => state.endsWith('connecting'))).toHaveLength(1);
-      for (const channel of scene.channels) if (channel.state === 1) channel.become(2);
+      scene.channels.find(({ state }) => state === connectivityState.CONNECTING)?.become(connectivityState.READY);
       await settled();
     }
     expect(states(scene)).toEqual(['1 draining', '2 draining', '3 draining', '4 ready', '5 ready', '6 ready']);
@@ -113,7 +113,7 @@ describe('rotate', () => {
   it('keeps the connection for as long as no other can be made', async () => {
     const scene = await setUpFull(1);
     await scene.act(rotate(1));
-    scene.channel(2).become(3);
+    scene.channel(2).become(connectivityState.TRANSIENT_FAILURE);
     await settled();
     expect(states(scene)).toEqual(['1 ready']);
     scene.call();

@@ -82,8 +82,8 @@ export class PolicyRunner {
 
   /** Once a policy: it would happen with each review. */
   #complain({ name }: ConnectionPolicy, error: unknown): void {
-    if (!this.#complained.has(name))
-      warn(`ChannelPool of ${this.host.target}: the policy ${name} threw: ${String(error)}`);
+    if (this.#complained.has(name)) return;
     this.#complained.add(name);
+    warn(`ChannelPool of ${this.host.target}: the policy ${name} threw: ${String(error)}`);
   }
 }
