@@ -414,10 +414,13 @@ export class PooledChannel implements MemberView {
   }
 
   /**
-   * A channel whose attempt has failed makes another when grpc-js's backoff is over, and that may be at once; closing it does
-   * not prevent that (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
+   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also when
+   * it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
    */
   get #mayConnect(): boolean {
+    const isConnected = this.#connectedAtMs !== undefined;
+    // With xDS a channel has as many connections as the control plane says.
+    if (isConnected && !this.settings.target.startsWith('xds:')) return false;
     return !this.#hasFailed && !this.#isChannelClosed;
   }
 

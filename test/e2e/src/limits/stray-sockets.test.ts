@@ -1,0 +1,33 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { credentials } from '@grpc/grpc-js';
+import { loadEchoPackage, startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
+import { createPooledClient } from 'grpc-manifold';
+import { expect, it } from 'vitest';
+
+const { EchoClient: Client } = loadEchoPackage();
+const BACKOFF_MS = 50;
+
+// grpc-js tries an address that refused a connection once again after its backoff, though it serves from another by then and has
+// let go of that one: `Subchannel.unref` stops what connects and what is connected, but not what waits for its backoff.
+it('has one socket a connection, also where the first of two addresses refused it at first', async () => {
+  await using server = await startEchoServer();
+  await using first = await startFaultProxy(server);
+  await using second = await startFaultProxy(server);
+  first.refuseNew();
+  await using client = createPooledClient(
+    Client,
+    `ipv4:${first.target},${second.target}`,
+    credentials.createInsecure(),
+    {
+      maxChannels: 1,
+      onDispose: 'cancel',
+      'grpc.initial_reconnect_backoff_ms': BACKOFF_MS,
+      'grpc.max_reconnect_backoff_ms': BACKOFF_MS,
+    },
+  );
+  await client.pool.warmUp();
+  await first.acceptNew();
+  await delay(4 * BACKOFF_MS);
+  expect(client.pool.stats().channels).toHaveLength(1);
+  expect(first.openConnections + second.openConnections).toBe(1);
+});
