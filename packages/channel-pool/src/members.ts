@@ -559,9 +559,10 @@ export class Members implements PooledChannelObserver {
   }
 
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
-  #takeBack(reason: string, evenWorn = false): boolean {
+  #takeBack(reason: string, any = false): boolean {
     for (const member of this.#all) {
-      if (member.state !== 'draining' || (member.isWorn && !evenWorn)) continue;
+      const isGood = !member.isWorn && member.vitals.ejection === undefined;
+      if (member.state !== 'draining' || !(isGood || any)) continue;
       if (member.takeBack(reason)) return true;
     }
     return false;

@@ -318,8 +318,9 @@ export class PooledChannel implements MemberView {
 
   /** A call that is timed was answered by headers. */
   answered(givenAtMs: number, nowMs: number): void {
-    if (this.vitals.answered(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs)))
+    if (this.vitals.answered(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs))) {
       this.observer.onVitals(this);
+    }
   }
 
   /** A call that is timed got its status without headers before it. */
@@ -334,8 +335,9 @@ export class PooledChannel implements MemberView {
   /** A call that is timed was ended by us before it was answered. */
   unanswered(code: status, givenAtMs: number, nowMs: number): void {
     if (code !== status.DEADLINE_EXCEEDED) this.vitals.dropped(givenAtMs);
-    else if (this.vitals.missed(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs)))
+    else if (this.vitals.missed(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs))) {
       this.observer.onVitals(this);
+    }
   }
 
   /** Takes no calls until it is {@link readmit}ted; those that it has go on. */
@@ -376,8 +378,7 @@ export class PooledChannel implements MemberView {
 
   /** Retires it although it works, because others are enough or better; {@link takeBack} undoes it. */
   letGo(reason: string): void {
-    // One that is ejected does not work.
-    this.#isLetGo = !this.#isEjected;
+    this.#isLetGo = true;
     this.retire(reason);
   }
 
