@@ -332,6 +332,75 @@ describe('the timer', () => {
   });
 });
 
+describe('a process that is busy', () => {
+  /** Quick answers on all of four connections, and then calls on the first alone. */
+  async function warm(callsOnFirst: number, deadlineInMs = Infinity): Promise<Scene & { answer(): void }> {
+    let isOnFirst = false;
+    const scene = await open(4, {
+      maxStreamsPerChannel: 100,
+      picker: {
+        pick: (members) => (isOnFirst ? members.find(({ id }) => id === 1) : members[turn++ % members.length]),
+      },
+    });
+    let turn = 0;
+    const answer = (): void => {
+      for (const each of scene.channels.flatMap(({ running }) => running)) {
+        each.send();
+        each.end();
+      }
+    };
+    for (let round = 0; round < 2; round += 1) {
+      for (let call = 0; call < 100; call += 1) scene.call();
+      await pass(scene, 10);
+      answer();
+      for (let call = 0; call < 4; call += 1) scene.call();
+      await pass(scene, 100);
+      answer();
+    }
+    isOnFirst = true;
+    for (let call = 0; call < callsOnFirst; call += 1) scene.call({ deadline: scene.clock.now() + deadlineInMs });
+    return Object.assign(scene, { answer });
+  }
+
+  /** Time goes by, and nothing is done in it. */
+  function block({ clock }: Scene, ms: number): void {
+    clock.advance(ms);
+  }
+
+  it('does not take answers that it came to read late for slow ones', async () => {
+    const scene = await warm(50);
+    block(scene, 3_000);
+    scene.answer();
+    await pass(scene, 1_000);
+    expect(scene.changes).toEqual([]);
+  });
+
+  it('would take them for slow ones that came while it was there', async () => {
+    const scene = await warm(50);
+    await pass(scene, 3_000);
+    scene.answer();
+    scene.call();
+    await pass(scene, 200);
+    expect(told(scene)).toEqual(['1 ready → failed']);
+  });
+
+  it('does not take the time in which it heard nothing for silence', async () => {
+    const scene = await warm(10, 1_000);
+    scene.call();
+    await pass(scene, 100);
+    block(scene, 6_000);
+    await pass(scene, 100);
+    expect(scene.changes).toEqual([]);
+  });
+
+  it('would take it for silence while it was there', async () => {
+    const scene = await warm(10, 1_000);
+    scene.call();
+    await pass(scene, 6_100);
+    expect(told(scene)).toEqual(['1 ready → failed']);
+  });
+});
+
 describe('a connection that could not be made', () => {
   it('is nothing to the share of those that are ejected', async () => {
     const scene = await open(2, { maxChannels: 3 });

@@ -148,7 +148,12 @@ export class PooledChannel implements MemberView {
     this.#endings = new EndingStreams(
       clock,
       this.#resets,
-      { lifeSigns: () => this.#life.count, hasRoom: () => this.hasRoom, probe: () => this.#life.ask() },
+      {
+        lifeSigns: () => this.#life.count,
+        // One that is ejected is not full.
+        hasRoom: () => this.#isEjected || this.hasRoom,
+        probe: () => this.#life.ask(),
+      },
       {
         onRoom: () => this.observer.onRoom(this),
         onStalled: (silentMs) =>

@@ -30,6 +30,7 @@ interface MembersModule {
       clock: Clock;
       channelOptions: ChannelOptions;
       resetBurst: number;
+      keepaliveOptions: ChannelOptions;
     },
     options: object,
     clock: Clock,

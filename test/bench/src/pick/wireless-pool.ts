@@ -48,6 +48,7 @@ export class WirelessPool {
       shrinkAfterMs: Infinity,
       picker,
       channelFactory,
+      policies: [],
     });
     const ignore = (): void => undefined;
     const zero = (): number => 0;
@@ -57,6 +58,7 @@ export class WirelessPool {
       clock: systemClock,
       channelOptions: {},
       resetBurst: 800,
+      keepaliveOptions: {},
     };
     const members = await new Promise<Members>((resolve) => {
       let ready = 0;
