@@ -389,7 +389,7 @@ describe('a process that is busy', () => {
     scene.call();
     await pass(scene, 100);
     block(scene, 6_000);
-    await pass(scene, 100);
+    await pass(scene, 1_000);
     expect(scene.changes).toEqual([]);
   });
 
