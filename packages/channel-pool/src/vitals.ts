@@ -91,7 +91,7 @@ export class Vitals {
     }
     this.faultsInARow += 1;
     this.lastFault = fault;
-    return this.faultsInARow >= FAULTS_IN_A_ROW;
+    return this.ejection === undefined && this.faultsInARow >= FAULTS_IN_A_ROW;
   }
 
   /** Its deadline passed without an answer: it took at least that long. Returns true when that calls for a decision. */
