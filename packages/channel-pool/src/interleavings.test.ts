@@ -59,6 +59,10 @@ const step = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('server refuses' as const), which: chance }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('server sends' as const), which: chance }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('server breaks' as const), which: chance, rounds: fc.constantFrom(1, 5) }),
+  },
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('ready' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fails' as const) }) },
   {
@@ -120,6 +124,8 @@ class Interleaving {
   /** Those that were let go by choice, and not lost after that. */
   readonly #letGo = new Set<number>();
   isClosing = false;
+  /** How often one was seen that was ejected. */
+  ejected = 0;
 
   constructor(private readonly plan: Plan) {
     const { maxDrainingChannels, growAtRatio, shrinkAfterMs, picker, maxQueuedBytes, maxQueueTimeMs } = plan;
@@ -194,6 +200,7 @@ class Interleaving {
       any(this.calls, each.which)?.call.startRead();
     } else if (each.kind === 'server ends') any(this.#running, each.which)?.end(each.code);
     else if (each.kind === 'server refuses') any(this.#running, each.which)?.refuse();
+    else if (each.kind === 'server breaks') this.#break(any(this.#ready, each.which), each.rounds);
     else if (each.kind === 'server sends') {
       // Also on streams that were reset: what was under way arrives. After its own ending a server says nothing.
       const open = this.#ready.flatMap((channel) => channel.calls).filter((call) => !call.endedByServer);
@@ -251,12 +258,15 @@ class Interleaving {
     must(stats.queuedCalls >= 0 && stats.queuedCalls <= mostQueued, 'queued calls', stats.queuedCalls, mostQueued);
     must(stats.queuedBytes >= 0 && stats.queuedBytes <= this.plan.maxQueuedBytes, 'queued bytes', stats.queuedBytes);
     must(stats.queuedCalls > 0 || stats.queuedBytes === 0, 'queued bytes of nobody', stats.queuedBytes);
-    const [live, draining] = [count('ready', 'connecting'), count('draining')];
+    const [live, draining] = [count('ready', 'failed', 'connecting'), count('draining')];
     const { maxDrainingChannels } = this.plan;
     must(draining <= maxDrainingChannels, 'draining', draining);
     // Beyond a bound that was lowered they go as fast as they may drain.
     must(live <= maxChannels + 1 || draining === maxDrainingChannels, 'live', live, maxChannels, draining);
-    must(count('failed', 'closed') === 0, 'dead connections', stats.channels);
+    must(count('closed') === 0, 'dead connections', stats.channels);
+    // More than half are not ejected.
+    must(count('failed') <= count('ready'), 'ejected', stats.channels);
+    this.ejected += count('failed');
     const refd = stats.queuedCalls > 0 ? 1 : 0;
     must(this.isClosing || clock.refdTimers === refd, 'timers that hold the process', clock.refdTimers, refd);
   }
@@ -293,6 +303,24 @@ class Interleaving {
     if (isOne) made.call.halfClose();
   }
 
+  /** Streams end by RST_STREAM, new ones as well. */
+  #break(channel: ScriptedChannel | undefined, rounds: number): void {
+    for (let round = 0; round < rounds; round += 1) {
+      if (round > 0) {
+        this.#start({
+          kind: 'start',
+          rpc: 'unary',
+          deadlineInMs: Infinity,
+          waitForReady: false,
+          bytes: 1,
+          key: 0,
+          reads: true,
+        });
+      }
+      for (const each of channel?.running ?? []) each.end(status.INTERNAL, 'Received RST_STREAM with code 2');
+    }
+  }
+
   #lose(channel: ScriptedChannel | undefined, { how, lastStream }: Extract<Step, { kind: 'lost' }>): void {
     if (channel !== undefined) this.#letGo.delete(channel.id);
     if (how === 'dropped') channel?.lose();
@@ -318,6 +346,7 @@ function read({ minChannels, moreChannels, ...others }: Plan['bounds']) {
 
 describe('any interleaving of calls, endings, losses, resizes and drains', () => {
   it('keeps the promises of the pool', async () => {
+    let withEjected = 0;
     await fc.assert(
       fc.asyncProperty(plan, async (given) => {
         const run = new Interleaving(given);
@@ -349,6 +378,7 @@ describe('any interleaving of calls, endings, losses, resizes and drains', () =>
           await settled();
           must(explain(late.ending)?.refusedBy === 'closed', 'a late call', late.code);
           expect(await run.scene.remains()).toEqual(NOTHING_LEFT);
+          if (run.ejected > 0) withEjected += 1;
         } finally {
           // Or a run that fails would spoil the next, and the search for a smaller one.
           await pool.destroy();
@@ -356,5 +386,6 @@ describe('any interleaving of calls, endings, losses, resizes and drains', () =>
       }),
       { seed: 20_260_303, numRuns: 3_000 },
     );
+    expect(withEjected).toBeGreaterThan(100);
   });
 });

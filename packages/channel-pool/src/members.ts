@@ -14,6 +14,7 @@ import {
 import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
+import { Ejector } from './ejector.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
 import { pickerOf } from './pickers/index.js';
 import type { PickOutcome, Picker } from './pickers/picker.js';
@@ -67,7 +68,7 @@ export class Members implements PooledChannelObserver {
   /** Closed ones whose sockets are not. */
   readonly #closing = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
-  // Of those that are ready, as of the last look at each: summed anew for each call they would cost more with each connection.
+  // Of those that are ready (the ejected among them but for streams), as of the last look at each: summed anew for each call they would cost more with each connection.
   #ready = 0;
   #usedStreams = 0;
   #capacity = 0;
@@ -77,6 +78,7 @@ export class Members implements PooledChannelObserver {
   readonly #openings = new PQueue({ concurrency: 1 });
   readonly #backoff: ConnectionBackoff;
   readonly #settings: Omit<PooledChannelSettings, 'keepaliveTimeMs'>;
+  readonly #ejector: Ejector;
   #spare: PooledChannel | undefined;
   #lastId = 0;
   #wanted = false;
@@ -134,6 +136,14 @@ export class Members implements PooledChannelObserver {
       view: () => this.#view(),
       act: (action) => this.#act(action),
     });
+    this.#ejector = new Ejector(clock, {
+      open: this.#all,
+      isOn: () => this.options.ejectOutliers && this.options.maxChannels > 1,
+      // The calls of a key go to one connection, and may be slow by themselves.
+      measuresLatency: () => this.options.affinity === undefined,
+      hasDrainingPlace: () => this.#count('draining') < this.options.maxDrainingChannels,
+      onRoom: () => observer.onRoom(),
+    });
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
     this.target = this.#spare.channel.getTarget();
@@ -183,6 +193,8 @@ export class Members implements PooledChannelObserver {
 
   /** The connection that gets a call, out of those that have room; undefined when none has. */
   pick(call: CallInfo): PooledChannel | undefined {
+    const trial = this.#ejector.takeTrial();
+    if (trial !== undefined) return trial;
     const key = this.#keyOf(call);
     const bound = key === undefined ? undefined : this.#affinity.get(key);
     // One that is full keeps its keys: only this call goes elsewhere.
@@ -214,9 +226,9 @@ export class Members implements PooledChannelObserver {
     return best;
   }
 
-  /** True when the picker wants to hear how calls went. */
+  /** True when calls must be timed: the picker wants to hear how they went, or connections are ejected. */
   get measures(): boolean {
-    return this.#picker.onCallEnd !== undefined;
+    return this.#picker.onCallEnd !== undefined || this.#ejector.isOn;
   }
 
   /** Tells the picker how a call went. */
@@ -267,6 +279,7 @@ export class Members implements PooledChannelObserver {
   /** A call was counted in. */
   took(member: PooledChannel): void {
     this.#refresh(member);
+    this.#ejector.watch();
     this.review();
   }
 
@@ -330,6 +343,7 @@ export class Members implements PooledChannelObserver {
   async close(reason: string): Promise<number> {
     this.#closed = true;
     this.#policies.close();
+    this.#ejector.close();
     for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
       if (timer !== undefined) this.clock.clearTimer(timer);
     }
@@ -357,6 +371,14 @@ export class Members implements PooledChannelObserver {
     this.#giveUp(member, fault.detail, fault);
   }
 
+  onVitals(): void {
+    this.#ejector.judge();
+  }
+
+  wasPresent(sinceMs: number, nowMs: number): boolean {
+    return this.#ejector.wasPresent(sinceMs, nowMs);
+  }
+
   isAwaited(): boolean {
     return this.#warming.size > 0 || this.observer.isAwaited();
   }
@@ -376,8 +398,11 @@ export class Members implements PooledChannelObserver {
       this.#opening = undefined;
     }
     this.#policies.changed();
-    if (to === 'ready') this.#onReady(member);
-    else if (to === 'failed') this.#onFailed();
+    this.#ejector.connectionsChanged();
+    if (from === 'failed' && to === 'ready') this.observer.onRoom();
+    else if (to === 'ready') this.#onReady(member);
+    else if (to === 'failed' && !member.isLive) this.#onFailed();
+    else if (to === 'failed') this.review();
     else if (to === 'draining') this.#onDraining(member);
     else if (to === 'closed') this.#onClosed(member);
   }
@@ -521,22 +546,23 @@ export class Members implements PooledChannelObserver {
   }
 
   /**
-   * Those that may go, the ones with the fewest calls first: without calls they are closed at once, with calls they drain, and
+   * Those that may go, the ejected and the ones with the fewest calls first: without calls they are closed at once, with calls they drain, and
    * never more than may drain, because giving up one that drains would end its calls.
    */
   #surplus(count: number): PooledChannel[] {
     let places = this.options.maxDrainingChannels - this.#count('draining');
     return [...this.#all]
-      .filter((member) => member.state === 'ready')
-      .sort((one, other) => one.inFlightCalls - other.inFlightCalls)
+      .filter((member) => member.isLive)
+      .sort((one, other) => placeOf(one) - placeOf(other))
       .slice(0, Math.max(0, count))
       .filter((member) => member.inFlightCalls === 0 || places-- > 0);
   }
 
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
-  #takeBack(reason: string, evenWorn = false): boolean {
+  #takeBack(reason: string, any = false): boolean {
     for (const member of this.#all) {
-      if (member.state !== 'draining' || (member.isWorn && !evenWorn)) continue;
+      const isGood = !member.isWorn && member.vitals.ejection === undefined;
+      if (member.state !== 'draining' || !(isGood || any)) continue;
       if (member.takeBack(reason)) return true;
     }
     return false;
@@ -545,7 +571,7 @@ export class Members implements PooledChannelObserver {
   // ── replacing one by another ──────────────────────────────────────────────────────────────────────────────────────
 
   #replaceLater(member: PooledChannel, reason: string): void {
-    if (member.state !== 'ready' || this.#replaceable.has(member)) return;
+    if (!member.isLive || this.#replaceable.has(member)) return;
     this.#replaceable.set(member, reason);
     this.review();
   }
@@ -560,7 +586,7 @@ export class Members implements PooledChannelObserver {
     for (const entry of this.#replaceable) {
       const [member, reason] = entry;
       // Resets grow back.
-      if (member.state !== 'ready' || (reason === WORN && !member.isWorn)) this.#replaceable.delete(member);
+      if (!member.isLive || (reason === WORN && !member.isWorn)) this.#replaceable.delete(member);
       else if (hasPlace || member.inFlightCalls === 0) return entry;
     }
     return undefined;
@@ -619,7 +645,7 @@ export class Members implements PooledChannelObserver {
       if (!member.doubt()) member.letGo(action.reason);
     } else if (member.state === 'draining') {
       this.#giveUp(member, action.reason, member.fault);
-    } else if (member.state === 'ready') {
+    } else if (member.isLive) {
       member.letGo(action.reason);
     }
   }
@@ -705,7 +731,7 @@ export class Members implements PooledChannelObserver {
   #refresh(member: PooledChannel): void {
     const { counted } = member;
     const isReady = member.state === 'ready';
-    const ready = isReady ? 1 : 0;
+    const ready = member.isLive ? 1 : 0;
     const usedStreams = isReady ? member.usedStreams : 0;
     const capacity = isReady ? member.maxConcurrentStreams : 0;
     this.#ready += ready - counted.ready;
@@ -741,4 +767,9 @@ export class Members implements PooledChannelObserver {
     for (const member of this.#all) if (member.state === state) count += 1;
     return count;
   }
+}
+
+/** The less, the sooner it may go. */
+function placeOf(member: PooledChannel): number {
+  return member.state === 'ready' ? member.inFlightCalls : -1;
 }

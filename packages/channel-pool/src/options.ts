@@ -47,8 +47,9 @@ export interface ChannelPoolOptions {
    */
   readonly policies?: readonly ConnectionPolicy[];
   /**
-   * Whether a connection gets no calls for a while when it fails five calls in a row by itself, or is more than three times as
-   * slow as the others are in the median. Default true.
+   * Whether a connection gets no calls for a while (docs/decisions/0014) when five streams in a row were broken on it, when it is
+   * more than three times as slow as the others are in the median, or when nothing is heard of it for a second while calls
+   * wait. Never more than half of them. Needs `maxChannels` of at least 2. Default true.
    */
   readonly ejectOutliers?: boolean;
   /** What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'. */

@@ -264,7 +264,7 @@ export class PooledCall
     const waited = this.#phase === 'waiting';
     this.#phase = 'running';
     this.member = member;
-    member.begin();
+    member.begin(this.handedAtMs);
     if (waited) this.runInAsyncScope(this.#open, this);
     else this.#open();
   }
@@ -287,7 +287,12 @@ export class PooledCall
     this.pool.release(this, ending);
     // The server may have ended it behind a message that nobody has read: there is nothing to reset then.
     if (isOver) this.member?.finish(true);
-    else if (wasRunning) this.member?.abandon(this);
+    else if (wasRunning) {
+      if (!this.#isAnswered && this.handedAtMs >= 0) {
+        this.member?.unanswered(ending.code, this.handedAtMs, this.pool.elapsed());
+      }
+      this.member?.abandon(this);
+    }
     this.#deliverLater(ending);
   }
 
@@ -311,7 +316,10 @@ export class PooledCall
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
     this.#isAnswered = true;
-    if (this.handedAtMs >= 0) this.answeredAtMs = this.pool.elapsed();
+    if (this.handedAtMs >= 0) {
+      this.answeredAtMs = this.pool.elapsed();
+      this.member?.answered(this.handedAtMs, this.answeredAtMs);
+    }
     try {
       this.runInAsyncScope(tellMetadata, undefined, this.#listener, metadata);
     } catch (error) {
@@ -337,6 +345,7 @@ export class PooledCall
     }
     this.#ahead = undefined;
     const { member } = this;
+    if (!this.#isAnswered && this.handedAtMs >= 0) member?.concluded(received, this.handedAtMs, this.pool.elapsed());
     if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
       member.finish(false);
       return;
@@ -458,7 +467,7 @@ export class PooledCall
   /** Only what never reached the server, all of which we still have, and not for ever. */
   #canRetry(received: StatusObject): boolean {
     const whole = this.#sentMessages === 0 || this.#sent !== undefined;
-    const most = this.member?.state === 'ready' ? RETRIES : RETRIES_AFTER_GOAWAY;
+    const most = this.member?.isLive === true ? RETRIES : RETRIES_AFTER_GOAWAY;
     return (
       this.#retries < most &&
       !this.#isAnswered &&

@@ -3,9 +3,11 @@ import {
   Channel,
   connectivityState,
   Metadata,
+  status,
   type ChannelCredentials,
   type ChannelInterface,
   type ChannelOptions,
+  type StatusObject,
 } from '@grpc/grpc-js';
 import {
   endsCalls,
@@ -28,6 +30,8 @@ import { observedCredentials } from './observed-credentials.js';
 import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
 import type { ChannelStats } from './stats.js';
+import { streamFault, wasSent } from './stream-faults.js';
+import { Vitals } from './vitals.js';
 
 /** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
 const CLOSE_GRACE_MS = 100;
@@ -72,13 +76,18 @@ export interface PooledChannelObserver {
   onDeath(channel: PooledChannel, fault: TransportFault): void;
   /** True when somebody waits for a connection. */
   isAwaited(): boolean;
+  /** Its calls call for a decision on it. */
+  onVitals(channel: PooledChannel): void;
+  /** False when this process was too busy to tell how long a call took that ended now. */
+  wasPresent(sinceMs: number, nowMs: number): boolean;
 }
 
 /**
  * One member of the pool: one grpc-js channel that makes one connection in its life. It is never connected again: when
  * the connection is lost, was refused or falls silent, the member finishes what it has and another takes its place.
  *
- * `connecting → ready → draining → closed`, or `connecting → failed → closed`.
+ * `connecting → ready → draining → closed`, or `connecting → failed → closed`. While it is ejected it is `failed` as well, beside
+ * `ready`: its connection is there, and its calls go on.
  */
 export class PooledChannel implements MemberView {
   readonly #channel: ChannelInterface;
@@ -99,9 +108,12 @@ export class PooledChannel implements MemberView {
   #unansweredCalls = 0;
   #lifeSeen = 0;
   #isLetGo = false;
+  #isEjected = false;
   #hasFailed = false;
   #isChannelClosed = false;
   #closing: Promise<number> | undefined;
+  /** What its calls tell of it. */
+  readonly vitals = new Vitals();
   /** What went wrong with it, if anything did. */
   fault: TransportFault | undefined;
   /** Place among the members that have room, -1 for none. Kept by the pool. */
@@ -136,7 +148,12 @@ export class PooledChannel implements MemberView {
     this.#endings = new EndingStreams(
       clock,
       this.#resets,
-      { lifeSigns: () => this.#life.count, hasRoom: () => this.hasRoom, probe: () => this.#life.ask() },
+      {
+        lifeSigns: () => this.#life.count,
+        // One that is ejected is not full.
+        hasRoom: () => this.#isEjected || this.hasRoom,
+        probe: () => this.#life.ask(),
+      },
       {
         onRoom: () => this.observer.onRoom(this),
         onStalled: (silentMs) =>
@@ -158,6 +175,16 @@ export class PooledChannel implements MemberView {
 
   get state(): ChannelState {
     return this.#state;
+  }
+
+  /** True while its connection is there and was not given up. */
+  get isLive(): boolean {
+    return this.#state === 'ready' || this.#isEjected;
+  }
+
+  /** True when it is ejected and could carry a call. */
+  get hasTrialRoom(): boolean {
+    return this.#isEjected && !this.#life.isDoubtful && this.usedStreams < this.maxConcurrentStreams;
   }
 
   /** grpc-js's channel of this member, for what only it can answer. */
@@ -246,8 +273,13 @@ export class PooledChannel implements MemberView {
     }
   }
 
-  /** Counts a call in. In the same tick as it is picked, so that a burst spreads. */
-  begin(): void {
+  /**
+   * Counts a call in. In the same tick as it is picked, so that a burst spreads.
+   *
+   * @param nowMs where calls are timed, else -1.
+   */
+  begin(nowMs: number): void {
+    if (nowMs >= 0) this.vitals.given(nowMs);
     this.inFlightCalls += 1;
     this.startedCalls += 1;
     this.#unansweredCalls += 1;
@@ -289,11 +321,60 @@ export class PooledChannel implements MemberView {
     if (this.#unansweredCalls >= UNANSWERED_CALLS) this.observer.onRoom(this);
   }
 
+  /** A call that is timed was answered by headers. */
+  answered(givenAtMs: number, nowMs: number): void {
+    if (this.vitals.answered(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs))) {
+      this.observer.onVitals(this);
+    }
+  }
+
+  /** A call that is timed got its status without headers before it. */
+  concluded(received: StatusObject, givenAtMs: number, nowMs: number): void {
+    if (received.code === status.OK || wasSent(received.metadata)) return this.answered(givenAtMs, nowMs);
+    // Streams that go down with their connection are not its doing.
+    const fault = this.#life.session?.destroyed === true ? undefined : streamFault(received);
+    if (fault === undefined) this.vitals.dropped(givenAtMs);
+    else if (this.vitals.broken(fault, givenAtMs, nowMs)) this.observer.onVitals(this);
+  }
+
+  /** A call that is timed was ended by us before it was answered. */
+  unanswered(code: status, givenAtMs: number, nowMs: number): void {
+    if (code !== status.DEADLINE_EXCEEDED) this.vitals.dropped(givenAtMs);
+    else if (this.vitals.missed(givenAtMs, nowMs, this.observer.wasPresent(givenAtMs, nowMs))) {
+      this.observer.onVitals(this);
+    }
+  }
+
+  /** Takes no calls until it is {@link readmit}ted; those that it has go on. */
+  eject(reason: string, fault?: TransportFault): void {
+    if (this.#state !== 'ready') return;
+    this.#isEjected = true;
+    this.#change('failed', reason, fault);
+  }
+
+  /** Takes calls again after it was ejected. */
+  readmit(reason: string): void {
+    if (!this.#isEjected) return;
+    this.#isEjected = false;
+    this.#change('ready', reason);
+  }
+
+  /** A number that grows with everything that comes in. */
+  get lifeSigns(): number {
+    return this.#life.count;
+  }
+
+  /** Asks the other end for a sign of life. False where it cannot be asked. */
+  askForLife(): boolean {
+    return this.#life.ask();
+  }
+
   /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
   retire(reason: string, fault?: TransportFault): void {
     // One that was let go and has a fault since is not to be taken back.
     if (fault !== undefined) this.#isLetGo = false;
-    if (this.#state !== 'ready') return;
+    if (!this.isLive) return;
+    this.#isEjected = false;
     this.#drainingSinceMs = this.settings.clock.elapsed();
     this.#change('draining', reason, fault);
     if (!this.#isLetGo) this.#closeChannelSoon();
@@ -318,7 +399,7 @@ export class PooledChannel implements MemberView {
 
   /** Sends a PING; without an answer within `timeoutMs` the observer is told of its death. */
   ping(timeoutMs: number, keepaliveTimeMs: number): void {
-    if (this.#state !== 'ready' && this.#state !== 'draining') return;
+    if (!this.isLive && this.#state !== 'draining') return;
     const { pings } = this.#life;
     this.#life.ping(timeoutMs);
     if (this.#life.pings > pings) this.keepaliveTimeMs = Math.min(this.keepaliveTimeMs, keepaliveTimeMs);
@@ -329,7 +410,7 @@ export class PooledChannel implements MemberView {
    * asked, is not doubted. False where it cannot be asked.
    */
   doubt(): boolean {
-    if (this.#state !== 'ready' || this.inFlightCalls > 0 || this.#life.isDoubtful) return true;
+    if (!this.isLive || this.inFlightCalls > 0 || this.#life.isDoubtful) return true;
     if (!this.#life.canAsk) return false;
     this.#life.doubt();
     this.observer.onRoom(this);
@@ -338,7 +419,7 @@ export class PooledChannel implements MemberView {
 
   /** Somebody waits for a connection: asks this one for a sign of life, if it is in doubt. */
   verify(): void {
-    if (this.#state === 'ready') this.#life.verify();
+    if (this.isLive) this.#life.verify();
   }
 
   /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */
@@ -455,11 +536,11 @@ export class PooledChannel implements MemberView {
 
   get #isFollowed(): boolean {
     if (this.#state === 'draining') return this.#isLetGo;
-    return this.#state === 'connecting' || this.#state === 'ready';
+    return this.#state === 'connecting' || this.isLive;
   }
 
   #onConnectivity(seen: connectivityState): void {
-    if (this.#state === 'ready') {
+    if (this.isLive) {
       if (seen !== connectivityState.READY) this.#onLost();
     } else if (this.#state === 'draining') {
       if (seen !== connectivityState.READY) this.#loseLetGo();
@@ -553,6 +634,7 @@ export class PooledChannel implements MemberView {
     this.#stopWatchdog();
     this.#life.close();
     this.#endings.close();
+    this.#isEjected = false;
     this.#change('closed', reason);
     // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
     await Promise.resolve();
@@ -597,7 +679,8 @@ export class PooledChannel implements MemberView {
     const from = this.#state;
     if (from === to || from === 'closed') return;
     this.#state = to;
-    this.fault ??= fault;
+    // One that is ejected may come back.
+    if (!this.#isEjected) this.fault ??= fault;
     this.observer.onStateChange(this, from, reason, fault);
   }
 }

@@ -4,14 +4,16 @@ import type { CallInfo, Clock, Random } from '@grpc-manifold/core';
 
 /** What a dispatcher does with a connection of its pool, for one call. */
 export interface Member extends MemberView {
-  begin(): void;
+  /** @param nowMs where calls are timed, else -1. */
+  begin(nowMs: number): void;
+  answered(givenAtMs: number, nowMs: number): void;
   finish(ok: boolean): void;
 }
 
 /** What it does with all of them. */
 export interface Members {
   readonly open: ReadonlySet<Member>;
-  /** True when the picker wants to hear how calls went. */
+  /** True when calls must be timed. */
   readonly measures: boolean;
   want(): void;
   pick(call: CallInfo): Member | undefined;
@@ -22,7 +24,14 @@ export interface Members {
 
 interface MembersModule {
   readonly Members: new (
-    settings: { target: string; credentials: ChannelCredentials; clock: Clock; channelOptions: ChannelOptions },
+    settings: {
+      target: string;
+      credentials: ChannelCredentials;
+      clock: Clock;
+      channelOptions: ChannelOptions;
+      resetBurst: number;
+      keepaliveOptions: ChannelOptions;
+    },
     options: object,
     clock: Clock,
     random: Random,

@@ -13,6 +13,8 @@ const CALL = {} as CallInfo;
 /** The connections of a pool over channels without a wire: ready, and under a steady load. */
 export class WirelessPool {
   readonly #held: Member[] = [];
+  /** When each was given; -1 where calls are not timed. */
+  readonly #givenAtMs: number[] = [];
   readonly #turns: Uint32Array;
   readonly #pickAlone: (times: number) => void;
   #turn = 0;
@@ -22,7 +24,7 @@ export class WirelessPool {
     pickerName: PickerName,
   ) {
     const calls = members.open.size * CALLS_PER_MEMBER;
-    for (let call = 0; call < calls; call++) this.#held.push(this.#take());
+    for (let call = 0; call < calls; call++) this.#give(call);
     const random = seededRandom(2);
     this.#turns = Uint32Array.from({ length: 2 ** 14 }, () => Math.floor(random.next() * calls));
     const picker = pickerOf(pickerName, systemClock, seededRandom(3));
@@ -46,6 +48,7 @@ export class WirelessPool {
       shrinkAfterMs: Infinity,
       picker,
       channelFactory,
+      policies: [],
     });
     const ignore = (): void => undefined;
     const zero = (): number => 0;
@@ -54,6 +57,8 @@ export class WirelessPool {
       credentials: credentials.createInsecure(),
       clock: systemClock,
       channelOptions: {},
+      resetBurst: 800,
+      keepaliveOptions: {},
     };
     const members = await new Promise<Members>((resolve) => {
       let ready = 0;
@@ -61,6 +66,8 @@ export class WirelessPool {
         queuedCalls: zero,
         takePeak: zero,
         isAwaited: () => true,
+        takesCalls: () => true,
+        beforeOpening: ignore,
         onRoom: ignore,
         onNoConnection: ignore,
         endCallsOn: ignore,
@@ -85,18 +92,24 @@ export class WirelessPool {
       this.#turn = (this.#turn + 1) % this.#turns.length;
       const which = this.#turns[this.#turn] as number;
       const done = this.#held[which] as Member;
-      if (members.measures) members.callEnded(done, OUTCOME);
+      const givenAtMs = this.#givenAtMs[which] as number;
+      if (givenAtMs >= 0) {
+        done.answered(givenAtMs, systemClock.elapsed());
+        members.callEnded(done, OUTCOME);
+      }
       done.finish(true);
-      this.#held[which] = this.#take();
+      this.#give(which);
     }
   }
 
-  #take(): Member {
+  #give(which: number): void {
     const member = this.members.pick(CALL);
     if (member === undefined) throw new Error('Nobody was picked');
-    member.begin();
+    const nowMs = this.members.measures ? systemClock.elapsed() : -1;
+    member.begin(nowMs);
     this.members.took(member);
-    return member;
+    this.#held[which] = member;
+    this.#givenAtMs[which] = nowMs;
   }
 
   async close(): Promise<void> {

@@ -68,12 +68,13 @@ export class Promises {
     const stats = pool.stats();
     const members = (...states: string[]): number =>
       stats.channels.filter(({ state }) => states.includes(state)).length;
-    const [live, draining] = [members('ready', 'connecting'), members('draining')];
+    const [live, draining] = [members('ready', 'failed', 'connecting'), members('draining')];
     must(draining <= plan.maxDrainingChannels, 'draining', draining);
     // Beyond a bound that was lowered they go as fast as they may drain.
     const { maxChannels } = this.#bounds;
     must(live <= maxChannels + 1 || draining === plan.maxDrainingChannels, 'live', live, maxChannels, draining);
-    must(members('failed', 'closed') === 0, 'dead connections', stats.channels);
+    must(members('closed') === 0, 'dead connections', stats.channels);
+    must(members('failed') <= members('ready'), 'more than half are ejected', stats.channels);
     let inFlight = 0;
     for (const member of stats.channels) {
       this.#lastMember = Math.max(this.#lastMember, member.id);
