@@ -4,7 +4,7 @@
  * | tag | what happened |
  * | --- | --- |
  * | `dropped` | the other end closed it, or it was lost and nothing tells how |
- * | `reset` | TCP reset, or another error of the socket |
+ * | `reset` | TCP reset, or another error of the socket; of one that is ejected: its streams were reset one after the other |
  * | `goaway` | the server said GOAWAY (RFC 9113, section 6.8), with whatever code |
  * | `too-many-pings` | GOAWAY with ENHANCE_YOUR_CALM and the words `too_many_pings` (gRFC A8) |
  * | `refused-stream` | a stream was refused before it was processed (RFC 9113, section 8.7); the connection goes on |
