@@ -1,8 +1,73 @@
-import type { ConnectionPolicy } from '@grpc-manifold/core';
+import {
+  OptionReader,
+  type ChannelView,
+  type ConnectionPolicy,
+  type PolicyAction,
+  type PolicyReview,
+  type PoolView,
+} from '@grpc-manifold/core';
+import { LOOK_AGAIN_MS } from './look-again.js';
 
-/** Options of the policy. */
-export interface MaxAgeOptions {}
+/** Options of {@link maxAge}. */
+export interface MaxAgeOptions {
+  /**
+   * Milliseconds after which a connection is replaced. Keep it below the age at which the server ends connections by itself (gRFC
+   * A9, MAX_CONNECTION_AGE). 1 or more, or Infinity; default 1,800,000.
+   */
+  readonly maxAgeMs?: number;
+  /**
+   * The part of its age by which a connection may go sooner, so that those that were made together do not go together. How much,
+   * is drawn when it is made and stays. 0 to 1; default 0.1.
+   */
+  readonly jitterRatio?: number;
+  /**
+   * Milliseconds for which a connection that takes no more calls may finish those that it has; then they end. 1 or more, or
+   * Infinity; default 1,800,000.
+   */
+  readonly drainTimeoutMs?: number;
+}
 
-export function maxAge(_options: MaxAgeOptions = {}): ConnectionPolicy {
-  return { name: 'maxAge' };
+/**
+ * Makes a policy that replaces connections that are old, so that the calls find backends that are new. The pool has another
+ * connection ready before the old one takes no more calls, and replaces one at a time.
+ *
+ * @throws TypeError, RangeError naming the option, its range and the value.
+ */
+export function maxAge(options: MaxAgeOptions = {}): ConnectionPolicy {
+  const read = new OptionReader('maxAge', options, ['maxAgeMs', 'jitterRatio', 'drainTimeoutMs']);
+  const limits: Limits = {
+    maxAgeMs: read.number('maxAgeMs', 1_800_000, { min: 1, unlimited: true }),
+    jitterRatio: read.number('jitterRatio', 0.1, { min: 0, max: 1 }),
+    drainTimeoutMs: read.number('drainTimeoutMs', 1_800_000, { min: 1, unlimited: true }),
+  };
+  return { name: 'maxAge', review: (view) => reviewAges(view, limits) };
+}
+
+type Limits = Required<MaxAgeOptions>;
+
+function reviewAges(view: PoolView, limits: Limits): PolicyReview {
+  const looks = view.channels.map((channel) => ({ channel, leftMs: leftMs(channel, limits) }));
+  const overdue = looks.filter((look) => look.leftMs <= 0);
+  // The pool replaces one at a time, and takes the first: nobody is to wait for ever behind those that come due later.
+  const actions = overdue
+    .sort((one, other) => one.leftMs - other.leftMs || one.channel.id - other.channel.id)
+    .map(({ channel }) => actionOn(channel));
+  const nextReviewMs = looks.reduce(
+    (ms, look) => Math.min(ms, look.leftMs > 0 ? look.leftMs : LOOK_AGAIN_MS),
+    Infinity,
+  );
+  return { actions, nextReviewMs };
+}
+
+/** Milliseconds until something is to be done with a connection, 0 or less when it is. */
+function leftMs({ state, lot, ageMs, drainingMs }: ChannelView, limits: Limits): number {
+  if (state === 'ready') return limits.maxAgeMs * (1 - limits.jitterRatio * lot) - ageMs;
+  if (state === 'draining') return limits.drainTimeoutMs - drainingMs;
+  return Infinity;
+}
+
+function actionOn({ id, state, ageMs, drainingMs }: ChannelView): PolicyAction {
+  return state === 'ready'
+    ? { kind: 'rotate', channelId: id, reason: `${Math.round(ageMs)} ms old` }
+    : { kind: 'close', channelId: id, reason: `its calls did not end within ${Math.round(drainingMs)} ms` };
 }

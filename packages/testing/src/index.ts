@@ -4,6 +4,7 @@ export { seededRandom } from './seeded-random.js';
 export { ModelServer, type ModelServerOptions } from './model-server.js';
 export { ModelClient, type ModelClientOptions, type ModelLimit, type ModelSecond } from './model-client.js';
 export { memberViews, type TestMember } from './member-views.js';
+export { channelView, poolView } from './pool-view.js';
 export { ClientCall } from './client-call.js';
 export { ScriptedCall, type ScriptedCallHost } from './scripted-call.js';
 export { InterceptedScene, type InterceptedCallOptions } from './intercepted-scene.js';
