@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import type { CallInfo } from '@grpc-manifold/core';
+import { idleClose, keepalive } from '@grpc-manifold/connection-policy';
+import type { CallInfo, ConnectionPolicy, PolicyReview } from '@grpc-manifold/core';
+import { poolView } from '@grpc-manifold/testing';
 import {
   CHANNEL_POOL_OPTION_NAMES,
   resolveChannelPoolOptions,
@@ -28,6 +30,8 @@ const DEFAULTS: ResolvedChannelPoolOptions = {
     partition: undefined,
     shares: undefined,
   },
+  policies: [{ name: 'idleClose', review: expect.any(Function) as () => never }],
+  ejectOutliers: true,
   onDispose: 'drain',
   drainTimeoutMs: 5_000,
   channelOptions: {},
@@ -46,6 +50,8 @@ const TAKES = {
   picker: `one of 'least-streams', 'power-of-two', 'round-robin', 'peak-ewma'`,
   affinity: 'a function',
   queue: 'an object',
+  policies: 'a list',
+  ejectOutliers: 'true or false',
   onDispose: `one of 'drain', 'cancel'`,
   drainTimeoutMs: 'a number of at least 0, or Infinity',
   channelOptions: 'an object',
@@ -116,6 +122,8 @@ const BAD: Record<Name, { readonly types: readonly Sample[]; readonly range: rea
     types: ['null', 'string', 'emptyString', 'boolean', 'bigint', 'symbol', 'array', 'function', 'zero', 'NaN'],
     range: [],
   },
+  policies: { types: [...NO_NUMBERS.filter((sample) => sample !== 'array'), 'zero', 'NaN'], range: [] },
+  ejectOutliers: { types: [...NO_NUMBERS.filter((sample) => sample !== 'boolean'), 'zero', 'number'], range: [] },
   channelOptions: {
     types: ['null', 'string', 'emptyString', 'boolean', 'bigint', 'symbol', 'array', 'function', 'zero', 'NaN'],
     range: [],
@@ -139,6 +147,8 @@ const CASES = CHANNEL_POOL_OPTION_NAMES.flatMap((name) => [
 function shown(sample: Sample): string {
   return sample === 'function' ? '[Function' : inspect(SAMPLES[sample]);
 }
+
+const NOTHING: PolicyReview = { actions: [], nextReviewMs: Infinity };
 
 function resolve(options: unknown): ResolvedChannelPoolOptions {
   return resolveChannelPoolOptions(options as ChannelPoolOptions);
@@ -200,6 +210,10 @@ describe('resolveChannelPoolOptions', () => {
     ['picker', 'peak-ewma'],
     ['onDispose', 'drain'],
     ['onDispose', 'cancel'],
+    ['policies', []],
+    ['policies', [{ name: 'watcher' }]],
+    ['ejectOutliers', true],
+    ['ejectOutliers', false],
     ['channelOptions', { 'grpc.keepalive_time_ms': 10_000 }],
     ['channelFactory', () => undefined],
   ] as const)('takes %s %j', (name, value) => {
@@ -220,6 +234,52 @@ describe('resolveChannelPoolOptions', () => {
   it.each<[unknown]>([[{ pick: 5 }], [{ choose: resolve }], [resolve]])('refuses the picker %o', (picker) => {
     expect(() => resolve({ picker })).toThrow(TypeError);
     expect(() => resolve({ picker })).toThrow(`ChannelPool: picker must be ${TAKES.picker}`);
+  });
+
+  describe('policies', () => {
+    it('are idleClose() alone unless they are given', () => {
+      const [policy, ...others] = resolve({}).policies;
+      expect(others).toEqual([]);
+      expect(policy?.review?.(poolView({}, { idleMs: 300_000 }), 0).actions).toMatchObject([{ kind: 'close' }]);
+    });
+
+    it('are taken as they are, in their order, in a list of its own', () => {
+      const policies: ConnectionPolicy[] = [keepalive(), { name: 'own', review: () => NOTHING }, idleClose()];
+      const resolved = resolve({ policies }).policies;
+      expect(resolved).not.toBe(policies);
+      expect(resolved.map((policy, index) => policy === policies[index])).toEqual([true, true, true]);
+    });
+
+    it.each([
+      ['a name', 'idleClose', `policies must be objects with a name, as idleClose() makes them, got 'idleClose'`],
+      ['null', null, 'policies must be objects with a name, as idleClose() makes them, got null'],
+      [
+        'what makes a policy',
+        idleClose,
+        'policies must be objects with a name, as idleClose() makes them, got [Function: idleClose]',
+      ],
+      ['no name', {}, 'policies must be objects with a name, as idleClose() makes them, got {}'],
+      [
+        'an empty name',
+        { name: '' },
+        `policies must be objects with a name, as idleClose() makes them, got { name: '' }`,
+      ],
+      ['a review that is none', { name: 'own', review: 5 }, 'review of the policy own must be a function, got 5'],
+      [
+        'options that are no function',
+        { name: 'own', channelOptions: {} },
+        'channelOptions of the policy own must be a function, got {}',
+      ],
+    ])('may not be %s', (_what, policy, words) => {
+      expect(() => resolve({ policies: [idleClose(), policy] })).toThrow(TypeError);
+      expect(() => resolve({ policies: [idleClose(), policy] })).toThrow(`ChannelPool: ${words}`);
+    });
+
+    it('may not share a name', () => {
+      expect(() => resolve({ policies: [keepalive(), idleClose(), keepalive()] })).toThrow(
+        new TypeError(`ChannelPool: policies must have names of their own, got 'keepalive' twice`),
+      );
+    });
   });
 
   it.each([
