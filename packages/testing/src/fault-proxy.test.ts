@@ -56,6 +56,23 @@ function closing(socket: Socket): Promise<boolean> {
 }
 
 describe('a fault proxy', () => {
+  it('asks for each connection which server it goes to', async () => {
+    const named = (name: string): Promise<Server> =>
+      listenOnLoopback((socket) => socket.on('error', () => {}).end(name));
+    const servers = await Promise.all(['first', 'second'].map(named));
+    const next = servers.map((each) => ({ port: portOf(each) }));
+    await using balancer = await startFaultProxy(() => next.shift() as { port: number });
+    const heard: string[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      const socket = connect(balancer.port, LOOPBACK);
+      clientSockets.add(socket);
+      const [name] = (await once(socket, 'data')) as [Buffer];
+      heard.push(name.toString());
+    }
+    expect(heard).toEqual(['first', 'second']);
+    for (const each of servers) each.close();
+  });
+
   it('hands on both ways and counts bytes and connections', async () => {
     const { socket, connection } = await openThrough();
     const second = await openThrough();

@@ -31,18 +31,28 @@ export interface FaultProxy extends AsyncDisposable {
   waitFor(predicate: (proxy: FaultProxy) => boolean, timeoutMs?: number): Promise<void>;
 }
 
-/** Starts a proxy in front of a server. It connects to the server anew for each connection that it accepts. */
+/** A server that a proxy connects to. */
+export interface ProxiedServer {
+  readonly host?: string;
+  readonly port: number;
+}
+
+/**
+ * Starts a proxy in front of a server. It connects to the server anew for each connection that it accepts.
+ *
+ * @param server the server, or what says which one a connection goes to: the proxy is a balancer then.
+ */
 export async function startFaultProxy(
-  target: { readonly host?: string; readonly port: number },
+  server: ProxiedServer | (() => ProxiedServer),
   options: FaultProxyOptions = {},
 ): Promise<FaultProxy> {
-  const proxy = new TcpFaultProxy({ host: target.host ?? LOOPBACK, port: target.port }, options);
+  const proxy = new TcpFaultProxy(typeof server === 'function' ? server : () => server, options);
   await proxy.acceptNew();
   return proxy;
 }
 
 class TcpFaultProxy implements FaultProxy {
-  readonly #upstream: { readonly host: string; readonly port: number };
+  readonly #upstream: () => ProxiedServer;
   readonly #options: FaultProxyOptions;
   readonly #condition = new Condition(
     'the fault proxy',
@@ -58,7 +68,7 @@ class TcpFaultProxy implements FaultProxy {
   closedConnections = 0;
   peakConnections = 0;
 
-  constructor(upstream: { readonly host: string; readonly port: number }, options: FaultProxyOptions) {
+  constructor(upstream: () => ProxiedServer, options: FaultProxyOptions) {
     this.#upstream = upstream;
     this.#options = options;
   }
@@ -103,7 +113,8 @@ class TcpFaultProxy implements FaultProxy {
   }
 
   #accept(client: Socket): void {
-    const upstream = connect(this.#upstream);
+    const { host = LOOPBACK, port } = this.#upstream();
+    const upstream = connect({ host, port });
     this.acceptedConnections += 1;
     const pair = new SocketPair(this.acceptedConnections, client, upstream, () => this.#condition.changed());
     for (const socket of [client, upstream]) {
