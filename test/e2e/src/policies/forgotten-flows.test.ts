@@ -1,0 +1,98 @@
+import { credentials, status, type ServiceError } from '@grpc/grpc-js';
+import {
+  leakCheck,
+  loadEchoPackage,
+  startEchoServer,
+  startForgetfulProxy,
+  type EchoClient as Echo,
+  type EchoServer,
+} from '@grpc-manifold/testing';
+import { createPooledClient, idleClose } from 'grpc-manifold';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+/** 10 for a proxy that forgets after 3 s and a policy that closes after 2 s; the figures are the same, ten times as fast, by default. */
+const SLOWNESS = Number(process.env['MANIFOLD_SLOWNESS'] ?? 1);
+const FORGET_AFTER_MS = 300 * SLOWNESS;
+const IDLE_TIMEOUT_MS = 200 * SLOWNESS;
+const CYCLES = Number(process.env['MANIFOLD_IDLE_CYCLES'] ?? 20);
+/** Each costs a second: the time that a connection has to answer before its first call. */
+const CYCLES_WITH_QUESTION = Math.ceil(CYCLES / 5);
+
+const { EchoClient } = loadEchoPackage();
+let server: EchoServer;
+
+beforeAll(async () => {
+  server = await startEchoServer();
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+function ask(client: Echo, timeoutMs = 30_000): Promise<ServiceError | null> {
+  return new Promise((resolve) => client.unary({}, { deadline: Date.now() + timeoutMs }, resolve));
+}
+
+/** Passes the time in small steps until something is so. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+describe.each(['nothing', 'reset'] as const)('behind a proxy that forgets idle flows and answers with %s', (answer) => {
+  const options = { forgetAfterMs: FORGET_AFTER_MS, answer };
+
+  it('the first call after a pause fails without a policy', async () => {
+    await using nat = await startForgetfulProxy(server, options);
+    await using client = createPooledClient(EchoClient, nat.target, credentials.createInsecure(), {
+      policies: [],
+      onDispose: 'cancel',
+    });
+    expect(await ask(client)).toBeNull();
+    await until(() => nat.forgottenConnections === 1);
+    const error = await ask(client, 500);
+    expect(error?.code).toBe(answer === 'reset' ? status.UNAVAILABLE : status.DEADLINE_EXCEEDED);
+  });
+
+  it(
+    'no call fails when connections are closed before: none is ever forgotten',
+    async () => {
+      const check = leakCheck();
+      {
+        await using nat = await startForgetfulProxy(server, options);
+        await using client = createPooledClient(EchoClient, nat.target, credentials.createInsecure(), {
+          minChannels: 0,
+          policies: [idleClose({ idleTimeoutMs: IDLE_TIMEOUT_MS })],
+        });
+        for (let cycle = 1; cycle <= CYCLES; cycle += 1) {
+          expect(await ask(client)).toBeNull();
+          expect(nat.proxy.acceptedConnections).toBe(cycle);
+          await nat.proxy.waitFor(({ openConnections }) => openConnections === 0);
+        }
+        expect(nat.forgottenConnections).toBe(0);
+        expect(client.pool.stats()).toMatchObject({ succeededCalls: CYCLES, failedCalls: 0, state: 'IDLE' });
+      }
+      await check.expectNothingLeft();
+    },
+    60_000 * SLOWNESS,
+  );
+
+  it(
+    'no call fails when one has to stay: it is asked for life before the call',
+    async () => {
+      const check = leakCheck();
+      {
+        await using nat = await startForgetfulProxy(server, options);
+        await using client = createPooledClient(EchoClient, nat.target, credentials.createInsecure(), {
+          minChannels: 1,
+          policies: [idleClose({ idleTimeoutMs: IDLE_TIMEOUT_MS })],
+        });
+        for (let cycle = 1; cycle <= CYCLES_WITH_QUESTION; cycle += 1) {
+          expect(await ask(client)).toBeNull();
+          await until(() => nat.forgottenConnections === cycle);
+        }
+        expect(client.pool.stats()).toMatchObject({ succeededCalls: CYCLES_WITH_QUESTION, failedCalls: 0 });
+        expect(nat.proxy.acceptedConnections).toBe(CYCLES_WITH_QUESTION);
+      }
+      await check.expectNothingLeft();
+    },
+    60_000 * SLOWNESS,
+  );
+});
