@@ -49,7 +49,29 @@ describe('maxAge', () => {
     expect(result.nextReviewMs).toBeCloseTo(nextReviewMs, 6);
   });
 
+  it.each<[string, number, readonly Partial<ChannelView>[], readonly string[]]>([
+    ['it never had a call', 0, [{ ageMs: 10_000, idleMs: 10_003 }], ['close 1']],
+    ['it has to stay', 1, [{ ageMs: 10_000, idleMs: 10_003 }], ['rotate 1']],
+    [
+      'one of three has to stay',
+      1,
+      [10_001, 10_003, 10_002].map((ageMs) => ({ ageMs, idleMs: ageMs })),
+      ['close 2', 'close 3', 'rotate 1'],
+    ],
+    ['another is being opened', 1, [{ ageMs: 10_000, idleMs: 10_000 }, { state: 'connecting' }], ['close 1']],
+    ['it had a call once', 0, [{ ageMs: 10_000, idleMs: 9_000 }], ['rotate 1']],
+    ['it has its first call', 0, [{ ageMs: 10_000 }], ['rotate 1']],
+  ])('closes what nobody used instead of replacing it: %s', (_when, minChannels, channels, actions) => {
+    const result = review(poolView({ minChannels }, ...channels));
+    expect(result.actions.map((action) => 'channelId' in action && `${action.kind} ${action.channelId}`)).toEqual(
+      actions,
+    );
+  });
+
   it('says why', () => {
+    expect(review(poolView({}, { ageMs: 10_000, idleMs: 10_000 })).actions).toEqual([
+      { kind: 'close', channelId: 1, reason: '10000 ms old, and never used' },
+    ]);
     expect(review(poolView({}, aged(10_000), draining(5_000.2))).actions).toEqual([
       { kind: 'close', channelId: 2, reason: 'its calls did not end within 5000 ms' },
       { kind: 'rotate', channelId: 1, reason: '10000 ms old' },

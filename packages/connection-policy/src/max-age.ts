@@ -29,7 +29,8 @@ export interface MaxAgeOptions {
 
 /**
  * Makes a policy that replaces connections that are old, so that the calls find backends that are new. The pool has another
- * connection ready before the old one takes no more calls, and replaces one at a time.
+ * connection ready before the old one takes no more calls, and replaces one at a time. One that never had a call is closed instead,
+ * unless it has to stay for `minChannels`.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */
@@ -48,10 +49,16 @@ type Limits = Required<MaxAgeOptions>;
 function reviewAges(view: PoolView, limits: Limits): PolicyReview {
   const looks = view.channels.map((channel) => ({ channel, leftMs: leftMs(channel, limits) }));
   const overdue = looks.filter((look) => look.leftMs <= 0);
+  const live = view.channels.filter(({ state }) => state === 'ready' || state === 'connecting');
+  let spare = Math.max(live.length - view.minChannels, 0);
   // The pool replaces one at a time, and takes the first: nobody is to wait for ever behind those that come due later.
   const actions = overdue
     .sort((one, other) => one.leftMs - other.leftMs || one.channel.id - other.channel.id)
-    .map(({ channel }) => actionOn(channel));
+    .map(({ channel }): PolicyAction => {
+      if (channel.state === 'draining') return endDrain(channel);
+      // Or connections of which `idleClose` is to be rid would be made anew before it is their time, for ever.
+      return wasNeverUsed(channel) && spare-- > 0 ? close(channel) : rotate(channel);
+    });
   const nextReviewMs = looks.reduce(
     (ms, look) => Math.min(ms, look.leftMs > 0 ? look.leftMs : LOOK_AGAIN_MS),
     Infinity,
@@ -66,8 +73,18 @@ function leftMs({ state, lot, ageMs, drainingMs }: ChannelView, limits: Limits):
   return Infinity;
 }
 
-function actionOn({ id, state, ageMs, drainingMs }: ChannelView): PolicyAction {
-  return state === 'ready'
-    ? { kind: 'rotate', channelId: id, reason: `${Math.round(ageMs)} ms old` }
-    : { kind: 'close', channelId: id, reason: `its calls did not end within ${Math.round(drainingMs)} ms` };
+function wasNeverUsed({ inFlightCalls, idleMs, ageMs }: ChannelView): boolean {
+  return inFlightCalls === 0 && idleMs >= ageMs;
+}
+
+function rotate({ id, ageMs }: ChannelView): PolicyAction {
+  return { kind: 'rotate', channelId: id, reason: `${Math.round(ageMs)} ms old` };
+}
+
+function close({ id, ageMs }: ChannelView): PolicyAction {
+  return { kind: 'close', channelId: id, reason: `${Math.round(ageMs)} ms old, and never used` };
+}
+
+function endDrain({ id, drainingMs }: ChannelView): PolicyAction {
+  return { kind: 'close', channelId: id, reason: `its calls did not end within ${Math.round(drainingMs)} ms` };
 }
