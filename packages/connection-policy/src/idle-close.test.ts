@@ -66,13 +66,9 @@ describe('idleClose', () => {
       { channels: [idle(11_000), busy, busy], minChannels: 2, actions: ['close 1'], nextReviewMs: 10_000 },
     ],
     [
-      'those that are being opened make it enough',
-      { channels: [idle(11_000), inState('connecting')], minChannels: 1, actions: ['close 1'], nextReviewMs: 10_000 },
-    ],
-    [
-      'those that drain or have failed do not',
+      'others connect, drain or have failed, and it has to stay',
       {
-        channels: [idle(11_000), inState('draining'), inState('failed')],
+        channels: [idle(11_000), inState('connecting'), inState('draining'), inState('failed')],
         minChannels: 1,
         actions: ['verify 1'],
         nextReviewMs: 10_000,

@@ -37,13 +37,13 @@ export function idleClose(options: IdleCloseOptions = {}): ConnectionPolicy {
 
 function reviewIdleness(view: PoolView, idleTimeoutMs: number, maxIdleChannels: number): PolicyReview {
   const ready = view.channels.filter(({ state }) => state === 'ready');
-  const connecting = view.channels.filter(({ state }) => state === 'connecting');
   const idle = ready.filter(({ inFlightCalls }) => inFlightCalls === 0).sort(byLastUse);
 
   // What has just become ready, or is between two calls of a burst, is not too much yet.
   const surplusAfterMs = Math.min(LOOK_AGAIN_MS, idleTimeoutMs);
   const surplus = Math.max(idle.length - maxIdleChannels, 0);
-  const spare = Math.max(ready.length + connecting.length - view.minChannels, 0);
+  // One that is being opened may be there to take the place of another.
+  const spare = Math.max(ready.length - view.minChannels, 0);
   const dueMs = (place: number): number => (place < Math.min(surplus, spare) ? surplusAfterMs : idleTimeoutMs);
 
   const actions: PolicyAction[] = [];

@@ -58,7 +58,7 @@ describe('maxAge', () => {
       [10_001, 10_003, 10_002].map((ageMs) => ({ ageMs, idleMs: ageMs })),
       ['close 2', 'close 3', 'rotate 1'],
     ],
-    ['another is being opened', 1, [{ ageMs: 10_000, idleMs: 10_000 }, { state: 'connecting' }], ['close 1']],
+    ['another is not ready yet', 1, [{ ageMs: 10_000, idleMs: 10_000 }, { state: 'connecting' }], ['rotate 1']],
     ['it had a call once', 0, [{ ageMs: 10_000, idleMs: 9_000 }], ['rotate 1']],
     ['it has its first call', 0, [{ ageMs: 10_000 }], ['rotate 1']],
   ])('closes what nobody used instead of replacing it: %s', (_when, minChannels, channels, actions) => {

@@ -49,8 +49,8 @@ type Limits = Required<MaxAgeOptions>;
 function reviewAges(view: PoolView, limits: Limits): PolicyReview {
   const looks = view.channels.map((channel) => ({ channel, leftMs: leftMs(channel, limits) }));
   const overdue = looks.filter((look) => look.leftMs <= 0);
-  const live = view.channels.filter(({ state }) => state === 'ready' || state === 'connecting');
-  let spare = Math.max(live.length - view.minChannels, 0);
+  // One that is being opened may be there to take the place of another.
+  let spare = Math.max(view.channels.filter(({ state }) => state === 'ready').length - view.minChannels, 0);
   // The pool replaces one at a time, and takes the first: nobody is to wait for ever behind those that come due later.
   const actions = overdue
     .sort((one, other) => one.leftMs - other.leftMs || one.channel.id - other.channel.id)
