@@ -150,7 +150,7 @@ describe('a pool under load that rises to five times as much and falls back, twi
   });
 
   it('never shrinks where that is turned off', async () => {
-    const scene = setUpTens({ shrinkAfterMs: Infinity });
+    const scene = setUpTens({ shrinkAfterMs: Infinity, policies: [] });
     await scene.load.set(50);
     await scene.load.set(0);
     scene.clock.advance(100 * MINUTE_MS);
