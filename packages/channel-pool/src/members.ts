@@ -85,7 +85,8 @@ export class Members implements PooledChannelObserver {
   #closed = false;
   #closedChannels = 0;
   /** The attempt that is under way, and how to say that it has come to its end. */
-  #opening: { readonly member: PooledChannel; readonly settle: () => void } | undefined;
+  #opening:
+    { readonly member: PooledChannel; readonly isReplacement: boolean; readonly settle: () => void } | undefined;
   #retryTimer: Timer | undefined;
   #demand = false;
   #awaitsPlace = false;
@@ -257,6 +258,7 @@ export class Members implements PooledChannelObserver {
     for (const member of this.#all) this.#refresh(member);
     this.#keepMaximum();
     if (this.#ready > options.minChannels) this.#watchIdleness();
+    this.#policies.changed();
     this.observer.onRoom();
     this.review();
   }
@@ -336,7 +338,7 @@ export class Members implements PooledChannelObserver {
     });
     // One that was let go may have been worn itself, and have little more to give.
     if (growth !== undefined && this.#takeBack('load returned')) return;
-    void this.#openings.add(() => this.#open()).then(() => this.review());
+    void this.#openings.add(() => this.#open(growth === undefined)).then(() => this.review());
   }
 
   /** Closes every connection; resolves when no socket is left open, to the number that had to be destroyed. */
@@ -393,26 +395,27 @@ export class Members implements PooledChannelObserver {
       this.#countStrike(member, fault);
     }
     this.observer.onStateChange({ id: member.id, from, to, reason, ...(fault === undefined ? {} : { fault }) });
-    if (this.#opening?.member === member) {
-      this.#opening.settle();
+    const opening = this.#opening?.member === member ? this.#opening : undefined;
+    if (opening !== undefined) {
+      opening.settle();
       this.#opening = undefined;
     }
     this.#policies.changed();
     this.#ejector.connectionsChanged();
     if (from === 'failed' && to === 'ready') this.observer.onRoom();
-    else if (to === 'ready') this.#onReady(member);
+    else if (to === 'ready') this.#onReady(member, opening?.isReplacement === true);
     else if (to === 'failed' && !member.isLive) this.#onFailed();
     else if (to === 'failed') this.review();
     else if (to === 'draining') this.#onDraining(member);
     else if (to === 'closed') this.#onClosed(member);
   }
 
-  #onReady(member: PooledChannel): void {
+  #onReady(member: PooledChannel, isReplacement: boolean): void {
     if (!member.canPing) this.#seesSessions = false;
     this.#failing = false;
     this.observer.onRoom();
     this.#tellConnectivity();
-    this.#replaceOne();
+    if (isReplacement) this.#replaceOne();
     this.#keepMaximum();
     this.#watchIdleness();
     this.review();
@@ -592,14 +595,14 @@ export class Members implements PooledChannelObserver {
     return undefined;
   }
 
-  /** Another connection is ready: one that is to be replaced may go. */
+  /** The connection that was opened for it is ready: one that is to be replaced may go. */
   #replaceOne(): void {
     if (this.#ready < 2) return;
     const [member, reason] = this.#nextToReplace() ?? [];
     if (member === undefined || reason === undefined) return;
     // Only one whose resets are used up is better than none.
     if (reason === WORN) member.letGo(reason);
-    else member.retire(reason);
+    else member.replace(reason);
   }
 
   /** Says why one more is opened although there are enough: the one beyond `maxChannels` that there may be. */
@@ -642,7 +645,7 @@ export class Members implements PooledChannelObserver {
       this.#replaceLater(member, action.reason);
     } else if (action.kind === 'verify') {
       // One that cannot be asked is made anew.
-      if (!member.doubt()) member.letGo(action.reason);
+      if (!member.doubt()) this.#replaceLater(member, action.reason);
     } else if (member.state === 'draining') {
       this.#giveUp(member, action.reason, member.fault);
     } else if (member.isLive) {
@@ -691,14 +694,14 @@ export class Members implements PooledChannelObserver {
   }
 
   /** One attempt, to its end: the next begins when this one is ready or has failed. */
-  #open(): Promise<void> {
+  #open(isReplacement: boolean): Promise<void> {
     if (this.#closed) return Promise.resolve();
     try {
       const member = this.#spare ?? this.#create();
       this.#spare = undefined;
       this.#all.add(member);
       return new Promise((settle) => {
-        this.#opening = { member, settle };
+        this.#opening = { member, isReplacement, settle };
         this.#tellConnectivity();
         member.connect();
       });

@@ -107,7 +107,9 @@ export class PooledChannel implements MemberView {
   #lastUsedMs: number;
   #unansweredCalls = 0;
   #lifeSeen = 0;
+  /** Its channel is kept while it drains: the connection is there, and can be asked for life. */
   #isLetGo = false;
+  #mayReturn = false;
   #isEjected = false;
   #hasFailed = false;
   #isChannelClosed = false;
@@ -383,13 +385,20 @@ export class PooledChannel implements MemberView {
 
   /** Retires it although it works, because others are enough or better; {@link takeBack} undoes it. */
   letGo(reason: string): void {
+    this.#isLetGo = this.#mayReturn = true;
+    this.retire(reason);
+  }
+
+  /** Retires it although it works, because another has taken its place for good. */
+  replace(reason: string): void {
     this.#isLetGo = true;
+    this.#mayReturn = false;
     this.retire(reason);
   }
 
   /** Takes calls again. False unless it was let go and its connection is still there. */
   takeBack(reason: string): boolean {
-    if (this.#state !== 'draining' || !this.#isLetGo) return false;
+    if (this.#state !== 'draining' || !this.#isLetGo || !this.#mayReturn) return false;
     if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
     this.#drainingSinceMs = undefined;
