@@ -248,6 +248,17 @@ describe('a fault proxy', () => {
     expect(await closing(socket)).toBe(true);
   });
 
+  it('listens on an address and port that it is told, as a server does that has moved', async () => {
+    await using moved = await startFaultProxy({ port: portOf(server) }, { host: '127.0.0.2', port: proxy.port });
+    expect(moved.target).toBe(`127.0.0.2:${proxy.port}`);
+    const socket = connect(moved.port, '127.0.0.2');
+    clientSockets.add(socket);
+    const answered = once(socket, 'data');
+    socket.write('hello');
+    expect(String((await answered)[0])).toBe('hello');
+    expect([moved.acceptedConnections, proxy.acceptedConnections]).toEqual([1, 0]);
+  });
+
   it('tells of a connection before it hands anything on', async () => {
     await using deaf = await startFaultProxy(
       { port: portOf(server) },

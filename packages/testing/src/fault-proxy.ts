@@ -5,6 +5,10 @@ import { SocketPair, type ProxiedConnection } from './proxied-connection.js';
 
 /** Shapes a fault proxy. */
 export interface FaultProxyOptions {
+  /** Address of this machine to listen on. Default 127.0.0.1. */
+  readonly host?: string;
+  /** Port to listen on. Default 0: any free one. */
+  readonly port?: number;
   /** Is told of each connection before a byte of it is handed on: the place to break it from its very start. */
   readonly onConnection?: (connection: ProxiedConnection) => void;
 }
@@ -53,6 +57,7 @@ export async function startFaultProxy(
 
 class TcpFaultProxy implements FaultProxy {
   readonly #upstream: () => ProxiedServer;
+  readonly #host: string;
   readonly #options: FaultProxyOptions;
   readonly #condition = new Condition(
     'the fault proxy',
@@ -63,18 +68,20 @@ class TcpFaultProxy implements FaultProxy {
   readonly #open = new Map<Socket, SocketPair>();
   readonly #closings: Promise<void>[] = [];
   #server: Server | undefined;
-  port = 0;
+  port: number;
   acceptedConnections = 0;
   closedConnections = 0;
   peakConnections = 0;
 
   constructor(upstream: () => ProxiedServer, options: FaultProxyOptions) {
     this.#upstream = upstream;
+    this.#host = options.host ?? LOOPBACK;
+    this.port = options.port ?? 0;
     this.#options = options;
   }
 
   get target(): string {
-    return `${LOOPBACK}:${this.port}`;
+    return `${this.#host}:${this.port}`;
   }
 
   get connections(): readonly ProxiedConnection[] {
@@ -97,7 +104,7 @@ class TcpFaultProxy implements FaultProxy {
 
   async acceptNew(): Promise<void> {
     if (this.#server !== undefined) return;
-    this.#server = await listenOnLoopback((socket) => this.#accept(socket), this.port);
+    this.#server = await listenOnLoopback((socket) => this.#accept(socket), this.port, this.#host);
     this.port = portOf(this.#server);
   }
 

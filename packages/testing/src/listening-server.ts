@@ -1,13 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** The only address that tests listen on. */
+/** The address that tests listen on. */
 export const LOOPBACK = '127.0.0.1';
 
-/** Listens on the loopback address and returns when it does. @param port 0 for any free one. */
-export async function listenOnLoopback(onSocket: (socket: Socket) => void, port = 0): Promise<Server> {
+/** Listens on a loopback address and returns when it does. @param port 0 for any free one. */
+export async function listenOnLoopback(
+  onSocket: (socket: Socket) => void,
+  port = 0,
+  host: string = LOOPBACK,
+): Promise<Server> {
   const server = createServer(onSocket);
-  server.listen(port, LOOPBACK);
+  server.listen(port, host);
   await once(server, 'listening');
   return server;
 }

@@ -13,6 +13,19 @@ it('a self-signed certificate is good for localhost and 127.0.0.1 and for nobody
   expect(parsed.checkHost('example.org')).toBeUndefined();
 });
 
+it.each([
+  ['expired', 'certificate has expired'],
+  ['other-name', 'does not match'],
+] as const)('a certificate that is %s is refused by a client that trusts who signed it', async (kind, words) => {
+  const tls = await selfSignedCertificate(kind);
+  await using server = await startEchoServer({ tls }, 'grpc-js');
+  const { EchoClient } = loadEchoPackage();
+  const client = new EchoClient(`localhost:${server.port}`, credentials.createSsl(Buffer.from(tls.cert)));
+  const error = await new Promise<Error | null>((resolve) => void client.unary({}, resolve));
+  expect(error?.message).toContain(words);
+  client.close();
+});
+
 it('a client that trusts the certificate calls a TLS server', async () => {
   const tls = await selfSignedCertificate();
   await using server = await startEchoServer({ tls });

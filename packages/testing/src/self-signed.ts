@@ -6,21 +6,31 @@ export interface SelfSignedCertificate {
   readonly cert: string;
 }
 
-let made: Promise<SelfSignedCertificate> | undefined;
-
 /**
- * Makes a certificate for 'localhost' and 127.0.0.1 that signs itself: give `cert` to a client as its root. Made once a
- * process, valid from yesterday (clocks differ) for a year.
+ * What a certificate is good for: `valid` for 'localhost' and 127.0.0.1, from yesterday (clocks differ) for a year; `expired`
+ * ended yesterday; `other-name` is for example.org; `unknown-issuer` is like `valid`, for a client that is not given it.
  */
-export function selfSignedCertificate(): Promise<SelfSignedCertificate> {
-  made ??= make();
-  return made;
+export type CertificateKind = 'valid' | 'expired' | 'other-name' | 'unknown-issuer';
+
+const DAY_MS = 86_400_000;
+
+const made = new Map<CertificateKind, Promise<SelfSignedCertificate>>();
+
+/** Makes a certificate that signs itself: give `cert` to a client as its root. Each kind is made once a process. */
+export function selfSignedCertificate(kind: CertificateKind = 'valid'): Promise<SelfSignedCertificate> {
+  const before = made.get(kind);
+  if (before !== undefined) return before;
+  const certificate = make(kind);
+  made.set(kind, certificate);
+  return certificate;
 }
 
-async function make(): Promise<SelfSignedCertificate> {
-  const notBeforeDate = new Date(Date.now() - 86_400_000);
-  const notAfterDate = new Date(Date.now() + 365 * 86_400_000);
-  const pem = await generate([{ name: 'commonName', value: 'localhost' }], {
+async function make(kind: CertificateKind): Promise<SelfSignedCertificate> {
+  const isExpired = kind === 'expired';
+  const isForOthers = kind === 'other-name';
+  const notBeforeDate = new Date(Date.now() - (isExpired ? 2 : 1) * DAY_MS);
+  const notAfterDate = new Date(Date.now() + (isExpired ? -1 : 365) * DAY_MS);
+  const pem = await generate([{ name: 'commonName', value: isForOthers ? 'example.org' : 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
     algorithm: 'sha256',
@@ -32,10 +42,12 @@ async function make(): Promise<SelfSignedCertificate> {
       { name: 'extKeyUsage', serverAuth: true },
       {
         name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
-        ],
+        altNames: isForOthers
+          ? [{ type: 2, value: 'example.org' }]
+          : [
+              { type: 2, value: 'localhost' },
+              { type: 7, ip: '127.0.0.1' },
+            ],
       },
     ],
   });

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, it } from 'vitest';
-import { startSilentTlsPeer } from './silent-peer.js';
+import { selfSignedCertificate } from './self-signed.js';
+import { startSilentAfterTlsPeer, startSilentTlsPeer } from './silent-peer.js';
 import { startUnansweredPeer } from './unanswered-peer.js';
 
 it('a silent peer accepts, reads a whole ClientHello and answers nothing', async () => {
@@ -15,6 +17,20 @@ it('a silent peer accepts, reads a whole ClientHello and answers nothing', async
   await peer.waitFor((now) => now.receivedBytes > 100);
   expect([peer.acceptedConnections, peer.openConnections, heard]).toEqual([1, 1, 0]);
   secured.destroy();
+  socket.destroy();
+  await peer.waitFor((now) => now.openConnections === 0);
+});
+
+it('a peer that is silent after TLS completes the handshake for HTTP/2 and sends nothing', async () => {
+  const certificate = await selfSignedCertificate();
+  await using peer = await startSilentAfterTlsPeer(certificate);
+  const socket = connectTls({ port: peer.port, host: 'localhost', ca: certificate.cert, ALPNProtocols: ['h2'] });
+  let heard = 0;
+  socket.on('data', (chunk) => (heard += chunk.length));
+  await once(socket, 'secureConnect');
+  socket.write('PRI');
+  await peer.waitFor((now) => now.receivedBytes === 3);
+  expect([socket.alpnProtocol, peer.openConnections, heard]).toEqual(['h2', 1, 0]);
   socket.destroy();
   await peer.waitFor((now) => now.openConnections === 0);
 });

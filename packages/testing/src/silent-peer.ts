@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { Condition } from './condition.js';
 import { closeServer, destroySockets, listenOnLoopback, LOOPBACK, portOf } from './listening-server.js';
+import type { SelfSignedCertificate } from './self-signed.js';
 
 /** A server that accepts connections, reads whatever comes and never says a word. */
 export interface SilentPeer extends AsyncDisposable {
@@ -15,8 +17,12 @@ export interface SilentPeer extends AsyncDisposable {
   waitFor(predicate: (peer: SilentPeer) => boolean, timeoutMs?: number): Promise<void>;
 }
 
-/** Starts a peer that accepts TCP and sends nothing: to a plain-text client, no SETTINGS ever come. */
-export async function startSilentPeer(): Promise<SilentPeer> {
+/**
+ * Starts a peer that accepts TCP and sends nothing: to a plain-text client, no SETTINGS ever come.
+ *
+ * @param heard what is heard of a connection. Default: the socket itself.
+ */
+export async function startSilentPeer(heard: (socket: Socket) => Socket = (socket) => socket): Promise<SilentPeer> {
   const sockets = new Set<Socket>();
   let acceptedConnections = 0;
   let receivedBytes = 0;
@@ -27,7 +33,7 @@ export async function startSilentPeer(): Promise<SilentPeer> {
   const server = await listenOnLoopback((socket) => {
     acceptedConnections += 1;
     sockets.add(socket);
-    socket.on('data', (chunk: Buffer) => {
+    heard(socket).on('data', (chunk: Buffer) => {
       receivedBytes += chunk.length;
       condition.changed();
     });
@@ -67,4 +73,14 @@ export async function startSilentPeer(): Promise<SilentPeer> {
 export function startSilentTlsPeer(): Promise<SilentPeer> {
   // Silence is the same in every protocol; the name says what a test means.
   return startSilentPeer();
+}
+
+/** Starts a peer that completes the TLS handshake for HTTP/2 and then sends nothing: no SETTINGS ever come. */
+export function startSilentAfterTlsPeer(certificate: SelfSignedCertificate): Promise<SilentPeer> {
+  const options = { ...certificate, isServer: true, ALPNProtocols: ['h2'] };
+  return startSilentPeer((socket) => {
+    const secured = new TLSSocket(socket, options);
+    secured.on('error', () => {});
+    return secured;
+  });
 }
