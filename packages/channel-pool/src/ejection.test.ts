@@ -318,7 +318,7 @@ describe('the only connection', () => {
 
 describe('the timer', () => {
   it('runs while calls wait for their first answer, holds nothing, and ends with them', async () => {
-    const scene = await open(2, { shrinkAfterMs: Infinity });
+    const scene = await open(2, { shrinkAfterMs: Infinity, policies: [] });
     expect(scene.clock.pendingTimers).toBe(0);
     scene.call();
     expect(scene.clock.pendingTimers).toBe(1);

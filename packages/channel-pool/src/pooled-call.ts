@@ -199,8 +199,9 @@ export class PooledCall
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
     this.#sentMessages += 1;
-    // One message whose writer does not wait for it, as of a unary call, can be sent again.
-    this.#sent = this.#sentMessages === 1 && context.callback === undefined ? { context, message } : undefined;
+    // One message can be sent again; of more, as many would have to be kept as grpc-js takes for written.
+    this.#sent = this.#sentMessages === 1 ? { context: settledOnce(context), message } : undefined;
+    if (this.#sent !== undefined) ({ context } = this.#sent);
     if (this.#phase === 'ended') {
       // grpc-js would count it against the retry buffer of the channel and never free it.
       settleWrite(context);
@@ -514,4 +515,16 @@ export class PooledCall
     this.#held?.drop();
     promptly(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
   }
+}
+
+/** The writer of a message that is sent again must not be told twice that it was sent. */
+function settledOnce(context: MessageContext): MessageContext {
+  let { callback } = context;
+  if (callback === undefined) return context;
+  const once: typeof callback = (error) => {
+    const told = callback;
+    callback = undefined;
+    told?.(error);
+  };
+  return { ...context, callback: once };
 }

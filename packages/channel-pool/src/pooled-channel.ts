@@ -634,7 +634,6 @@ export class PooledChannel implements MemberView {
 
   #fail(fault: TransportFault): void {
     if (this.#state !== 'connecting') return;
-    this.#connecting = false;
     this.#change('failed', fault.detail, fault);
     void this.close(fault.detail);
   }

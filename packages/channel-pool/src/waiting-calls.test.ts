@@ -292,13 +292,21 @@ describe('a call that was refused before it was processed', () => {
     expect([second.messages, second.halfClosed, written]).toEqual([['a', 'b'], true, 2]);
   });
 
-  it.each([
-    ['a message whose writer waits for it was sent', [{ callback: () => undefined }]],
-    ['several messages were sent', [{}, {}]],
-  ])('is not tried again when %s', async (_what, contexts) => {
+  it('takes the one message that it has sent along, and tells its writer once', async () => {
     const scene = await setUpReady(2);
     const stream = scene.call({ metadata: { key: 'it' } });
-    for (const context of contexts) stream.call.sendMessageWithContext(context, Buffer.from('part'));
+    let written = 0;
+    stream.call.sendMessageWithContext({ callback: () => (written += 1) }, Buffer.from('a'));
+    carrying(scene, 'it').refuse();
+    stream.call.sendMessageWithContext({ callback: () => (written += 1) }, Buffer.from('b'));
+    expect([carrying(scene, 'it').messages, written]).toEqual([['a', 'b'], 2]);
+    expect(scene.pool.stats()).toMatchObject({ retriedCalls: 1, inFlightCalls: 1 });
+  });
+
+  it('is not tried again when several messages were sent', async () => {
+    const scene = await setUpReady(2);
+    const stream = scene.call({ metadata: { key: 'it' } });
+    for (const text of ['a', 'b']) stream.call.sendMessageWithContext({}, Buffer.from(text));
     carrying(scene, 'it').refuse();
     expect(stream.code).toBe('UNAVAILABLE');
     expect(scene.pool.stats()).toMatchObject({ retriedCalls: 0, failedCalls: 1 });

@@ -35,15 +35,13 @@ function goaway(code: number, title: string, inFlight: string, lastFault: Transp
     saw: {
       'in flight': inFlight,
       'not begun': 'OK',
-      ...(kind === 'streaming'
-        ? { 'not begun, has written': inFlight === 'OK' ? 'UNAVAILABLE goaway' : inFlight }
-        : {}),
+      ...(kind === 'streaming' ? { 'not begun, has written': 'OK' } : {}),
       'begun after': 'OK',
     },
     lastFault,
     touched: 1,
     connections: 4,
-    retried: 1,
+    retried: kind === 'streaming' ? 2 : 1,
   });
   return {
     title,

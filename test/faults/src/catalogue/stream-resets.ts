@@ -34,12 +34,12 @@ function reset(code: number, name: string, inFlight: string): Fault {
       saw: {
         'in flight': inFlight,
         ...(isRefusal ? { 'not begun': 'OK' } : {}),
-        ...(isRefusal && kind === 'streaming' ? { 'not begun, has written': inFlight } : {}),
+        ...(isRefusal && kind === 'streaming' ? { 'not begun, has written': 'OK' } : {}),
         'begun after': 'OK',
       },
       touched: 0,
       connections: 3,
-      retried: isRefusal ? 1 : 0,
+      retried: isRefusal ? (kind === 'streaming' ? 2 : 1) : 0,
     }),
   };
 }
