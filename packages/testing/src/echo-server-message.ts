@@ -8,6 +8,8 @@ export interface EchoServerSettings {
   readonly delayMs: number;
   readonly maxConcurrentStreams?: number;
   readonly maxConnectionAgeMs?: number;
+  readonly maxConnectionAgeGraceMs?: number;
+  readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly serverOptions: ServerOptions;
   /** Where nginx tells how many connections it has. Only behind it. */

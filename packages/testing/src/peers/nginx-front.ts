@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ownChild, type OwnedChild } from '../child-process.js';
 import type { EchoServerSettings } from '../echo-server-message.js';
-import { closeServer, listenOnLoopback, portOf } from '../listening-server.js';
+import { freePort } from '../listening-server.js';
 import { PROGRAM_PATH } from './missing-programs.js';
 import { NGINX_FILES, nginxConfig } from './nginx-config.js';
 
@@ -47,13 +47,6 @@ export async function startNginxFront(settings: FrontSettings): Promise<NginxFro
     if (typeof started !== 'string') return { ...started, port: chosen };
     if (port !== 0 || attempt === PORT_ATTEMPTS || !started.includes('in use')) throw new Error(started);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = await listenOnLoopback((socket) => socket.destroy());
-  const port = portOf(server);
-  await closeServer(server);
-  return port;
 }
 
 /** Resolves to what nginx complained of when it does not run. */
