@@ -76,10 +76,9 @@ export class Ledger {
   /** Counts the statuses that come out of the channel. */
   readonly interceptor: Interceptor = (options, nextCall) =>
     new InterceptingCall(nextCall(options), {
-      start: (metadata, listener, next) => {
+      start: (metadata, _listener, next) => {
         const id = callIdOf(metadata);
         next(metadata, {
-          ...listener,
           onReceiveStatus: (received, pass) => {
             const call = this.#open.get(id);
             if (call === undefined || call.rawStatuses > 0) {

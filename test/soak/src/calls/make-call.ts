@@ -22,9 +22,16 @@ export function makeCall(client: EchoClient, plan: CallPlan, witness: CallWitnes
   }
   const { metadata } = witness;
   let stay: () => void = ignore;
+  let isTold = false;
   const tell = (): void => {
     stay();
     witness.onTold();
+  };
+  /** Of a failed stream both come, 'error' and 'end'; 'close' does not, where it may still be written to. */
+  const tellOnce = (): void => {
+    if (isTold) return;
+    isTold = true;
+    tell();
   };
   const single = (_error: unknown, response?: EchoResponse): void => {
     if (response !== undefined) witness.onResponse(response);
@@ -46,12 +53,12 @@ export function makeCall(client: EchoClient, plan: CallPlan, witness: CallWitnes
       }
       case 'server-stream': {
         const download = client.serverStream({ ...request, responseCount: messages }, metadata, options);
-        return download.on('data', witness.onResponse).once('close', tell);
+        return download.on('data', witness.onResponse).once('end', tellOnce).once('error', tellOnce);
       }
       default: {
         const chat = client.bidi(metadata, options);
         answerEach(chat);
-        return chat.once('close', tell);
+        return chat.once('end', tellOnce).once('error', tellOnce);
       }
     }
   }

@@ -91,7 +91,14 @@ export class PoolWatch implements Disposable {
     }
     this.#excessSinceMs ??= performance.now();
     if (performance.now() - this.#excessSinceMs <= CLOSING_GRACE_MS) return;
-    this.#violations.add('sockets at the proxies ≤ connections of the pool', `${sockets} of ${members} for a while`);
+    const states = this.#pool.stats().channels.map(({ id, state }) => `${id} ${state}`);
+    const open = this.#proxies.flatMap(({ connections }) =>
+      connections.map(({ id, clientPort, heldBytes }) => `${id} from port ${clientPort}, ${heldBytes} bytes held`),
+    );
+    this.#violations.add(
+      'sockets at the proxies ≤ connections of the pool',
+      `for a while ${sockets} (${open.join('; ')}) of ${members} (${states.join(', ')})`,
+    );
     this.#excessSinceMs = undefined;
   }
 }
