@@ -53,7 +53,8 @@ export async function startNginxFront(settings: FrontSettings): Promise<NginxFro
 async function run(config: string, folder: string): Promise<OwnedChild | string> {
   const path = join(folder, 'nginx.conf');
   const pidFile = join(folder, NGINX_FILES.pid);
-  await rm(pidFile, { force: true });
+  // One that was ended at once has left them.
+  for (const left of [pidFile, join(folder, NGINX_FILES.status)]) await rm(left, { force: true });
   await writeFile(path, config);
   // Unlike the other servers it would not notice that we are gone.
   const child = spawn(
