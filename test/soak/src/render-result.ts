@@ -12,7 +12,7 @@ export function renderResult(result: SoakResult): string {
     `${seconds.toFixed(0)} s with seed ${seed} on Node ${process.version}: ${startedCalls} calls, ${retriedCalls} tried again elsewhere`,
     renderCalls(result),
     renderFaults(result),
-    `connections: ${connections.opened} opened, ${connections.closed} closed, at most ${connections.peakSockets} sockets`,
+    `connections: ${connections.opened} opened, ${connections.closed} closed, at most ${connections.peakSockets} sockets, ${connections.peakStrays} of them strays`,
     `drained for: ${renderCounts(connections.drained)}`,
     `faults seen by the pool: ${renderCounts(connections.faults)}`,
     heap === undefined
