@@ -18,7 +18,9 @@ export interface EchoServerSettings {
 
 /** From the parent to the child. */
 export type EchoServerMessage =
-  { readonly kind: 'start'; readonly settings: EchoServerSettings } | { readonly kind: 'stats'; readonly id: number };
+  | { readonly kind: 'start'; readonly settings: EchoServerSettings }
+  | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'limit'; readonly maxConcurrentStreams: number };
 
 /** From the child to the parent. */
 export type EchoServerReply =

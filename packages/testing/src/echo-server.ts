@@ -45,6 +45,11 @@ export interface EchoServer extends AsyncDisposable {
    * with the counts as they were.
    */
   waitFor(predicate: (stats: EchoServerStats) => boolean, timeoutMs?: number): Promise<EchoServerStats>;
+  /**
+   * Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS, which may be less than what is in use. Only
+   * grpc-js.
+   */
+  changeLimit(maxConcurrentStreams: number): void;
   /** Stops the process (SIGSTOP): its sockets stay open, nothing is read, accepted or answered. */
   pause(): void;
   /** Lets a paused process go on (SIGCONT). */

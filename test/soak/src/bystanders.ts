@@ -29,8 +29,9 @@ export class Bystanders {
   judge(id: number, ending: CallEnding, received: StatusObject, plan: CallPlan): void {
     if (ending === 'failed') this.#judgeFailure(id, received, plan);
     // With a server struck the pool may for a moment have no connection at all.
-    if (ending === 'refused' && !this.#isServerStruck())
+    if (ending === 'refused' && !this.#isServerStruck()) {
       this.#complain('no call is refused while a server is well', received, plan);
+    }
     this.#placements.forgetCall(id);
   }
 

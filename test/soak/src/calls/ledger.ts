@@ -153,6 +153,6 @@ function endingOf({ plan, hasLeft }: OpenCall, received: StatusObject): CallEndi
   if (explain(received)?.refusedBy !== undefined) return 'refused';
   if (code === status.CANCELLED && hasLeft) return 'cancelled';
   if (code === status.DEADLINE_EXCEEDED && plan.deadlineMs !== undefined) return 'deadline';
-  if (code === plan.statusCode) return 'asked';
+  if (Number(code) === plan.statusCode) return 'asked';
   return 'failed';
 }

@@ -7,6 +7,7 @@ import { makeCall } from './make-call.js';
 import { CALL_ID, type Placements } from './placements.js';
 
 const TICK_MS = 20;
+const MAX_TICK_MS = 100;
 /** More would only wait; the queue has tests of its own. */
 const MAX_OPEN_CALLS = 250;
 
@@ -31,8 +32,12 @@ export class Load {
   }
 
   start(): void {
+    let lastMs = performance.now();
     this.#timer = setInterval(() => {
-      this.#due += (this.#callsPerSecond * this.factor * TICK_MS) / 1_000;
+      const nowMs = performance.now();
+      // A process that was held up makes good for a part of it only.
+      this.#due += (this.#callsPerSecond * this.factor * Math.min(nowMs - lastMs, MAX_TICK_MS)) / 1_000;
+      lastMs = nowMs;
       for (; this.#due >= 1; this.#due -= 1) {
         if (this.#ledger.openCalls < MAX_OPEN_CALLS) this.#makeOne();
       }

@@ -14,6 +14,7 @@ export const FAULT_WEIGHTS = {
   'silent from the start': 2,
   'server killed': 2,
   'server stopped': 2,
+  'another limit of streams': 3,
   pause: 2,
   burst: 2,
 } as const;
@@ -109,6 +110,11 @@ export const BEGIN: Readonly<Record<FaultName, (scene: FaultScene) => Undo | Pro
         origin.resume();
       },
     };
+  },
+  // What does not fit any more is refused before it is begun, and tried elsewhere: no call may fail for it.
+  'another limit of streams': ({ draw, origin }) => {
+    origin.changeLimit(draw.oneOf([1, 3, 10, 100]));
+    return { afterMs: draw.whole(1_000, 5_000), undo: () => origin.changeLimit(40) };
   },
   pause: ({ draw, setLoad }) => {
     setLoad(0);

@@ -44,6 +44,11 @@ export class Origin implements AsyncDisposable {
     this.isDown = false;
   }
 
+  /** Has the server send every connection another limit of streams, which may be less than what is in use. */
+  changeLimit(maxConcurrentStreams: number): void {
+    if (!this.isDown) this.#server.changeLimit(maxConcurrentStreams);
+  }
+
   /** Stops the server where it stands. */
   pause(): void {
     this.#server.pause();

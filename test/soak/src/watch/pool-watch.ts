@@ -75,8 +75,9 @@ export class PoolWatch implements Disposable {
       if (state === 'ready' || state === 'connecting') live += 1;
       if (state === 'draining') draining += 1;
     }
-    if (live > maxChannels + 1)
+    if (live > maxChannels + 1) {
       this.#violations.add('live + connecting ≤ maxChannels + 1', `${live} of ${maxChannels}`);
+    }
     if (draining > maxDrainingChannels) {
       this.#violations.add('draining ≤ maxDrainingChannels', `${draining} of ${maxDrainingChannels}`);
     }
@@ -86,8 +87,9 @@ export class PoolWatch implements Disposable {
     const { startedCalls, succeededCalls, failedCalls, shedCalls, cancelledCalls, inFlightCalls, queuedCalls } =
       this.#pool.stats();
     const sum = succeededCalls + failedCalls + shedCalls + cancelledCalls + inFlightCalls + queuedCalls;
-    if (startedCalls !== sum)
+    if (startedCalls !== sum) {
       this.#violations.add('every call is in one counter', `${startedCalls} started, ${sum} told`);
+    }
   }
 
   /**
@@ -107,8 +109,9 @@ export class PoolWatch implements Disposable {
     this.#excessSinceMs ??= performance.now();
     if (performance.now() - this.#excessSinceMs <= CLOSING_GRACE_MS) return;
     this.figures.peakStrays = Math.max(this.figures.peakStrays, sockets - members);
-    if (isTooMany)
+    if (isTooMany) {
       this.#violations.add('sockets within the bounds of connections', `for a while ${sockets} of ${members}`);
+    }
     this.#excessSinceMs = undefined;
   }
 }
