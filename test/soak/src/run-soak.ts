@@ -81,7 +81,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const timers = [
       setTimeout(stopNow, durationMs),
       setInterval(look, LOOK_EVERY_MS),
-      setInterval(() => heap.sample(), HEAP_EVERY_MS),
+      setInterval(weigh, HEAP_EVERY_MS),
       setInterval(() => onProgress(news()), PROGRESS_EVERY_MS),
     ];
     load.start();
@@ -108,6 +108,12 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
       touched.refresh();
       pool.check();
       ledger.check();
+    }
+
+    function weigh(): void {
+      // Only a look makes it forget the sockets that are closed.
+      leaks.leftovers();
+      heap.sample();
     }
 
     async function end(): Promise<void> {
