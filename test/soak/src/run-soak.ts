@@ -33,7 +33,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
   const { seed, durationMs, callsPerSecond = 150, onProgress = () => undefined } = options;
   const startMs = performance.now();
   const seconds = (): number => (performance.now() - startMs) / 1_000;
-  const violations = new Violations();
+  const violations = new Violations(onProgress);
   using _process = watchProcess(violations);
   const leaks = leakCheck({ emitters: { process } });
   const result = await soak();

@@ -6,13 +6,21 @@ export class Violations {
   readonly #counts = new Map<string, number>();
   readonly #lines: string[] = [];
   readonly #startMs = performance.now();
+  readonly #onLine: (line: string) => void;
+
+  /** @param onLine is told of each that is written down, as it happens. */
+  constructor(onLine: (line: string) => void) {
+    this.#onLine = onLine;
+  }
 
   /** @param kind the invariant, in words. @param what how it was broken. */
   add(kind: string, what: string): void {
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);
     if (count > WRITTEN_OF_A_KIND) return;
-    this.#lines.push(`${((performance.now() - this.#startMs) / 1_000).toFixed(1)} s: ${kind}: ${what}`);
+    const line = `${((performance.now() - this.#startMs) / 1_000).toFixed(1)} s: ${kind}: ${what}`;
+    this.#lines.push(line);
+    this.#onLine(line);
   }
 
   /** How many there were. */
