@@ -6,12 +6,17 @@ import type { Placements } from './calls/placements.js';
 import type { TouchedConnections } from './faults/fault-record.js';
 import type { Violations } from './violations.js';
 
+/** How a status tells that no server ever began the call. */
+const NEVER_BEGUN = /^(Stream refused by server|Channel closed before call started|Not processed by any of)/;
+
 /** Sees to it that only calls on connections that a fault touched fail for the connection's sake. */
 export class Bystanders {
   readonly #placements: Placements;
   readonly #touched: TouchedConnections;
   readonly #isServerStruck: () => boolean;
   readonly #violations: Violations;
+  /** Calls that no server began, and that could not be tried again: the pool keeps one message of a call, not several. */
+  unrepeatableCalls = 0;
 
   constructor(
     placements: Placements,
@@ -42,8 +47,9 @@ export class Bystanders {
     // will do.
     const fault =
       port === undefined ? this.#touched.faultElsewhere(this.#placements.knownPorts()) : this.#touched.faultOn(port);
-    if (fault === undefined) this.#complain('no bystander is hurt', received, plan, member);
-    else fault.countFailedCall();
+    if (fault !== undefined) fault.countFailedCall();
+    else if (sendsSeveral(plan) && NEVER_BEGUN.test(received.details)) this.unrepeatableCalls += 1;
+    else this.#complain('no bystander is hurt', received, plan, member);
   }
 
   #complain(kind: string, { code, details, metadata }: StatusObject, plan: CallPlan, member?: number): void {
@@ -51,4 +57,9 @@ export class Bystanders {
     const where = member === undefined ? '' : ` on connection ${member}`;
     this.#violations.add(kind, `${plan.kind}${where}: ${status[code]}: ${details} ${explanation}`);
   }
+}
+
+/** Bidirectional ones wait for an answer to each. */
+function sendsSeveral({ kind, messages }: CallPlan): boolean {
+  return kind.endsWith('client-stream') && messages > 1;
 }

@@ -7,9 +7,10 @@ const PLAIN = { style: { head: [], border: [], compact: true } };
 
 /** Lays out what a soak came to. */
 export function renderResult(result: SoakResult): string {
-  const { seed, seconds, startedCalls, retriedCalls, connections, heap, violations } = result;
+  const { seed, seconds, startedCalls, retriedCalls, unrepeatableCalls, connections, heap, violations } = result;
   return [
-    `${seconds.toFixed(0)} s with seed ${seed} on Node ${process.version}: ${startedCalls} calls, ${retriedCalls} tried again elsewhere`,
+    `${seconds.toFixed(0)} s with seed ${seed} on Node ${process.version}: ${startedCalls} calls, ${retriedCalls} tried again elsewhere, ` +
+      `${unrepeatableCalls} not begun that could not be`,
     renderCalls(result),
     renderFaults(result),
     `connections: ${connections.opened} opened, ${connections.closed} closed, at most ${connections.peakSockets} sockets, ${connections.peakStrays} of them strays`,

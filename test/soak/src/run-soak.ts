@@ -98,6 +98,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
       seed,
       startedCalls: ledger.startedCalls,
       retriedCalls: client.pool.stats().retriedCalls,
+      unrepeatableCalls: bystanders.unrepeatableCalls,
       calls: ledger.counts(),
       faults: script.figures(),
       connections: pool.figures,

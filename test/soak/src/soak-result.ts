@@ -11,6 +11,7 @@ export interface SoakResult {
   readonly seconds: number;
   readonly startedCalls: number;
   readonly retriedCalls: number;
+  readonly unrepeatableCalls: number;
   readonly calls: ReadonlyMap<SoakCallKind, Readonly<Record<CallEnding, number>>>;
   readonly faults: ReadonlyMap<FaultName, FaultFigures>;
   readonly connections: ConnectionFigures;

@@ -111,7 +111,7 @@ export const BEGIN: Readonly<Record<FaultName, (scene: FaultScene) => Undo | Pro
       },
     };
   },
-  // What does not fit any more is refused before it is begun, and tried elsewhere: no call may fail for it.
+  // What does not fit any more is refused before it is begun, and tried elsewhere.
   'another limit of streams': ({ draw, origin }) => {
     origin.changeLimit(draw.oneOf([1, 3, 10, 100]));
     return { afterMs: draw.whole(1_000, 5_000), undo: () => origin.changeLimit(40) };
