@@ -46,10 +46,15 @@ export class PoolWatch implements Disposable {
     this.#bounds = bounds;
     this.#proxies = proxies;
     this.#violations = violations;
-    this.#subscription = pool.onChannelStateChange(({ to, reason, fault }) => {
+    // An ejected one is ready a second time.
+    const opened = new Set<number>();
+    this.#subscription = pool.onChannelStateChange(({ id, to, reason, fault }) => {
       const { figures } = this;
-      if (to === 'ready') figures.opened += 1;
-      if (to === 'closed') figures.closed += 1;
+      if (to === 'ready' && !opened.has(id)) {
+        opened.add(id);
+        figures.opened += 1;
+      }
+      if (to === 'closed' && opened.delete(id)) figures.closed += 1;
       if (to === 'draining') count(figures.drained, reason.replaceAll(/\d[\d,.]*/g, 'N'));
       if (fault !== undefined) count(figures.faults, fault.tag);
       this.#checkBounds();
