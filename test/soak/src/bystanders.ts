@@ -3,6 +3,7 @@ import { explain } from 'grpc-manifold';
 import type { CallPlan } from './calls/call-plan.js';
 import type { CallEnding } from './calls/ledger.js';
 import type { Placements } from './calls/placements.js';
+import type { FaultScript } from './faults/fault-script.js';
 import type { TouchedConnections } from './faults/fault-record.js';
 import type { Violations } from './violations.js';
 
@@ -13,7 +14,7 @@ const NEVER_BEGUN = /^(Stream refused by server|Channel closed before call start
 export class Bystanders {
   readonly #placements: Placements;
   readonly #touched: TouchedConnections;
-  readonly #isServerStruck: () => boolean;
+  readonly #script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>;
   readonly #violations: Violations;
   /** Calls that no server began, and that could not be tried again: the pool keeps one message of a call, not several. */
   unrepeatableCalls = 0;
@@ -21,12 +22,12 @@ export class Bystanders {
   constructor(
     placements: Placements,
     touched: TouchedConnections,
-    isServerStruck: () => boolean,
+    script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>,
     violations: Violations,
   ) {
     this.#placements = placements;
     this.#touched = touched;
-    this.#isServerStruck = isServerStruck;
+    this.#script = script;
     this.#violations = violations;
   }
 
@@ -34,7 +35,7 @@ export class Bystanders {
   judge(id: number, ending: CallEnding, received: StatusObject, plan: CallPlan): void {
     if (ending === 'failed') this.#judgeFailure(id, received, plan);
     // With a server struck the pool may for a moment have no connection at all.
-    if (ending === 'refused' && !this.#isServerStruck()) {
+    if (ending === 'refused' && !this.#script.isServerStruck) {
       this.#complain('no call is refused while a server is well', received, plan);
     }
     this.#placements.forgetCall(id);
@@ -55,7 +56,10 @@ export class Bystanders {
   #complain(kind: string, { code, details, metadata }: StatusObject, plan: CallPlan, member?: number): void {
     const explanation = JSON.stringify(explain({ code, details, metadata }));
     const where = member === undefined ? '' : ` on connection ${member}`;
-    this.#violations.add(kind, `${plan.kind}${where}: ${status[code]}: ${details} ${explanation}`);
+    this.#violations.add(
+      kind,
+      `${plan.kind}${where}: ${status[code]}: ${details} ${explanation}; faults: ${this.#script.describeFelt()}`,
+    );
   }
 }
 

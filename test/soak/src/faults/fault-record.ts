@@ -24,6 +24,11 @@ export class FaultRecord {
     return this.#endedMs === undefined || performance.now() - this.#endedMs < AFTERMATH_MS;
   }
 
+  describe(): string {
+    const age = ((performance.now() - this.beganMs) / 1_000).toFixed(1);
+    return `${this.name} ${age} s ago${this.#endedMs === undefined ? '' : ' (over)'}`;
+  }
+
   countFailedCall(): void {
     this.failedCalls += 1;
     this.hurtMs = performance.now() - this.beganMs;

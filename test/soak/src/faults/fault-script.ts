@@ -54,6 +54,12 @@ export class FaultScript {
     return this.#struck !== undefined || this.#records.some(({ name, isFelt }) => STRIKES_SERVER.has(name) && isFelt);
   }
 
+  /** The faults that are felt, and for how long, in words. */
+  describeFelt(): string {
+    const felt = this.#records.filter(({ isFelt }) => isFelt).map((record) => record.describe());
+    return felt.join(', ') || 'none';
+  }
+
   /** By kind. */
   figures(): ReadonlyMap<FaultName, FaultFigures> {
     return this.#figures;
