@@ -16,7 +16,7 @@ export class Bystanders {
   readonly #touched: TouchedConnections;
   readonly #script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>;
   readonly #violations: Violations;
-  /** Calls that no server began, and that could not be tried again: the pool keeps one message of a call, not several. */
+  /** Calls that no server began, and that could not be tried again: the pool keeps nothing of a stream that is written. */
   unrepeatableCalls = 0;
 
   constructor(
@@ -34,8 +34,9 @@ export class Bystanders {
   /** Judges how a call ended. */
   judge(id: number, ending: CallEnding, received: StatusObject, plan: CallPlan): void {
     if (ending === 'failed') this.#judgeFailure(id, received, plan);
-    // With a server struck the pool may for a moment have no connection at all.
-    if (ending === 'refused' && !this.#script.isServerStruck) {
+    // With a server struck the pool may for a moment have no connection at all. One that would miss its deadline in the queue may be
+    // told so at any time.
+    if (ending === 'refused' && explain(received)?.refusedBy !== 'early-drop' && !this.#script.isServerStruck) {
       this.#complain('no call is refused while a server is well', received, plan);
     }
     this.#placements.forgetCall(id);
@@ -49,7 +50,7 @@ export class Bystanders {
     const fault =
       port === undefined ? this.#touched.faultElsewhere(this.#placements.knownPorts()) : this.#touched.faultOn(port);
     if (fault !== undefined) fault.countFailedCall();
-    else if (sendsSeveral(plan) && NEVER_BEGUN.test(received.details)) this.unrepeatableCalls += 1;
+    else if (isWritten(plan) && NEVER_BEGUN.test(received.details)) this.unrepeatableCalls += 1;
     else this.#complain('no bystander is hurt', received, plan, member);
   }
 
@@ -63,7 +64,6 @@ export class Bystanders {
   }
 }
 
-/** Bidirectional ones wait for an answer to each. */
-function sendsSeveral({ kind, messages }: CallPlan): boolean {
-  return kind.endsWith('client-stream') && messages > 1;
+function isWritten({ kind }: CallPlan): boolean {
+  return kind.endsWith('client-stream') || kind.endsWith('bidi');
 }
