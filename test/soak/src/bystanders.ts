@@ -15,6 +15,7 @@ export class Bystanders {
   readonly #placements: Placements;
   readonly #touched: TouchedConnections;
   readonly #script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>;
+  readonly #storyOf: (member: number) => string;
   readonly #violations: Violations;
   /** Calls that no server began, and that could not be tried again: the pool keeps nothing of a stream that is written. */
   unrepeatableCalls = 0;
@@ -23,11 +24,13 @@ export class Bystanders {
     placements: Placements,
     touched: TouchedConnections,
     script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>,
+    storyOf: (member: number) => string,
     violations: Violations,
   ) {
     this.#placements = placements;
     this.#touched = touched;
     this.#script = script;
+    this.#storyOf = storyOf;
     this.#violations = violations;
   }
 
@@ -56,7 +59,7 @@ export class Bystanders {
 
   #complain(kind: string, { code, details, metadata }: StatusObject, plan: CallPlan, member?: number): void {
     const explanation = JSON.stringify(explain({ code, details, metadata }));
-    const where = member === undefined ? '' : ` on connection ${member}`;
+    const where = member === undefined ? '' : ` on ${this.#storyOf(member)}`;
     this.#violations.add(
       kind,
       `${plan.kind}${where}: ${status[code]}: ${details} ${explanation}; faults: ${this.#script.describeFelt()}`,

@@ -49,7 +49,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     const touched = new TouchedConnections();
     // Calls and faults each have their own chance: one call more does not make another fault.
     const script = new FaultScript(new Draw(seed), [...origins], touched, (factor) => (load.factor = factor));
-    const bystanders = new Bystanders(placements, touched, script, violations);
+    const bystanders = new Bystanders(placements, touched, script, (member) => pool.storyOf(member), violations);
     const ledger = new Ledger(violations, (...ending) => bystanders.judge(...ending));
     await using client = createPooledClient(
       loadEchoPackage().EchoClient,

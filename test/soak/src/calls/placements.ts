@@ -18,7 +18,7 @@ export function callIdOf(metadata: Metadata): number {
  */
 export class Placements implements Picker {
   readonly #memberOfCall = new Map<number, number>();
-  readonly #portOfMember = new Map<number, number>();
+  readonly #answersOfMember = new Map<number, Map<number, number>>();
   #turn = 0;
 
   /** Least streams, the first of the equals another one each time. */
@@ -36,7 +36,10 @@ export class Placements implements Picker {
   /** An answer to the call came from a connection that the server sees at this port. */
   answered(callId: number, port: number): void {
     const member = this.#memberOfCall.get(callId);
-    if (member !== undefined) this.#portOfMember.set(member, port);
+    if (member === undefined) return;
+    let answers = this.#answersOfMember.get(member);
+    if (answers === undefined) this.#answersOfMember.set(member, (answers = new Map()));
+    answers.set(port, (answers.get(port) ?? 0) + 1);
   }
 
   /** The connection that carried a call; undefined when none did. */
@@ -44,14 +47,18 @@ export class Placements implements Picker {
     return this.#memberOfCall.get(callId);
   }
 
-  /** The port of a connection; undefined while no call on it has been answered. */
+  /**
+   * The port of a connection; undefined while no call on it has been answered. The one that most answers came from: a call
+   * that is tried again goes elsewhere without a pick.
+   */
   portOf(member: number): number | undefined {
-    return this.#portOfMember.get(member);
+    const answers = [...(this.#answersOfMember.get(member) ?? [])];
+    return answers.sort(([, one], [, other]) => other - one)[0]?.[0];
   }
 
   /** The ports that are known to be of a connection. */
   knownPorts(): ReadonlySet<number> {
-    return new Set(this.#portOfMember.values());
+    return new Set([...this.#answersOfMember.keys()].map((member) => this.portOf(member) as number));
   }
 
   forgetCall(callId: number): void {

@@ -5,6 +5,9 @@ import type { Violations } from '../violations.js';
 /** A connection that the pool has closed may take that long to be closed at the proxy. */
 const CLOSING_GRACE_MS = 3_000;
 
+/** Characters of what is told of one connection, the last of it. */
+const STORY_LENGTH = 200;
+
 /** The bounds that the pool was given. */
 export interface PoolBounds {
   readonly maxChannels: number;
@@ -39,6 +42,7 @@ export class PoolWatch implements Disposable {
   readonly #proxies: readonly FaultProxy[];
   readonly #violations: Violations;
   readonly #subscription: Disposable;
+  readonly #stories = new Map<number, string>();
   #excessSinceMs: number | undefined;
 
   constructor(pool: ChannelPool, bounds: PoolBounds, proxies: readonly FaultProxy[], violations: Violations) {
@@ -49,6 +53,7 @@ export class PoolWatch implements Disposable {
     // An ejected one is ready a second time.
     const opened = new Set<number>();
     this.#subscription = pool.onChannelStateChange(({ id, to, reason, fault }) => {
+      this.#stories.set(id, `${this.#stories.get(id) ?? ''}, ${to}: ${reason}`.slice(-STORY_LENGTH));
       const { figures } = this;
       if (to === 'ready' && !opened.has(id)) {
         opened.add(id);
@@ -59,6 +64,11 @@ export class PoolWatch implements Disposable {
       if (fault !== undefined) count(figures.faults, fault.tag);
       this.#checkBounds();
     });
+  }
+
+  /** What became of a connection, in words. */
+  storyOf(id: number): string {
+    return `connection ${id}${this.#stories.get(id) ?? ''}`;
   }
 
   /** Looks at everything. */
