@@ -46,7 +46,7 @@ export class Bystanders {
   }
 
   #judgeFailure(id: number, received: StatusObject, plan: CallPlan): void {
-    const member = this.#placements.memberOf(id);
+    const member = explain(received)?.channelId ?? this.#placements.memberOf(id);
     const port = member === undefined ? undefined : this.#placements.portOf(member);
     // A connection on which nothing was ever answered has no known port; then one that was touched and is no other's
     // will do.
