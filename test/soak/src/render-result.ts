@@ -13,7 +13,7 @@ export function renderResult(result: SoakResult): string {
       `${unrepeatableCalls} not begun that could not be`,
     renderCalls(result),
     renderFaults(result),
-    `connections: ${connections.opened} opened, ${connections.closed} closed, at most ${connections.peakSockets} sockets, ${connections.peakStrays} of them strays`,
+    `connections: ${connections.opened} opened, ${connections.closed} closed, at most ${connections.peakSockets} sockets`,
     `drained for: ${renderCounts(connections.drained)}`,
     `faults seen by the pool: ${renderCounts(connections.faults)}`,
     heap === undefined
