@@ -8,6 +8,8 @@ export interface EchoServerSettings {
   readonly delayMs: number;
   readonly maxConcurrentStreams?: number;
   readonly maxConnectionAgeMs?: number;
+  readonly maxConnectionAgeGraceMs?: number;
+  readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly serverOptions: ServerOptions;
   /** Where nginx tells how many connections it has. Only behind it. */
@@ -16,7 +18,9 @@ export interface EchoServerSettings {
 
 /** From the parent to the child. */
 export type EchoServerMessage =
-  { readonly kind: 'start'; readonly settings: EchoServerSettings } | { readonly kind: 'stats'; readonly id: number };
+  | { readonly kind: 'start'; readonly settings: EchoServerSettings }
+  | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'limit'; readonly maxConcurrentStreams: number };
 
 /** From the child to the parent. */
 export type EchoServerReply =

@@ -3,9 +3,10 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { EchoServerMessage, EchoServerReply } from './echo-server-message.js';
 import { EchoCounters } from './echo-stats.js';
-import { serveEcho } from './serve-echo.js';
+import { serveEcho, type ServedEcho } from './serve-echo.js';
 
 const counters = new EchoCounters();
+let served: ServedEcho | undefined;
 
 function reply(message: EchoServerReply): void {
   process.send?.(message);
@@ -24,8 +25,15 @@ process.on('message', (message: EchoServerMessage) => {
     reply({ kind: 'stats', id: message.id, stats: counters.read() });
     return;
   }
+  if (message.kind === 'limit') {
+    served?.changeLimit(message.maxConcurrentStreams);
+    return;
+  }
   serveEcho(message.settings, counters).then(
-    (port) => reply({ kind: 'listening', port }),
+    (started) => {
+      served = started;
+      reply({ kind: 'listening', port: started.port });
+    },
     (error: Error) => reply({ kind: 'failed', reason: error.message }),
   );
 });

@@ -15,6 +15,16 @@ export interface EchoServerOptions {
   readonly port?: number;
   /** Milliseconds after which a connection gets a GOAWAY, give or take a tenth. Default: never. Not with nginx. */
   readonly maxConnectionAgeMs?: number;
+  /**
+   * Milliseconds that calls on such a connection may go on for, before it is closed on them. Default: for ever. Not with
+   * nginx.
+   */
+  readonly maxConnectionAgeGraceMs?: number;
+  /**
+   * How often a client may send PINGs before grpc-go throws it out. Default: grpc-go's own, every five minutes, and only
+   * while calls run. Only with it.
+   */
+  readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
   /** More options of the grpc-js server. Only with it. */
   readonly serverOptions?: ServerOptions;
 }
@@ -35,6 +45,11 @@ export interface EchoServer extends AsyncDisposable {
    * with the counts as they were.
    */
   waitFor(predicate: (stats: EchoServerStats) => boolean, timeoutMs?: number): Promise<EchoServerStats>;
+  /**
+   * Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS, which may be less than what is in use. Only
+   * grpc-js.
+   */
+  changeLimit(maxConcurrentStreams: number): void;
   /** Stops the process (SIGSTOP): its sockets stay open, nothing is read, accepted or answered. */
   pause(): void;
   /** Lets a paused process go on (SIGCONT). */

@@ -35,7 +35,8 @@ export {
 export type { EchoServer, EchoServerOptions } from './echo-server.js';
 export { startEchoServer, startNginxServer } from './start-echo-server.js';
 export { chosenPeer, peerSupports, PEERS, type PeerFeature, type PeerName } from './peers/peer.js';
-export { missingForPeer } from './peers/missing-programs.js';
+export { missingForPeer, type LiveProgram } from './peers/missing-programs.js';
+export { startHaproxyServer, type HaproxyOptions, type HaproxyServer } from './peers/haproxy.js';
 export { buildGrpcGo } from './peers/grpc-go-build.js';
 export type { NginxServer } from './peers/nginx.js';
 export type { EchoServerStats } from './echo-stats.js';

@@ -37,3 +37,11 @@ export async function destroySockets(sockets: Iterable<Socket>): Promise<void> {
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
+
+/** A port that nobody listens on. Somebody else may take it before it is used. */
+export async function freePort(): Promise<number> {
+  const server = await listenOnLoopback((socket) => socket.destroy());
+  const port = portOf(server);
+  await closeServer(server);
+  return port;
+}

@@ -1,15 +1,25 @@
+import type { ServerHttp2Session } from 'node:http2';
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { echoHandlers } from './echo-handlers.js';
 import type { EchoServerSettings } from './echo-server-message.js';
 import { loadEchoPackage } from './echo-service.js';
 import type { EchoCounters } from './echo-stats.js';
 
-/** Serves Echo with grpc-js in this process, until it ends. Returns the port. @throws Error when it cannot listen. */
-export function serveEcho(settings: EchoServerSettings, counters: EchoCounters): Promise<number> {
-  const { host, port, delayMs, maxConcurrentStreams, maxConnectionAgeMs, tls, serverOptions } = settings;
+/** A server of this process that listens. */
+export interface ServedEcho {
+  readonly port: number;
+  /** Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS. */
+  changeLimit(maxConcurrentStreams: number): void;
+}
+
+/** Serves Echo with grpc-js in this process, until it ends. @throws Error when it cannot listen. */
+export function serveEcho(settings: EchoServerSettings, counters: EchoCounters): Promise<ServedEcho> {
+  const { host, port, delayMs, maxConcurrentStreams, maxConnectionAgeMs, maxConnectionAgeGraceMs, tls, serverOptions } =
+    settings;
   const options: ServerOptions = { ...serverOptions };
   if (maxConcurrentStreams !== undefined) options['grpc.max_concurrent_streams'] = maxConcurrentStreams;
   if (maxConnectionAgeMs !== undefined) options['grpc.max_connection_age_ms'] = maxConnectionAgeMs;
+  if (maxConnectionAgeGraceMs !== undefined) options['grpc.max_connection_age_grace_ms'] = maxConnectionAgeGraceMs;
   const server = new Server(options);
   server.addService(loadEchoPackage().service, echoHandlers(counters, delayMs));
   const credentials =
@@ -18,7 +28,17 @@ export function serveEcho(settings: EchoServerSettings, counters: EchoCounters):
       : ServerCredentials.createSsl(null, [{ private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.cert) }]);
   return new Promise((resolve, reject) => {
     server.bindAsync(`${host}:${port}`, credentials, (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
+      error === null ? resolve({ port: bound, changeLimit: limitOf(server) }) : reject(error),
     );
   });
+}
+
+/** grpc-js has no way to change what it said at the start; it keeps its sessions in a field of this name. */
+function limitOf(server: Server): (maxConcurrentStreams: number) => void {
+  const { sessions } = server as unknown as { sessions: ReadonlyMap<ServerHttp2Session, unknown> };
+  return (maxConcurrentStreams) => {
+    for (const session of sessions.keys()) {
+      if (!session.destroyed) session.settings({ maxConcurrentStreams });
+    }
+  };
 }

@@ -64,6 +64,9 @@ function settingsFor(peer: PeerName, options: EchoServerOptions): EchoServerSett
   if (options.maxConnectionAgeMs !== undefined && !peerSupports('connection-age', peer)) {
     throw new Error(`the peer ${peer} knows no maxConnectionAgeMs`);
   }
+  if (options.keepaliveEnforcement !== undefined && !peerSupports('keepalive-enforcement', peer)) {
+    throw new Error(`the peer ${peer} knows no keepaliveEnforcement`);
+  }
   const { host = '127.0.0.1', port = 0, delayMs = 0, serverOptions = {}, ...rest } = options;
   return { host, port, delayMs, serverOptions, ...rest };
 }

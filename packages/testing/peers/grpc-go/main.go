@@ -19,12 +19,17 @@ import (
 )
 
 type settings struct {
-	Host                 string  `json:"host"`
-	Port                 int     `json:"port"`
-	DelayMs              uint32  `json:"delayMs"`
-	MaxConcurrentStreams *uint32 `json:"maxConcurrentStreams"`
-	MaxConnectionAgeMs   int64   `json:"maxConnectionAgeMs"`
-	TLS                  *struct {
+	Host                    string  `json:"host"`
+	Port                    int     `json:"port"`
+	DelayMs                 uint32  `json:"delayMs"`
+	MaxConcurrentStreams    *uint32 `json:"maxConcurrentStreams"`
+	MaxConnectionAgeMs      int64   `json:"maxConnectionAgeMs"`
+	MaxConnectionAgeGraceMs int64   `json:"maxConnectionAgeGraceMs"`
+	KeepaliveEnforcement    *struct {
+		MinTimeMs           int64 `json:"minTimeMs"`
+		PermitWithoutStream bool  `json:"permitWithoutStream"`
+	} `json:"keepaliveEnforcement"`
+	TLS *struct {
 		Key  string `json:"key"`
 		Cert string `json:"cert"`
 	} `json:"tls"`
@@ -52,12 +57,23 @@ func say(r reply) {
 	fmt.Println(string(line))
 }
 
+func milliseconds(count int64) time.Duration { return time.Duration(count) * time.Millisecond }
+
 // start serves until the process ends. Whatever the settings leave out is grpc-go's own default, the enforcement of
 // keepalive included: a ping more often than every five minutes is one too many.
 func start(s settings, counters *counters) error {
 	options := []grpc.ServerOption{
 		grpc.StatsHandler(counters),
-		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: time.Duration(s.MaxConnectionAgeMs) * time.Millisecond}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			MaxConnectionAge:      milliseconds(s.MaxConnectionAgeMs),
+			MaxConnectionAgeGrace: milliseconds(s.MaxConnectionAgeGraceMs),
+		}),
+	}
+	if enforcement := s.KeepaliveEnforcement; enforcement != nil {
+		options = append(options, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime:             milliseconds(enforcement.MinTimeMs),
+			PermitWithoutStream: enforcement.PermitWithoutStream,
+		}))
 	}
 	if s.MaxConcurrentStreams != nil {
 		options = append(options, grpc.MaxConcurrentStreams(*s.MaxConcurrentStreams))

@@ -12,6 +12,7 @@ export function startGrpcJs(settings: EchoServerSettings): Promise<EchoServer> {
       get isConnected() {
         return child.connected;
       },
+      takesLimit: true,
       send: (message: EchoServerMessage) => void child.send(message),
       onReply: (listener: (reply: EchoServerReply) => void) => void child.on('message', listener),
       signal: (signal) => child.kill(signal),

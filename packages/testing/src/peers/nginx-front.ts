@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ownChild, type OwnedChild } from '../child-process.js';
 import type { EchoServerSettings } from '../echo-server-message.js';
-import { closeServer, listenOnLoopback, portOf } from '../listening-server.js';
+import { freePort } from '../listening-server.js';
 import { PROGRAM_PATH } from './missing-programs.js';
 import { NGINX_FILES, nginxConfig } from './nginx-config.js';
 
@@ -49,18 +49,12 @@ export async function startNginxFront(settings: FrontSettings): Promise<NginxFro
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = await listenOnLoopback((socket) => socket.destroy());
-  const port = portOf(server);
-  await closeServer(server);
-  return port;
-}
-
 /** Resolves to what nginx complained of when it does not run. */
 async function run(config: string, folder: string): Promise<OwnedChild | string> {
   const path = join(folder, 'nginx.conf');
   const pidFile = join(folder, NGINX_FILES.pid);
-  await rm(pidFile, { force: true });
+  // One that was ended at once has left them.
+  for (const left of [pidFile, join(folder, NGINX_FILES.status)]) await rm(left, { force: true });
   await writeFile(path, config);
   // Unlike the other servers it would not notice that we are gone.
   const child = spawn(

@@ -25,13 +25,15 @@ async function stats(): Promise<EchoServerStats> {
   return { ...counters.read(), sessions: active - 1, acceptedSessions: accepted - 1 };
 }
 
-function start(settings: EchoServerSettings): Promise<number> {
+async function start(settings: EchoServerSettings): Promise<number> {
   socketPath = settings.statusSocket ?? '';
   const { delayMs, serverOptions } = settings;
-  return serveEcho({ host: '127.0.0.1', port: 0, delayMs, serverOptions }, counters);
+  return (await serveEcho({ host: '127.0.0.1', port: 0, delayMs, serverOptions }, counters)).port;
 }
 
 process.on('message', (message: EchoServerMessage) => {
+  // What a client is told of limits, nginx says.
+  if (message.kind === 'limit') return;
   const answer =
     message.kind === 'start'
       ? start(message.settings).then((port) => ({ kind: 'listening', port }) as const)

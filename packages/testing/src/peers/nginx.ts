@@ -12,6 +12,8 @@ import { listen } from './remote-echo-server.js';
 export interface NginxServer extends EchoServer {
   /** Streams that nginx has refused so far because a connection had as many as it may. */
   refusedStreams(): Promise<number>;
+  /** Ends nginx at once (SIGKILL), which ends its connections, and starts it again on the same port. */
+  restart(): Promise<void>;
 }
 
 /** What nginx writes to its log of each stream that it refuses. */
@@ -26,6 +28,7 @@ export async function startNginx(settings: EchoServerSettings, directives = ''):
   const folder = await mkdtemp(join(tmpdir(), 'manifold-nginx-'));
   const origin = forkEntry('peers/nginx-origin-process');
   let front: NginxFront | undefined;
+  let startAgain: () => Promise<void> = () => Promise.reject(new Error('nginx has not been started'));
 
   const server = await listen(
     {
@@ -37,12 +40,25 @@ export async function startNginx(settings: EchoServerSettings, directives = ''):
       onReply(listener) {
         origin.child.on('message', (reply: EchoServerReply) => {
           if (reply.kind !== 'listening') return listener(reply);
+          const start = async (port: number): Promise<number> => {
+            const started = await startNginxFront({ ...settings, port, originPort: reply.port, folder, directives });
+            front = started;
+            void started.exited.then(() => {
+              if (front === started) origin.kill();
+            });
+            return started.port;
+          };
           // Somebody listens for the clients only when nginx does.
-          startNginxFront({ ...settings, originPort: reply.port, folder, directives }).then(
-            (started) => {
-              front = started;
-              void front.exited.then(origin.kill);
-              listener({ kind: 'listening', port: front.port });
+          start(settings.port).then(
+            (port) => {
+              startAgain = async () => {
+                const old = front;
+                front = undefined;
+                old?.kill();
+                await old?.exited;
+                await start(port);
+              };
+              listener({ kind: 'listening', port });
             },
             (error: Error) => listener({ kind: 'failed', reason: error.message }),
           );
@@ -65,6 +81,7 @@ export async function startNginx(settings: EchoServerSettings, directives = ''):
     { ...settings, statusSocket: join(folder, NGINX_FILES.status) },
   );
   return Object.assign(server, {
+    restart: () => startAgain(),
     async refusedStreams() {
       const log = await readFile(join(folder, NGINX_FILES.log), 'utf8');
       return log.match(REFUSED)?.length ?? 0;

@@ -10,14 +10,15 @@ export type PeerName = (typeof PEERS)[number];
 /**
  * Names what not every peer can do.
  * - `server-options`: takes options of the grpc-js server.
- * - `connection-age`: takes `maxConnectionAgeMs`.
+ * - `connection-age`: takes `maxConnectionAgeMs` and `maxConnectionAgeGraceMs`.
+ * - `keepalive-enforcement`: throws out a client that sends PINGs too often, and takes `keepaliveEnforcement`.
  * - `rich-status`: attaches details to a failing status, as `grpc-status-details-bin`.
  */
-export type PeerFeature = 'server-options' | 'connection-age' | 'rich-status';
+export type PeerFeature = 'server-options' | 'connection-age' | 'keepalive-enforcement' | 'rich-status';
 
 const FEATURES: Readonly<Record<PeerName, readonly PeerFeature[]>> = {
   'grpc-js': ['server-options', 'connection-age'],
-  'grpc-go': ['connection-age', 'rich-status'],
+  'grpc-go': ['connection-age', 'keepalive-enforcement', 'rich-status'],
   nginx: [],
 };
 

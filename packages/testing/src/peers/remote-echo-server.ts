@@ -94,6 +94,11 @@ class RemoteEchoServer implements EchoServer {
     }
   }
 
+  changeLimit(maxConcurrentStreams: number): void {
+    if (this.#process.takesLimit !== true) throw new Error('this peer takes no limit of streams while it runs');
+    this.#process.send({ kind: 'limit', maxConcurrentStreams });
+  }
+
   pause(): void {
     this.isPaused = this.#process.signal('SIGSTOP');
   }

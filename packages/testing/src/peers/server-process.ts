@@ -6,6 +6,8 @@ export interface ServerProcess {
   readonly pid: number;
   /** True while it can be asked. */
   readonly isConnected: boolean;
+  /** True when it takes another limit of streams while it runs. */
+  readonly takesLimit?: boolean;
   send(message: EchoServerMessage): void;
   onReply(listener: (reply: EchoServerReply) => void): void;
   /** Stops all of it (SIGSTOP) or lets it go on (SIGCONT). Returns false when it is gone. */

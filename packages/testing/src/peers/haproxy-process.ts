@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ownChild, type OwnedChild } from '../child-process.js';
+import { askHaproxy } from './haproxy-admin.js';
+import { HAPROXY_FILES, haproxyConfig, type HaproxySettings } from './haproxy-config.js';
+import { PROGRAM_PATH } from './missing-programs.js';
+
+const POLL_INTERVAL_MS = 5;
+
+/**
+ * Starts a haproxy and waits until it listens. Resolves to what it complained of when it does not.
+ *
+ * @param predecessor the process id of one on the same port, which is told to end when its connections have, as soon as
+ * the new one listens.
+ */
+export async function runHaproxy(settings: HaproxySettings, predecessor?: number): Promise<OwnedChild | string> {
+  const path = join(settings.folder, HAPROXY_FILES.config);
+  await writeFile(path, haproxyConfig(settings));
+  // Unlike other servers it would not notice that we are gone. `-db`: one process, in the foreground.
+  const child = spawn(
+    'setpriv',
+    [
+      ...['--pdeathsig', 'KILL', 'haproxy', '-db', '-f', path],
+      ...(predecessor === undefined ? [] : ['-sf', String(predecessor)]),
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, PATH: PROGRAM_PATH } },
+  );
+  const owned = ownChild(child);
+  let complaint = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (words: string) => (complaint += words));
+  }
+  let isGone = false;
+  child.once('close', () => (isGone = true));
+  while (!isGone) {
+    if (await answers(settings, child.pid as number)) return owned;
+    await delay(POLL_INTERVAL_MS);
+  }
+  return complaint || 'haproxy gave no reason';
+}
+
+/** It answers once it listens; for a while after a reload the predecessor may still be the one that does. */
+async function answers({ folder }: HaproxySettings, pid: number): Promise<boolean> {
+  try {
+    const info = await askHaproxy(join(folder, HAPROXY_FILES.admin), 'show info');
+    return Number(/^Pid: (\d+)$/m.exec(info)?.[1]) === pid;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,12 @@
+/** What a soak is to be. */
+export interface SoakOptions {
+  readonly seed: number;
+  /** Milliseconds of calls and faults. */
+  readonly durationMs: number;
+  /** Default 150. */
+  readonly callsPerSecond?: number;
+  /** Ends it early, and cleanly. */
+  readonly signal?: AbortSignal;
+  /** Is told now and then how it goes. */
+  readonly onProgress?: (words: string) => void;
+}
