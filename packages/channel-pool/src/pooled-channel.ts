@@ -24,6 +24,7 @@ import {
 } from '@grpc-manifold/core';
 import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
+import { HandshakeTurns } from './handshake-turns.js';
 import { sessionOf } from './http2-session.js';
 import { LifeSigns } from './life-signs.js';
 import { observedCredentials } from './observed-credentials.js';
@@ -92,6 +93,7 @@ export interface PooledChannelObserver {
 export class PooledChannel implements MemberView {
   readonly #channel: ChannelInterface;
   readonly #sockets = new ConnectionSockets();
+  readonly #turns: HandshakeTurns;
   readonly #resets: ResetBudget;
   readonly #endings: EndingStreams;
   #connectedAtMs: number | undefined;
@@ -139,6 +141,7 @@ export class PooledChannel implements MemberView {
     const { clock, target, credentials, channelOptions, channelFactory, resetBurst } = settings;
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
     this.keepaliveTimeMs = settings.keepaliveTimeMs;
+    this.#turns = new HandshakeTurns(clock);
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
     this.#life = new LifeSigns(clock, this.#sockets, {
       onAnswer: () => {
@@ -169,7 +172,12 @@ export class PooledChannel implements MemberView {
       channelFactory === undefined
         ? new Channel(
             target,
-            observedCredentials(credentials, { onSocket: this.#onSocket, mayConnect: () => this.#mayConnect }),
+            observedCredentials(credentials, {
+              onSocket: this.#onSocket,
+              mayConnect: () => this.#mayConnect,
+              // With xDS a channel has as many connections as the control plane says.
+              takeTurn: async (tcp) => this.#isXds || this.#turns.take(tcp),
+            }),
             channelOptions,
           )
         : channelFactory(target, credentials, channelOptions, { id });
@@ -499,6 +507,10 @@ export class PooledChannel implements MemberView {
     });
   }
 
+  get #isXds(): boolean {
+    return this.settings.target.startsWith('xds:');
+  }
+
   #idleMs(nowMs: number): number {
     return this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs;
   }
@@ -509,9 +521,7 @@ export class PooledChannel implements MemberView {
    */
   get #mayConnect(): boolean {
     const isConnected = this.#connectedAtMs !== undefined;
-    // With xDS a channel has as many connections as the control plane says.
-    if (isConnected && !this.settings.target.startsWith('xds:')) return false;
-    return !this.#hasFailed && !this.#isChannelClosed;
+    return !(isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
   }
 
   readonly #onSocket = (tcp: Socket, http2: Socket): void => {
@@ -557,6 +567,7 @@ export class PooledChannel implements MemberView {
       this.#stopWatchdog();
       this.#connecting = false;
       this.#connectedAtMs = this.settings.clock.elapsed();
+      this.#turns.end();
       this.#sockets.attemptEnded();
       this.#watchSession();
       this.#change('ready', 'connected');
@@ -640,6 +651,7 @@ export class PooledChannel implements MemberView {
 
   async #close(reason: string): Promise<number> {
     this.#stopWatchdog();
+    this.#turns.end();
     this.#life.close();
     this.#endings.close();
     this.#isEjected = false;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
+import { loadEchoPackage, startEchoServer, startFaultProxy, type ProxiedConnection } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
 const BACKOFF_MS = 50;
@@ -30,4 +30,28 @@ it('has one socket a connection, also where the first of two addresses refused i
   await delay(4 * BACKOFF_MS);
   expect(client.pool.stats().channels).toHaveLength(1);
   expect(first.openConnections + second.openConnections).toBe(1);
+});
+
+it('has one socket a connection, also where two addresses answer at once', async () => {
+  await using server = await startEchoServer();
+  // Both say nothing for so long that grpc-js tries the second beside the first, and then all at once.
+  const held: ProxiedConnection[] = [];
+  const onConnection = (connection: ProxiedConnection): void => {
+    connection.blackHole();
+    held.push(connection);
+  };
+  await using first = await startFaultProxy(server, { onConnection });
+  await using second = await startFaultProxy(server, { onConnection });
+  await using client = createPooledClient(
+    Client,
+    `ipv4:${first.target},${second.target}`,
+    credentials.createInsecure(),
+    { maxChannels: 1, onDispose: 'cancel' },
+  );
+  const warm = client.pool.warmUp();
+  await vi.waitFor(() => expect(held).toHaveLength(2));
+  for (const connection of held) connection.restore();
+  await warm;
+  expect(client.pool.stats().channels).toHaveLength(1);
+  await vi.waitFor(() => expect(first.openConnections + second.openConnections).toBe(1));
 });
