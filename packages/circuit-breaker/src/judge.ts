@@ -106,7 +106,9 @@ export class Judge {
   record(isBad: boolean): void {
     this.#recorded += 1;
     if (this.#recorded % CLEARED_EVERY === 0) this.#forgetLatencies();
-    this.#circuit?.fire(isBad).catch(ignore);
+    const told = this.#circuit?.fire(isBad);
+    // A call that was good is never rejected.
+    if (isBad) told?.catch(ignore);
   }
 
   /** Leaves no timer and no listener; it judges nothing until it begins anew. */
