@@ -1,11 +1,11 @@
-import type { Interceptor, StatusObject } from '@grpc/grpc-js';
+import { status, type Interceptor, type StatusObject } from '@grpc/grpc-js';
 import {
   circuitBreaker,
-  explain,
   type BreakerExplanation,
   type BreakerState,
   type BreakerStateChange,
   type BreakerStates,
+  type CallExplanation,
   type CallInfo,
   type CircuitBreakerInterceptor,
   type CircuitBreakerOptions,
@@ -16,7 +16,7 @@ import type { Equal, Expect } from './expect.js';
 
 const breaker = circuitBreaker({ key: ({ method, metadata }) => `${method} ${metadata.get('tenant').join()}` });
 breaker satisfies Interceptor;
-circuitBreaker({ isFailure: ({ code }) => code === 8, slowCallMs: Infinity, restore: breaker.states() });
+circuitBreaker({ isFailure: ({ code }) => code === status.RESOURCE_EXHAUSTED, slowCallMs: Infinity, restore: breaker.states() });
 
 // @ts-expect-error a key is a string
 circuitBreaker({ key: () => 5 });
@@ -29,7 +29,7 @@ const _frozen = ((options: CircuitBreakerOptions) => (options.windowMs = 3))({})
 // @ts-expect-error a snapshot
 breaker.states()['a'] = undefined;
 // @ts-expect-error what is not there is undefined
-breaker.states()['a'].state;
+breaker.states()['a'].state satisfies CircuitState;
 
 function scope(): void {
   using own = circuitBreaker();
@@ -46,5 +46,5 @@ export type Checks = [
   Expect<Equal<typeof breaker.onStateChange, Event<BreakerStateChange>>>,
   Expect<Equal<CircuitBreakerOptions['key'], ((call: CallInfo) => string) | undefined>>,
   Expect<Equal<CircuitBreakerOptions['isFailure'], ((status: StatusObject) => boolean) | undefined>>,
-  Expect<Equal<NonNullable<ReturnType<typeof explain>>['breaker'], BreakerExplanation | undefined>>,
+  Expect<Equal<CallExplanation['breaker'], BreakerExplanation | undefined>>,
 ];

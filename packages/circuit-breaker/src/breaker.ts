@@ -36,7 +36,8 @@ interface Rule {
   members: MemberCalls;
 }
 
-type Counts = Pick<BreakerState, 'calls' | 'failures' | 'errorRatio' | 'slowRatio'>;
+/** What calls came to, together. */
+export type Counts = Pick<BreakerState, 'calls' | 'failures' | 'errorRatio' | 'slowRatio'>;
 
 /**
  * The circuit of one key. It judges calls when they end, and knows of those in flight nothing but which one is its probe. A call
@@ -81,9 +82,9 @@ export class Breaker implements Disposable {
     return this.#state;
   }
 
-  /** Share of failed calls among those on which it opened. */
-  get errorRatio(): number {
-    return this.#counts.errorRatio;
+  /** The calls on which it opened. */
+  get counts(): Counts {
+    return this.#counts;
   }
 
   /** Milliseconds until a call may be its probe; undefined while one is. */
@@ -235,7 +236,7 @@ export class Breaker implements Disposable {
     const from = this.#state;
     this.#state = to;
     this.#period += 1;
-    this.onChange(this, { key: this.key, from, to, reason, errorRatio: this.errorRatio });
+    this.onChange(this, { key: this.key, from, to, reason, errorRatio: this.#counts.errorRatio });
   }
 
   #settleProbe(probe: JudgedCall, verdict: Verdict): void {

@@ -165,7 +165,7 @@ describe('a call that is refused', () => {
     const call = scene.call();
     await settled();
     expect(call.ending.details).toBe(
-      `Refused before it was sent, breaker: the circuit of ${KEY} is open, it opened at 50.0 % of failed calls; ` +
+      `Refused before it was sent, breaker: the circuit of ${KEY} is open, it opened at 50.0 % failed calls; ` +
         'the next probe is due in 28500 ms',
     );
     expect(explain(call.ending)).toEqual({
@@ -173,6 +173,19 @@ describe('a call that is refused', () => {
       breaker: { key: KEY, state: 'open', errorRatio: 0.5, nextProbeMs: 28_500 },
     });
     expect(JSON.parse(JSON.stringify(explain(call.ending)))).toEqual(explain(call.ending));
+  });
+
+  it('is told of slow calls, where it is said what is slow', async () => {
+    const scene = setUp({ slowCallMs: 10 });
+    for (let count = 0; count < 2; count += 1) {
+      scene.call();
+      scene.clock.advance(20);
+      newest(scene).end();
+    }
+    const call = scene.call();
+    await settled();
+    expect(call.ending.details).toContain('is open, it opened at 0.0 % failed and 100.0 % slow calls; ');
+    expect(explain(call.ending)?.breaker).toMatchObject({ errorRatio: 0, slowRatio: 1 });
   });
 
   it('does not count in a breaker above', async () => {

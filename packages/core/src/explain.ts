@@ -20,6 +20,8 @@ export interface BreakerExplanation {
   readonly state: 'open' | 'half-open';
   /** Share of failed calls, 0 to 1, when it opened. */
   readonly errorRatio: number;
+  /** Share of slow calls then, where the breaker was told what is slow. */
+  readonly slowRatio?: number;
   /** Milliseconds until a call is let through to probe; left out while one is under way. */
   readonly nextProbeMs?: number;
 }
