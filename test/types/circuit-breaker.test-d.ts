@@ -16,7 +16,11 @@ import type { Equal, Expect } from './expect.js';
 
 const breaker = circuitBreaker({ key: ({ method, metadata }) => `${method} ${metadata.get('tenant').join()}` });
 breaker satisfies Interceptor;
-circuitBreaker({ isFailure: ({ code }) => code === status.RESOURCE_EXHAUSTED, slowCallMs: Infinity, restore: breaker.states() });
+circuitBreaker({
+  isFailure: ({ code }) => code === status.RESOURCE_EXHAUSTED,
+  slowCallMs: Infinity,
+  restore: breaker.states(),
+});
 
 // @ts-expect-error a key is a string
 circuitBreaker({ key: () => 5 });

@@ -128,11 +128,8 @@ export class BreakerCall implements InterceptingListener, JudgedCall, NextInterc
   }
 
   onReceiveMessage(message: unknown): void {
-    // grpc-js tells a null where a response is missing.
-    if (message !== null) {
-      this.#time();
-      this.#answer();
-    }
+    this.#time();
+    this.#answer();
     tellMessage(this.#listener, message);
   }
 

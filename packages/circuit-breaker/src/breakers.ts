@@ -82,7 +82,7 @@ export class Breakers implements Disposable {
     const newest = this.#newest;
     if (newest?.key === key) return newest;
     const breaker = this.#others.get(key) ?? this.#touch(key) ?? this.#add(key);
-    if (breaker?.state === 'closed') this.#newest = breaker;
+    if (breaker !== undefined) this.#newest = breaker;
     return breaker;
   }
 
@@ -121,7 +121,6 @@ export class Breakers implements Disposable {
     const [from, to] = change.to === 'closed' ? [this.#others, this.#closed] : [this.#closed, this.#others];
     from.delete(key);
     to.set(key, breaker);
-    if (this.#newest === breaker) this.#newest = undefined;
     if (this.onStateChange.hasListeners) this.onStateChange.emit(change);
   };
 

@@ -111,9 +111,12 @@ describe('a call that gets through', () => {
     scene.below.onStart = (below) => below.end(status.UNAVAILABLE);
     const call = scene.create({ kind: 'bidi' });
     let isTaken = false;
+    call.call.startRead();
     call.call.sendMessageWithContext({ callback: () => (isTaken = true) }, 'a' as never);
+    call.call.halfClose();
     call.start();
     expect(call.code).toBe('UNAVAILABLE');
+    expect(newest(scene).log).toEqual(['start']);
     await settled();
     expect(isTaken).toBe(true);
     expect(scene.interceptor.states()[KEY]).toMatchObject({ calls: 1, failures: 1 });
@@ -284,11 +287,11 @@ describe('keys', () => {
   it('are bounded: the closed one that was not asked for longest is forgotten', () => {
     const scene = setUp({ key: byTenant, maxKeys: 3 });
     open(scene, { tenant: 'open' });
-    for (const tenant of ['a', 'b', 'a', 'c', 'c', 'd', 'a']) {
+    for (const tenant of ['a', 'b', 'a', 'a', 'c', 'c']) {
       scene.call({ metadata: { tenant } });
       newest(scene).end();
     }
-    expect(Object.keys(scene.interceptor.states()).sort()).toEqual(['a', 'd', 'open']);
+    expect(Object.keys(scene.interceptor.states()).sort()).toEqual(['a', 'c', 'open']);
   });
 
   it('have nothing to say of a call whose circuit was forgotten', () => {
@@ -401,6 +404,31 @@ describe('a pool with healthy members', () => {
     play(scene, 1, status.UNAVAILABLE, 1);
     open(scene);
     expect(state(scene)).toBe('open');
+  });
+
+  it('takes those for failures of the others', () => {
+    const scene = setUp();
+    play(scene, 2, status.OK, 5);
+    play(scene, 1, status.UNAVAILABLE, 5);
+    open(scene);
+    open(scene);
+    expect(state(scene)).toBe('closed');
+    scene.call();
+    newest(scene).end(status.UNAVAILABLE);
+    expect(state(scene)).toBe('open');
+  });
+
+  it('forgets members when it closes', () => {
+    const scene = setUp();
+    play(scene, 2, status.OK, 1);
+    for (const id of [1, 2, 1, 2]) play(scene, id, status.UNAVAILABLE);
+    expect(state(scene)).toBe('open');
+    scene.clock.advance(30_000);
+    play(scene, 2, status.OK);
+    expect(state(scene)).toBe('closed');
+    play(scene, 2, status.OK);
+    play(scene, 1, status.UNAVAILABLE, 9);
+    expect(state(scene)).toBe('closed');
   });
 
   it('forgets members with the window', () => {

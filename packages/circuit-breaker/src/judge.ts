@@ -20,7 +20,7 @@ export interface JudgeRule {
 export interface JudgeObserver {
   /** Asked before it opens. When this says no it stays closed, and keeps its window. */
   mayOpen(): boolean;
-  /** It is open, and of no more use until it begins anew. */
+  /** It is open, and to be ended: a circuit that is open has a timer of its own, while time is for the clock to tell. */
   onOpen(): void;
   /** The call that it was told of when half-open was good. */
   onClose(): void;
@@ -91,13 +91,8 @@ export class Judge {
     this.#circuit = circuit;
     circuit.on('open', () => {
       if (circuit !== this.#circuit) return;
-      if (this.observer.mayOpen()) {
-        this.observer.onOpen();
-        // A circuit that is open has a timer of its own; when it is over is for the clock to say.
-        if (circuit === this.#circuit) this.end();
-      } else {
-        circuit.close();
-      }
+      if (this.observer.mayOpen()) this.observer.onOpen();
+      else circuit.close();
     });
     if (state === 'half-open') circuit.once('close', () => this.observer.onClose());
   }

@@ -210,6 +210,12 @@ const table: Readonly<Record<string, readonly Row[]>> = {
       ['closed > open: slow-calls'],
       { slowCallMs: 99 },
     ],
+    [
+      'counts a slow stream once',
+      'begin:stream*3 +100 headers end:ok headers end:ok headers end:ok',
+      [],
+      { slowCallMs: 99 },
+    ],
     ['does not mind how long a stream goes on', 'begin:stream headers +900 end:ok ok*3', [], { slowCallMs: 99 }],
     ['counts no slow calls without it', 'slow:ok*9', []],
   ],
