@@ -222,7 +222,8 @@ const table: Readonly<Record<string, readonly Row[]>> = {
 };
 
 describe.each(Object.entries(table))('a circuit %s', (_when, rows) => {
-  it.each(rows)('%s', (_what, words, changes, options = {}) => {
+  it.each(rows.map(([what, words, changes, options = {}]) => ({ what, words, changes, options })))('$what', (row) => {
+    const { words, changes, options } = row;
     const story = new Story(options);
     stories.push(story);
     story.tell(words);
