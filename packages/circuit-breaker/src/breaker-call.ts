@@ -137,7 +137,10 @@ export class BreakerCall implements InterceptingListener, JudgedCall, NextInterc
     this.#time();
     this.#phase = 'ended';
     this.#held?.drop();
-    if (this.#breaker !== undefined) this.#settle(this.breakers.verdictOf(received), explain(received)?.channelId);
+    if (this.#breaker !== undefined) {
+      const explanation = explain(received);
+      this.#settle(this.breakers.verdictOf(received, explanation), explanation?.channelId);
+    }
     tellStatus(this.#listener, received);
   }
 

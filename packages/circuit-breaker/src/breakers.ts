@@ -1,5 +1,5 @@
 import type { StatusObject } from '@grpc/grpc-js';
-import { Emitter, warn, type CallInfo, type Clock } from '@grpc-manifold/core';
+import { Emitter, warn, type CallExplanation, type CallInfo, type Clock } from '@grpc-manifold/core';
 import { Breaker, type BreakerStateChange } from './breaker.js';
 import {
   resolveCircuitBreakerOptions,
@@ -54,12 +54,12 @@ export class Breakers implements Disposable {
   }
 
   /** Judges the end of a call. */
-  verdictOf(ending: StatusObject): Verdict {
+  verdictOf(ending: StatusObject, explanation: CallExplanation | undefined): Verdict {
     try {
-      return verdictOf(ending, this.options.isFailure);
+      return verdictOf(ending, explanation, this.options.isFailure);
     } catch (error) {
       this.#warnOnce('isFailure', `isFailure threw, and its default is used: ${String(error)}`);
-      return verdictOf(ending, isFailureByDefault);
+      return verdictOf(ending, explanation, isFailureByDefault);
     }
   }
 

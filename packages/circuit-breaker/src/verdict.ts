@@ -1,5 +1,5 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { explain } from '@grpc-manifold/core';
+import type { CallExplanation } from '@grpc-manifold/core';
 
 /** What the end of a call tells of the server: that it does, that it does not, or nothing. */
 export type Verdict = 'ok' | 'failed' | 'ignored';
@@ -17,11 +17,14 @@ export function isFailureByDefault({ code }: StatusObject): boolean {
   return FAILURES.has(code);
 }
 
-/** Judges the end of a call. */
-export function verdictOf(ending: StatusObject, isFailure: (status: StatusObject) => boolean): Verdict {
+/** Judges the end of a call. @param explanation what our layers know of it. */
+export function verdictOf(
+  ending: StatusObject,
+  explanation: CallExplanation | undefined,
+  isFailure: (status: StatusObject) => boolean,
+): Verdict {
   // Whoever cancelled it, the server was not waited for.
   if (ending.code === status.CANCELLED) return 'ignored';
-  const explanation = explain(ending);
   // The server has not seen it.
   if (explanation?.refusedBy !== undefined || explanation?.neverSent === true) return 'ignored';
   return isFailure(ending) ? 'failed' : 'ok';

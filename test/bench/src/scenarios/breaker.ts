@@ -1,5 +1,6 @@
 import { BYTES_PATH } from '../clients/bytes-service.js';
 import { openCircuitBreaker } from '../clients/circuit-breaker.js';
+import { openEmptyInterceptor } from '../clients/empty-interceptor.js';
 import { openRaw } from '../clients/raw.js';
 import type { UnaryClient } from '../clients/unary-client.js';
 import { cellGoal } from '../cell-goal.js';
@@ -13,6 +14,8 @@ const DAY_MS = 86_400_000;
 
 const CLIENTS: Readonly<Record<string, (port: number) => UnaryClient>> = {
   raw: openRaw,
+  // What grpc-js itself takes for having any interceptor.
+  'empty interceptor': openEmptyInterceptor,
   breaker: (port) => openCircuitBreaker(port, {}),
   'breaker with slow calls': (port) => openCircuitBreaker(port, { slowCallMs: 1_000 }),
 };
