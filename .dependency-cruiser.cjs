@@ -2,10 +2,11 @@
 const LAYERS = {
   core: [],
   'bounded-queue': ['core'],
+  'circuit-breaker': ['core'],
   'connection-policy': ['core'],
   'channel-pool': ['core', 'bounded-queue', 'connection-policy'],
   'stream-scope': ['core'],
-  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'connection-policy', 'stream-scope'],
+  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'circuit-breaker', 'connection-policy', 'stream-scope'],
   testing: ['core'],
 };
 

@@ -338,8 +338,25 @@ describe('ChannelPool', () => {
       await settled();
       expect(waiting.code).toBe('DEADLINE_EXCEEDED');
       expect(waiting.ending.details).toBe('Deadline exceeded after 0.100s,waiting for a connection');
-      expect(explain(waiting.ending)).toMatchObject({ queueWaitMs: 100 });
+      // There was no connection: that it was never sent is the server's doing, for all we know.
+      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100 });
       expect(pool.stats()).toMatchObject({ queuedCalls: 0, failedCalls: 1 });
+    });
+
+    it('says that it was never sent when its deadline passes while it waits for a full connection', async () => {
+      const { call, clock } = await setUpSmall();
+      for (let count = 0; count < 2; count += 1) call();
+      const waiting = call({ deadline: clock.now() + 100 });
+      clock.advance(100);
+      await settled();
+      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100, neverSent: true });
+    });
+
+    it('says of a call that went well which connection carried it', async () => {
+      const { call, channel } = await setUpSmall();
+      const answered = call();
+      (channel(1).calls[0] as ScriptedCall).end();
+      expect(explain(answered.ending)).toEqual({ channelId: 1 });
     });
 
     it('ends later, never at once, when its deadline has passed already', async () => {

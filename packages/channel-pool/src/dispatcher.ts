@@ -308,6 +308,10 @@ export class Dispatcher implements CallHost {
   }
 
   /** The last connection error, for a call that had to do without a connection. */
+  get isConnected(): boolean {
+    return this.settings.members().streamCapacity > 0;
+  }
+
   connectionTrouble(): Pick<CallExplanation, 'lastConnectionError'> {
     const { lastError, streamCapacity } = this.settings.members();
     return lastError === undefined || streamCapacity > 0 ? {} : { lastConnectionError: lastError };

@@ -11,6 +11,7 @@ import {
   explainedStatus,
   faultOfStatus,
   HeldOperations,
+  markStatus,
   promptly,
   settleWrite,
   tellMessage,
@@ -62,6 +63,8 @@ export interface CallHost {
    * none to try, and the call must end.
    */
   retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean;
+  /** There is a connection that takes calls, or would if it were not full. */
+  readonly isConnected: boolean;
   /** The last connection error, where there is no connection. */
   connectionTrouble(): { lastConnectionError?: string };
   /** A call has its status: give back what it holds, before anybody is told. */
@@ -307,7 +310,9 @@ export class PooledCall
     return explainedStatus(
       status.DEADLINE_EXCEEDED,
       `Deadline exceeded after ${seconds}s,${where}`,
-      this.#explanation(),
+      this.#phase === 'running' || !this.pool.isConnected
+        ? this.#explanation()
+        : { ...this.#explanation(), neverSent: true },
     );
   }
 
@@ -352,7 +357,11 @@ export class PooledCall
       return;
     }
     this.#phase = 'ended';
-    if (received.code === status.OK) this.member?.sawLife();
+    if (received.code === status.OK && member !== undefined) {
+      member.sawLife();
+      // A circuit breaker tells members apart by the calls that went well on them, too.
+      markStatus(received, member.carried);
+    }
     const finished = received.code === status.OK ? received : this.#explained(received);
     this.#held?.drop();
     this.pool.release(this, finished);

@@ -14,6 +14,7 @@ import {
   faultOfFailedAttempt,
   faultOfLostConnection,
   warn,
+  type CallExplanation,
   type ChannelFactory,
   type ChannelState,
   type ChannelView,
@@ -129,6 +130,8 @@ export class PooledChannel implements MemberView {
   inFlightCalls = 0;
   startedCalls = 0;
   failedCalls = 0;
+  /** What is to be known of a call that went well on it; one for all of them. */
+  readonly carried: CallExplanation;
 
   /** @throws what grpc-js throws for a target or credentials that it cannot use. */
   constructor(
@@ -139,6 +142,7 @@ export class PooledChannel implements MemberView {
     private readonly observer: PooledChannelObserver,
   ) {
     const { clock, target, credentials, channelOptions, channelFactory, resetBurst } = settings;
+    this.carried = Object.freeze({ channelId: id });
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
     this.keepaliveTimeMs = settings.keepaliveTimeMs;
     this.#turns = new HandshakeTurns(clock);

@@ -1,6 +1,6 @@
 import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { explain, explainedStatus, type CallExplanation } from './explain.js';
+import { explain, explainedStatus, markStatus, type CallExplanation } from './explain.js';
 
 const EXPLANATION: CallExplanation = { refusedBy: 'queue-full', limit: 5, inFlightCalls: 40, queuedCalls: 5 };
 
@@ -32,6 +32,22 @@ describe('explainedStatus', () => {
     expect(first.metadata).not.toBe(second.metadata);
     expect(explain({ ...first })).toEqual({ channelId: 1 });
     expect(explain({ ...second })).toEqual({ channelId: 2 });
+  });
+});
+
+describe('markStatus', () => {
+  it('explains a status, and leaves it the object that it is', () => {
+    const received: StatusObject = { code: status.OK, details: '', metadata: new Metadata() };
+    markStatus(received, { channelId: 3 });
+    expect(explain(received)).toEqual({ channelId: 3 });
+    expect(explain({ ...received })).toEqual({ channelId: 3 });
+    expect(Object.keys(received)).toEqual(['code', 'details', 'metadata']);
+  });
+
+  it('leaves alone what cannot be marked', () => {
+    const received = Object.freeze({ code: status.OK, details: '', metadata: new Metadata() });
+    markStatus(received, { channelId: 3 });
+    expect(explain(received)).toBeUndefined();
   });
 });
 

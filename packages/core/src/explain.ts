@@ -13,9 +13,28 @@ export type RefusedBy =
   | 'closed'
   | 'no-connection';
 
+/** What a circuit breaker knew when it refused a call. */
+export interface BreakerExplanation {
+  /** What the breaker counts the call under; the method path by default. */
+  readonly key: string;
+  readonly state: 'open' | 'half-open';
+  /** Share of failed calls, 0 to 1, when it opened. */
+  readonly errorRatio: number;
+  /** Share of slow calls then, where the breaker was told what is slow. */
+  readonly slowRatio?: number;
+  /** Milliseconds until a call is let through to probe; left out while one is under way. */
+  readonly nextProbeMs?: number;
+}
+
 /** What one of our layers knows of how a call ended: the `details` of its status, structured. */
 export interface CallExplanation {
   readonly refusedBy?: RefusedBy;
+  /**
+   * Its deadline passed while it waited its turn: no byte of it was sent, and its ending tells nothing of the server. Not said of
+   * one that waited because there was no connection.
+   */
+  readonly neverSent?: true;
+  readonly breaker?: BreakerExplanation;
   /** Milliseconds that the call waited before it was handed to a connection or refused. */
   readonly queueWaitMs?: number;
   /** The pool's number of the connection that carried the call. */
@@ -43,6 +62,16 @@ export function explainedStatus(
 ): StatusObject {
   byMetadata.set(metadata, explanation);
   return Object.assign({ code, details, metadata }, { [EXPLANATION]: explanation });
+}
+
+/**
+ * Says of a status that was received which layer of ours it came through, and leaves it what it is: for statuses of calls
+ * that went well, where making a new one would cost each of them.
+ *
+ * @param explanation may be shared by many statuses.
+ */
+export function markStatus(received: StatusObject, explanation: CallExplanation): void {
+  if (Object.isExtensible(received)) (received as { [EXPLANATION]?: CallExplanation })[EXPLANATION] = explanation;
 }
 
 /**

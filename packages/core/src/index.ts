@@ -19,7 +19,14 @@ export type {
   PolicyReview,
   PoolView,
 } from './connection-policy.js';
-export { explain, explainedStatus, type CallExplanation, type RefusedBy } from './explain.js';
+export {
+  explain,
+  explainedStatus,
+  markStatus,
+  type BreakerExplanation,
+  type CallExplanation,
+  type RefusedBy,
+} from './explain.js';
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { messageOf } from './message-of.js';

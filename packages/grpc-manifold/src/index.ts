@@ -42,6 +42,16 @@ export {
   type VegasLimitOptions,
 } from '@grpc-manifold/bounded-queue';
 export {
+  circuitBreaker,
+  type BreakerState,
+  type BreakerStateChange,
+  type BreakerStates,
+  type CircuitBreakerInterceptor,
+  type CircuitBreakerOptions,
+  type CircuitState,
+  type StateChangeReason,
+} from '@grpc-manifold/circuit-breaker';
+export {
   idleClose,
   keepalive,
   maxAge,
@@ -75,6 +85,7 @@ export {
 } from '@grpc-manifold/stream-scope';
 export {
   explain,
+  type BreakerExplanation,
   type CallExplanation,
   type CallInfo,
   type CallKind,

@@ -290,7 +290,7 @@ describe('a waiting call ends', () => {
     scene.clock.advance(1);
     const details = 'Deadline exceeded after 0.250s,waiting in the queue';
     expect(await ending(made, scene)).toEqual(['DEADLINE_EXCEEDED', details, undefined]);
-    expect(explain(made.ending)).toEqual({ queueWaitMs: 250 });
+    expect(explain(made.ending)).toEqual({ queueWaitMs: 250, neverSent: true });
   });
 
   it.each(KINDS)('by a cancel: %s', async (kind) => {

@@ -223,6 +223,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     const seconds = ((this.admission.now() - this.#startedMs) / 1_000).toFixed(3);
     return explainedStatus(status.DEADLINE_EXCEEDED, `Deadline exceeded after ${seconds}s,waiting in the queue`, {
       queueWaitMs: this.#waitedMs(),
+      neverSent: true,
     });
   }
 

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.js';
+import { breaker } from './breaker.js';
 import { overhead } from './overhead.js';
 import { overload } from './overload.js';
 import { pick } from './pick.js';
@@ -8,4 +9,13 @@ import { stalledServer } from './stalled-server.js';
 import { streamsLimit } from './streams-limit.js';
 
 /** Every scenario, in the order that they run in. */
-export const scenarios: readonly Scenario[] = [overhead, streamsLimit, stalledServer, overload, queue, pick, rotation];
+export const scenarios: readonly Scenario[] = [
+  overhead,
+  streamsLimit,
+  stalledServer,
+  overload,
+  queue,
+  pick,
+  rotation,
+  breaker,
+];

@@ -1,10 +1,10 @@
-import { Metadata, type Interceptor, type InterceptorOptions, type InterceptorProvider } from '@grpc/grpc-js';
+import { Metadata, type Interceptor, type InterceptorOptions } from '@grpc/grpc-js';
 import { loadEchoPackage } from '@grpc-manifold/testing';
 import { boundedQueue, type BoundedQueueInterceptor } from 'grpc-manifold';
 import type { Behaviour } from '../ways-in/behaviour.js';
-import type { Way } from '../ways-in/way.js';
+import { placedWays, type Placed } from '../ways-in/placed-ways.js';
 
-const { EchoClient: Echo, service } = loadEchoPackage();
+const { service } = loadEchoPackage();
 
 /** Takes a slot for good. */
 function takeSlot(queue: BoundedQueueInterceptor): void {
@@ -34,59 +34,22 @@ class HoldingQueue {
   }
 }
 
-/** Where the queue stands among the other interceptors. */
-type Place = 'before' | 'after';
-
-function placed<T>(place: Place, queue: T, others: readonly T[]): T[] {
-  return place === 'before' ? [queue, ...others] : [...others, queue];
-}
-
-function queuedWay(
-  name: string,
-  place: Place,
-  make: () => { queue: BoundedQueueInterceptor; interceptor: Interceptor },
-): Way {
-  return {
-    name,
-    open: ({ target, credentials, channelOptions, clientOptions }) => {
-      const { queue, interceptor } = make();
-      const { interceptors = [], interceptor_providers: providers, ...others } = clientOptions;
-      const provider: InterceptorProvider = () => interceptor;
-      const client = new Echo(target, credentials, {
-        ...channelOptions,
-        ...others,
-        ...(providers === undefined
-          ? { interceptors: placed(place, interceptor, interceptors) }
-          : { interceptor_providers: placed(place, provider, providers) }),
-      });
-      return {
-        client,
-        perCall: (given) => placed(place, interceptor, given),
-        close: async () => {
-          client.close();
-          queue[Symbol.dispose]();
-        },
-      };
-    },
-  };
-}
-
-const open = (): { queue: BoundedQueueInterceptor; interceptor: Interceptor } => {
-  const queue = boundedQueue();
-  return { queue, interceptor: queue };
-};
+const placed = (queue: BoundedQueueInterceptor, interceptor: Interceptor): Placed => ({
+  interceptor,
+  close: () => queue[Symbol.dispose](),
+});
 
 /** Plain clients with a bounded queue that has room. */
-export const admittingWays: readonly Way[] = [
-  queuedWay('before the other interceptors', 'before', open),
-  queuedWay('after the other interceptors', 'after', open),
-];
+export const admittingWays = placedWays(() => {
+  const queue = boundedQueue();
+  return placed(queue, queue);
+});
 
 /** Plain clients with a bounded queue in which each call waits. */
-export const holdingWays: readonly Way[] = [
-  queuedWay('before the other interceptors', 'before', () => new HoldingQueue()),
-  queuedWay('after the other interceptors', 'after', () => new HoldingQueue()),
-];
+export const holdingWays = placedWays(() => {
+  const { queue, interceptor } = new HoldingQueue();
+  return placed(queue, interceptor);
+});
 
 /** A call that waits has no peer yet, and knows no target. */
 export const showsThePeerAtOnce = ({ name }: Behaviour): boolean => name === 'the peer of a call, before and after';

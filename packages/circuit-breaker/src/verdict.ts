@@ -1,0 +1,31 @@
+import { status, type StatusObject } from '@grpc/grpc-js';
+import type { CallExplanation } from '@grpc-manifold/core';
+
+/** What the end of a call tells of the server: that it does, that it does not, or nothing. */
+export type Verdict = 'ok' | 'failed' | 'ignored';
+
+const FAILURES: ReadonlySet<status> = new Set([
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.INTERNAL,
+  status.UNKNOWN,
+  status.DATA_LOSS,
+]);
+
+/** Tells whether a status is one of a server that cannot do, not of a call that it would not do. */
+export function isFailureByDefault({ code }: StatusObject): boolean {
+  return FAILURES.has(code);
+}
+
+/** Judges the end of a call. @param explanation what our layers know of it. */
+export function verdictOf(
+  ending: StatusObject,
+  explanation: CallExplanation | undefined,
+  isFailure: (status: StatusObject) => boolean,
+): Verdict {
+  // Whoever cancelled it, the server was not waited for.
+  if (ending.code === status.CANCELLED) return 'ignored';
+  // The server has not seen it.
+  if (explanation?.refusedBy !== undefined || explanation?.neverSent === true) return 'ignored';
+  return isFailure(ending) ? 'failed' : 'ok';
+}
