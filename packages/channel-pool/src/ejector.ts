@@ -114,7 +114,10 @@ export class Ejector {
   }
 
   #isTrialDue(member: PooledChannel, nowMs: number): boolean {
-    return member.hasTrialRoom && isTrialDue(member.vitals, nowMs);
+    if (!isTrialDue(member.vitals, nowMs)) return false;
+    // One that a policy doubts is asked first: while others have room nobody else would.
+    member.verify();
+    return member.hasTrialRoom;
   }
 
   #hasReasonToLook(): boolean {

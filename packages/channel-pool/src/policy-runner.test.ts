@@ -99,6 +99,30 @@ describe('PolicyRunner', () => {
     warning.mockRestore();
   });
 
+  it.each([
+    [
+      { kind: 'restart', channelId: 1 },
+      'the kind of an action must be one of close, rotate, ping, verify, set-keepalive',
+    ],
+    [{ kind: 'set-keepalive', timeMs: NaN }, 'timeMs of an action must be a number from 1 to 2147483647, got NaN'],
+    [
+      { kind: 'set-keepalive', timeMs: Infinity },
+      'timeMs of an action must be a number from 1 to 2147483647, got Infinity',
+    ],
+    [
+      { kind: 'ping', channelId: 1, timeoutMs: '5' },
+      "timeoutMs of an action must be a number from 1 to 2147483647, got '5'",
+    ],
+    [undefined, 'an action must be an object, got undefined'],
+  ])('has nothing done that it does not understand, and says so: %o', (action, words) => {
+    const warning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    run(policy('odd', { actions: [action as PolicyAction], nextReviewMs: Infinity })).changed();
+    clock.advance(0);
+    expect(acted).toEqual([]);
+    expect(String(warning.mock.calls[0]?.[0])).toContain(words);
+    warning.mockRestore();
+  });
+
   it('asks nobody while there is no connection, and nobody at all without a policy', () => {
     view = { ...view, channels: [] };
     const asked = policy('a');

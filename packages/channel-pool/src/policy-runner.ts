@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import {
+  MAX_TIMER_MS,
   warn,
   type Clock,
   type ConnectionPolicy,
@@ -9,6 +11,8 @@ import {
 
 /** Milliseconds between two reviews at the least, whatever a policy asks for. */
 const SHORTEST_PAUSE_MS = 10;
+
+const KINDS: readonly PolicyAction['kind'][] = ['close', 'rotate', 'ping', 'verify', 'set-keepalive'];
 
 /** The pool that the policies are for. */
 export interface PolicyHost {
@@ -72,7 +76,7 @@ export class PolicyRunner {
           throw new TypeError(`nextReviewMs must be a number or Infinity, got ${String(nextReviewMs)}`);
         }
         pauseMs = Math.min(pauseMs, nextReviewMs);
-        for (const action of actions) this.host.act(action);
+        for (const action of actions) this.host.act(checked(action));
       } catch (error) {
         this.#complain(policy, error);
       }
@@ -86,4 +90,24 @@ export class PolicyRunner {
     this.#complained.add(name);
     warn(`ChannelPool of ${this.host.target}: the policy ${name} threw: ${String(error)}`);
   }
+}
+
+/** What a policy in plain JavaScript says need not be an action, and what is not understood must not close a connection. */
+function checked(action: PolicyAction): PolicyAction {
+  const given: unknown = action;
+  if (typeof given !== 'object' || given === null) {
+    throw new TypeError(`an action must be an object, got ${inspect(given)}`);
+  }
+  const { kind, timeMs, timeoutMs } = given as { kind?: unknown; timeMs?: unknown; timeoutMs?: unknown };
+  if (!KINDS.includes(kind as PolicyAction['kind'])) {
+    throw new TypeError(`the kind of an action must be one of ${KINDS.join(', ')}, got ${inspect(kind)}`);
+  }
+  if (kind === 'set-keepalive') mustBeTime('timeMs', timeMs);
+  if (kind === 'ping' && timeoutMs !== undefined) mustBeTime('timeoutMs', timeoutMs);
+  return action;
+}
+
+function mustBeTime(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 1 && value <= MAX_TIMER_MS) return;
+  throw new RangeError(`${name} of an action must be a number from 1 to ${MAX_TIMER_MS}, got ${inspect(value)}`);
 }

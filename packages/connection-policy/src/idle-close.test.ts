@@ -18,6 +18,7 @@ function decided(view: PoolView, options?: IdleCloseOptions): string[] {
 
 const busy: Partial<ChannelView> = {};
 const idle = (idleMs: number): Partial<ChannelView> => ({ idleMs });
+const ejected: Partial<ChannelView> = { state: 'failed', ageMs: 60_000 };
 const inState = (state: ChannelView['state']): Partial<ChannelView> => ({ state, idleMs: 0 });
 
 interface Row {
@@ -78,6 +79,25 @@ describe('idleClose', () => {
       'there are fewer than have to stay',
       { channels: [idle(11_000)], minChannels: 3, actions: ['verify 1'], nextReviewMs: 10_000 },
     ],
+    [
+      'one is ejected, which no call may ever bring back',
+      {
+        channels: [idle(9_000), { ...idle(12_000), ...ejected }],
+        minChannels: 1,
+        actions: ['close 2'],
+        nextReviewMs: 1_000,
+      },
+    ],
+    [
+      'one is ejected that has to stay',
+      {
+        channels: [busy, { ...idle(12_000), ...ejected }],
+        minChannels: 2,
+        actions: ['verify 2'],
+        nextReviewMs: 10_000,
+      },
+    ],
+    ['one is ejected and has calls from before', { channels: [ejected], actions: [], nextReviewMs: 10_000 }],
     [
       'what drains, connects or has failed was idle for long',
       {

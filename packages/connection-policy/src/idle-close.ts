@@ -6,6 +6,7 @@ import {
   type PolicyReview,
   type PoolView,
 } from '@grpc-manifold/core';
+import { isEjected } from './ejected.js';
 import { LOOK_AGAIN_MS } from './look-again.js';
 
 /** Options of {@link idleClose}. */
@@ -53,6 +54,15 @@ function reviewIdleness(view: PoolView, idleTimeoutMs: number, maxIdleChannels: 
   for (const [place, channel] of idle.entries()) {
     const leftMs = dueMs(place) - channel.idleMs;
     if (leftMs <= 0) actions.push(place < spare ? close(channel) : verify(channel));
+    nextReviewMs = Math.min(nextReviewMs, leftMs > 0 ? leftMs : idleTimeoutMs);
+  }
+
+  // Only a call brings one back that is ejected, and none may come: it has no calls until then, and is forgotten meanwhile.
+  const ejected = view.channels.filter(isEjected).sort(byLastUse);
+  let ejectedSpare = Math.max(ready.length + ejected.length - view.minChannels, 0);
+  for (const channel of ejected) {
+    const leftMs = channel.inFlightCalls > 0 ? idleTimeoutMs : idleTimeoutMs - channel.idleMs;
+    if (leftMs <= 0) actions.push(ejectedSpare-- > 0 ? close(channel) : verify(channel));
     nextReviewMs = Math.min(nextReviewMs, leftMs > 0 ? leftMs : idleTimeoutMs);
   }
   return { actions, nextReviewMs };

@@ -6,6 +6,7 @@ import {
   type PolicyReview,
   type PoolView,
 } from '@grpc-manifold/core';
+import { isEjected } from './ejected.js';
 import { LOOK_AGAIN_MS } from './look-again.js';
 import { resolveKeepaliveOptions, type KeepaliveOptions } from './keepalive-options.js';
 import type { KeepaliveTimes } from './keepalive-preset.js';
@@ -61,7 +62,7 @@ function reviewSilence(view: PoolView, times: KeepaliveTimes): PolicyReview {
     } else if (channel.canPing && wantsPings(channel, times.withoutCalls)) {
       if (leftMs <= 0) due.push(channel);
       else nextPingMs = Math.min(nextPingMs, leftMs);
-    } else if (channel.state === 'ready') {
+    } else if (channel.state === 'ready' || isEjected(channel)) {
       const unheardMs = intervalMs - channel.silentMs;
       if (unheardMs <= 0 && channel.inFlightCalls === 0) actions.push(verify(channel));
       // A call may begin now, and no review tells of it.
@@ -82,9 +83,9 @@ function reviewSilence(view: PoolView, times: KeepaliveTimes): PolicyReview {
   return { actions, nextReviewMs: Math.min(nextLookMs, Math.max(nextPingMs, waitMs)) };
 }
 
-/** An ejected connection may have calls that were there before. */
-function isConnected({ state, inFlightCalls }: ChannelView): boolean {
-  return state === 'ready' || state === 'draining' || (state === 'failed' && inFlightCalls > 0);
+/** An ejected connection may have calls that were there before, and gets one to try it. */
+function isConnected(channel: ChannelView): boolean {
+  return channel.state === 'ready' || channel.state === 'draining' || isEjected(channel);
 }
 
 function wantsPings({ inFlightCalls }: ChannelView, withoutCalls: boolean): boolean {

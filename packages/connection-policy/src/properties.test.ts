@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { ChannelView, ConnectionPolicy, PoolView } from '@grpc-manifold/core';
 import { channelView } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
+import { isEjected } from './ejected.js';
 import { idleClose, keepalive, maxAge } from './index.js';
 
 const ms = fc.oneof(
@@ -59,7 +60,7 @@ function later(view: PoolView, passedMs: number): PoolView {
     ...view,
     channels: view.channels.map((each) => ({
       ...each,
-      ageMs: each.state === 'ready' ? each.ageMs + passedMs : each.ageMs,
+      ageMs: each.state === 'ready' || isEjected(each) ? each.ageMs + passedMs : each.ageMs,
       idleMs: each.inFlightCalls > 0 ? 0 : each.idleMs + passedMs,
       silentMs: each.silentMs + passedMs,
       drainingMs: each.state === 'draining' ? each.drainingMs + passedMs : each.drainingMs,
@@ -117,11 +118,15 @@ it('none closes so many that fewer are left than minChannels, nor any that takes
     fc.property(fc.oneof(...Object.values(POLICIES)), pool, (policy, view) => {
       const { actions } = policy.review?.(view, 0) ?? { actions: [] };
       const closed = actions.flatMap((action) => (action.kind === 'close' ? [action.channelId] : []));
-      const live = view.channels.filter(({ state }) => state === 'ready');
-      const left = live.filter(({ id }) => !closed.includes(id));
-      expect(left.length).toBeGreaterThanOrEqual(Math.min(view.minChannels, live.length));
-      for (const { id, inFlightCalls, state } of view.channels) {
-        if (closed.includes(id) && state !== 'draining') expect([inFlightCalls, state]).toEqual([0, 'ready']);
+      const ready = view.channels.filter(({ state }) => state === 'ready');
+      for (const those of [ready, [...ready, ...view.channels.filter(isEjected)]]) {
+        const left = those.filter(({ id }) => !closed.includes(id));
+        expect(left.length).toBeGreaterThanOrEqual(Math.min(view.minChannels, those.length));
+      }
+      for (const each of view.channels) {
+        if (!closed.includes(each.id) || each.state === 'draining') continue;
+        expect(each.inFlightCalls).toBe(0);
+        expect(each.state === 'ready' || isEjected(each)).toBe(true);
       }
     }),
     SETTINGS,

@@ -1,8 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import { startEchoServer, startScriptedPeer, type ScriptedPeer } from '@grpc-manifold/testing';
+import type { ConnectionPolicy } from 'grpc-manifold';
 import { describe, expect, it } from 'vitest';
 import { call, CallLoop } from './call-loop.js';
-import { poolOf, told } from './pool-of.js';
+import { becomes, poolOf, told } from './pool-of.js';
 
 const INTERNAL_ERROR = 2;
 
@@ -48,6 +49,30 @@ describe('a connection that breaks every stream', () => {
     // Those that were on it when the fifth failed.
     expect(loop.failed().length).toBeLessThanOrEqual(5 + 4);
     expect(new Set(loop.failed().map(({ code }) => code))).toEqual(new Set([status.INTERNAL]));
+  });
+
+  it('is asked for a sign of life before it is tried when a policy doubts it, though the others have room', async () => {
+    await using peer = await startBreakingPeer();
+    const doubts: ConnectionPolicy = {
+      name: 'doubts',
+      review: ({ channels }) => ({
+        actions: channels
+          .filter(({ state, inFlightCalls }) => state === 'failed' && inFlightCalls === 0)
+          .map(({ id }) => ({ kind: 'verify', channelId: id, reason: 'the test doubts it' })),
+        nextReviewMs: Infinity,
+      }),
+    };
+    await using client = await poolOf(4, peer.target, { policies: [doubts] });
+    peer.breaking.add(2);
+    const ejected = becomes(client.pool, 2, 'failed');
+    using loop = new CallLoop(2, () => call(client));
+    await ejected;
+    peer.breaking.delete(2);
+    const asked = (): number => peer.connections[1]?.frames.filter(({ kind }) => kind === 'settings').length ?? 0;
+    const before = asked();
+    await becomes(client.pool, 2, 'ready');
+    expect(asked()).toBe(before + 1);
+    await loop.stop();
   });
 
   it('is used with all others when more than half of them do', async () => {

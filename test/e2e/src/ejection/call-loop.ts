@@ -1,11 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { explain } from 'grpc-manifold';
+import { explain, type CallExplanation } from 'grpc-manifold';
 import type { EchoClient, EchoRequest } from '@grpc-manifold/testing';
 
 /** How a call ended, where, and when it did. */
 export interface Ending {
   readonly code: status;
+  readonly explanation: CallExplanation | undefined;
   readonly channelId: number | undefined;
   readonly startedMs: number;
   readonly endedMs: number;
@@ -18,7 +19,8 @@ export function call(client: EchoClient, request: EchoRequest = {}, timeoutMs?: 
   return new Promise((resolve) => {
     client.unary(request, options, (error) => {
       const code = error?.code ?? status.OK;
-      resolve({ code, channelId: explain(error)?.channelId, startedMs, endedMs: performance.now() });
+      const explanation = explain(error);
+      resolve({ code, explanation, channelId: explanation?.channelId, startedMs, endedMs: performance.now() });
     });
   });
 }

@@ -107,7 +107,7 @@ describe('the guide to writing a policy', () => {
   it('replaces a connection that has fallen silent', async () => {
     await using proxy = await startFaultProxy(server);
     await using client = createPooledClient(EchoClient, proxy.target, credentials.createInsecure(), {
-      policies: [replaceSilent(200)],
+      policies: [replaceSilent(1_000)],
       onDispose: 'cancel',
     });
     expect(await ask(client)).toBeNull();

@@ -50,7 +50,7 @@ describe('GOAWAY', () => {
     const first = peer.connections[0] as PeerConnection;
     const oldStreams = first.openStreamIds;
     first.sendGoaway(NO_ERROR);
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'), 10_000);
 
     const fresh = Array.from({ length: 3 }, () => call(client));
     await peer.waitFor(({ connections }) => connections[1]?.headersReceived === 3);
@@ -98,7 +98,10 @@ describe('GOAWAY', () => {
       await peer.waitFor(({ connections }) => connections[round]?.openStreams === 1);
       const connection = peer.connections[round] as PeerConnection;
       connection.sendGoaway(NO_ERROR);
-      await vi.waitFor(() => expect(client.pool.stats().channels.at(round < 2 ? round : 1)?.state).toBe('draining'));
+      await vi.waitFor(
+        () => expect(client.pool.stats().channels.at(round < 2 ? round : 1)?.state).toBe('draining'),
+        10_000,
+      );
     }
     // The first of three was one too many.
     const given = await (calls[0] as Promise<Ending>);
@@ -166,7 +169,7 @@ describe('GOAWAY', () => {
     await peer.waitFor(({ openStreams }) => openStreams === 1);
     const connection = peer.connections[0] as PeerConnection;
     connection.sendGoaway(NO_ERROR);
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'), 10_000);
     connection.stopReading();
     const report = await client.pool.destroy();
     // What the client opened; the peer, which does not read, does not learn that it is gone.

@@ -49,9 +49,9 @@ it('has one socket a connection, also where two addresses answer at once', async
     { maxChannels: 1, onDispose: 'cancel' },
   );
   const warm = client.pool.warmUp();
-  await vi.waitFor(() => expect(held).toHaveLength(2));
+  await vi.waitFor(() => expect(held).toHaveLength(2), 10_000);
   for (const connection of held) connection.restore();
   await warm;
   expect(client.pool.stats().channels).toHaveLength(1);
-  await vi.waitFor(() => expect(first.openConnections + second.openConnections).toBe(1));
+  await vi.waitFor(() => expect(first.openConnections + second.openConnections).toBe(1), 10_000);
 });

@@ -59,7 +59,7 @@ const verify: PolicyAction = { kind: 'verify', channelId: 1, reason: 'silent' };
 /** Resolves when the policy has been asked, and the pool has done what it said. */
 async function act(policy: TestPolicy, ...actions: PolicyAction[]): Promise<void> {
   policy.next.push(...actions);
-  await vi.waitFor(() => expect(policy.next).toEqual([]));
+  await vi.waitFor(() => expect(policy.next).toEqual([]), 10_000);
 }
 
 /** Does something again and again until a promise is settled. */
@@ -124,12 +124,12 @@ describe('ping', () => {
       code: status.RESOURCE_EXHAUSTED,
       explanation: { fault: { tag: 'too-many-pings' } },
     });
-    await vi.waitFor(() => expect(policy.strikes).toBe(1));
+    await vi.waitFor(() => expect(policy.strikes).toBe(1), 10_000);
     await act(policy, { kind: 'set-keepalive', timeMs: 300_000, reason: 'learned' });
-    await vi.waitFor(() => expect(policy.strikes).toBe(0));
+    await vi.waitFor(() => expect(policy.strikes).toBe(0), 10_000);
     peer.connections[1]?.sendGoaway(ENHANCE_YOUR_CALM, 1, 'too_many_pings');
     await Promise.all(hanging);
-    await vi.waitFor(() => expect(client.pool.stats().channels.map(({ id }) => id)).toEqual([3, 4]));
+    await vi.waitFor(() => expect(client.pool.stats().channels.map(({ id }) => id)).toEqual([3, 4]), 10_000);
     await act(policy);
     expect(policy.strikes).toBe(0);
     expect(client.pool.stats().keepaliveTimeMs).toBe(300_000);

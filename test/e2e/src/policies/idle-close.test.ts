@@ -2,6 +2,7 @@ import { credentials } from '@grpc/grpc-js';
 import { leakCheck, loadEchoPackage, startEchoServer, startFaultProxy, type EchoClient } from '@grpc-manifold/testing';
 import { createPooledClient, idleClose, type PooledClient } from 'grpc-manifold';
 import { expect, it } from 'vitest';
+import { whenTold } from './when-told.js';
 
 const MEMBERS = 4;
 
@@ -36,13 +37,16 @@ it.each([
   {
     await using server = await startEchoServer();
     await using proxy = await startFaultProxy(server);
+    // Or the first would be closed while the last one connects, on a busy machine.
+    const { policy, begin } = whenTold(idleClose(options));
     await using client = createPooledClient(loadEchoPackage().EchoClient, proxy.target, credentials.createInsecure(), {
       ...pool,
       maxChannels: MEMBERS,
       maxStreamsPerChannel: 1,
-      policies: [idleClose(options)],
+      policies: [policy],
     });
     await client.pool.warmUp({ channels: MEMBERS });
+    begin();
     const order = await useAll(client);
     await proxy.waitFor(({ openConnections }) => openConnections === left);
     await server.waitFor(({ sessions }) => sessions === left);

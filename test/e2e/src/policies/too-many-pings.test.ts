@@ -7,6 +7,8 @@ const MEMBERS = 4;
 const ENHANCE_YOUR_CALM = 11;
 /** As gRPC servers have it: two may come too soon (gRFC A8, MAX_PING_STRIKES). */
 const MAX_STRIKES = 2;
+/** A quarter of it lies between two of four connections: what one is told is heard before the next one pings. */
+const TIME_MS = 1_600;
 const LEARNED_MS = 300_000;
 
 it('what one connection is told all of them learn, and those that had pinged go one by one with their streams alive', async () => {
@@ -26,7 +28,7 @@ it('what one connection is told all of them learn, and those that had pinged go 
   await using client = createPooledClient(loadEchoPackage().EchoClient, peer.target, credentials.createInsecure(), {
     minChannels: MEMBERS,
     maxChannels: MEMBERS,
-    policies: [idleClose(), keepalive({ timeMs: 400, belowMinimum: 'allow' })],
+    policies: [idleClose(), keepalive({ timeMs: TIME_MS, belowMinimum: 'allow' })],
     onDispose: 'cancel',
   });
   const { pool } = client;

@@ -2,10 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { credentials, status } from '@grpc/grpc-js';
 import {
   createPooledClient,
-  explain,
   type ChannelPool,
   type ChannelStateChange,
-  type CallExplanation,
   type PooledClient,
   type PooledClientOptions,
 } from 'grpc-manifold';
@@ -16,24 +14,12 @@ import {
   startScriptedPeer,
   startSilentPeer,
   type EchoClient,
-  type EchoRequest,
 } from '@grpc-manifold/testing';
 import { describe, expect, it, vi } from 'vitest';
+import { call, CallLoop } from '../ejection/call-loop.js';
+import { changed } from '../ejection/pool-of.js';
 
 const { EchoClient: Client } = loadEchoPackage();
-
-interface Ending {
-  readonly code: status;
-  readonly explanation: CallExplanation | undefined;
-}
-
-/** One call, to its ending; never rejects. */
-function call(client: EchoClient, request: EchoRequest = {}, deadlineMs?: number): Promise<Ending> {
-  const options = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
-  return new Promise((resolve) => {
-    client.unary(request, options, (error) => resolve({ code: error?.code ?? status.OK, explanation: explain(error) }));
-  });
-}
 
 function open(target: string, options: PooledClientOptions): PooledClient<EchoClient> {
   return createPooledClient(Client, target, credentials.createInsecure(), { onDispose: 'cancel', ...options });
@@ -50,51 +36,13 @@ function watch(pool: ChannelPool): ChannelStateChange[] {
   return changes;
 }
 
-/** Waits for a change of state that a predicate picks. */
-function changed(pool: ChannelPool, predicate: (change: ChannelStateChange) => boolean): Promise<ChannelStateChange> {
-  return new Promise((resolve) => {
-    const subscription = pool.onChannelStateChange((change) => {
-      if (!predicate(change)) return;
-      subscription[Symbol.dispose]();
-      resolve(change);
-    });
-  });
-}
-
-/** Goes on starting calls, as many at a time and one after another, until it is stopped; resolves to how they ended. */
-class CallLoop implements Disposable {
-  readonly endings: Ending[] = [];
-  #stopped = false;
-  readonly #loops: Promise<void>[];
-
-  constructor(atOnce: number, next: () => Promise<Ending>) {
-    this.#loops = Array.from({ length: atOnce }, async () => {
-      while (!this.#stopped) {
-        this.endings.push(await next());
-        // A call that is refused at once must not keep everything else from its turn.
-        await nextTurn();
-      }
-    });
-  }
-
-  [Symbol.dispose](): void {
-    this.#stopped = true;
-  }
-
-  async stop(): Promise<Ending[]> {
-    this.#stopped = true;
-    await Promise.all(this.#loops);
-    return this.endings;
-  }
-}
-
 describe('one connection of four that falls silent', () => {
   it('is replaced while calls with deadlines end on it, and no other is disturbed', async () => {
     await using server = await startEchoServer();
     await using proxy = await startFaultProxy(server);
     await using client = open(proxy.target, { minChannels: 4, maxChannels: 4 });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']), 10_000);
     const changes = watch(client.pool);
     // Bystanders on all four, one of which will not hear anything again.
     const bystanders = Array.from({ length: 4 }, () => client.bidi());
@@ -145,7 +93,7 @@ describe('a server that answers no call', () => {
     await using client = open(peer.target, { minChannels: 4, maxChannels: 4, maxStreamsPerChannel: 10 });
     const changes = watch(client.pool);
     await call(client, {}, 400);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']), 10_000);
     using loop = new CallLoop(20, () => call(client, {}, 400));
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     const endings = await loop.stop();
@@ -175,7 +123,7 @@ describe('a server that answers no call', () => {
     const busyUntilMs = performance.now() + 2_500;
     while (performance.now() < busyUntilMs);
     expect(await call(client)).toMatchObject({ code: status.OK });
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.endingStreams).toBe(0));
+    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.endingStreams).toBe(0), 10_000);
     expect(changes).toEqual([]);
   });
 
@@ -201,7 +149,7 @@ describe('a connection that is reset', () => {
       channelOptions: { 'grpc.initial_reconnect_backoff_ms': 100 },
     });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']), 10_000);
     const hanging = [call(client, { hang: true }), call(client, { hang: true })];
     await server.waitFor(({ openCalls }) => openCalls === 2);
     const lost = changed(client.pool, ({ to }) => to === 'draining');
@@ -211,7 +159,7 @@ describe('a connection that is reset', () => {
     expect(first).toMatchObject({ code: status.UNAVAILABLE, explanation: { channelId: 1 } });
     const calls = await Promise.all(Array.from({ length: 50 }, () => call(client)));
     expect(calls.map(({ code }) => code)).toEqual(Array(50).fill(status.OK));
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']), 10_000);
     expect(proxy.acceptedConnections).toBe(3);
     expect((await server.stats()).openCalls).toBe(1);
   });
@@ -224,14 +172,14 @@ describe('a connection that is reset', () => {
       channelOptions: { 'grpc.initial_reconnect_backoff_ms': 100 },
     });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']), 10_000);
     let lost = 0;
     const allLost = changed(client.pool, ({ to }) => to === 'draining' && ++lost === 3);
     for (const connection of proxy.connections) connection.reset();
     await allLost;
     const calls = await Promise.all(Array.from({ length: 50 }, () => call(client)));
     expect(calls.map(({ code }) => code)).toEqual(Array(50).fill(status.OK));
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']));
+    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']), 10_000);
   });
 });
 

@@ -53,7 +53,10 @@ async function openPool({ options, connections }: Shape): Promise<PooledClient<E
   });
   const fill = new HangingCalls(client, 950);
   await server.waitFor((sessions) => sessions.length === connections && sumOf(sessions, 'hangingCalls') === 950);
-  await vi.waitFor(() => expect(client.pool.stats().channels.map(({ state }) => state)).toEqual(ready(connections)));
+  await vi.waitFor(
+    () => expect(client.pool.stats().channels.map(({ state }) => state)).toEqual(ready(connections)),
+    10_000,
+  );
   server.order({ kind: 'release' });
   await fill.settled();
   return client;
@@ -101,7 +104,7 @@ async function expectNobodyHarmed(client: PooledClient<EchoClient>, bystanders: 
     expect(ready.length).toBeGreaterThanOrEqual(shape.connections);
     expect(draining.every(({ inFlightCalls }) => inFlightCalls > 0)).toBe(true);
     expect(others).toEqual({});
-  });
+  }, 10_000);
   const sessions = await server.sessions();
   const withBystanders = sessions.filter(({ messageStreams }) => messageStreams > 0);
   expect(withBystanders.map(({ isOpen }) => isOpen)).toEqual(Array(withBystanders.length).fill(true));
