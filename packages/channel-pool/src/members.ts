@@ -566,7 +566,7 @@ export class Members implements PooledChannelObserver {
     for (const member of this.#all) {
       const isGood = !member.isWorn && member.vitals.ejection === undefined;
       if (member.state !== 'draining' || !(isGood || any)) continue;
-      if (member.takeBack(reason)) return true;
+      if (member.takeBack(reason, any)) return true;
     }
     return false;
   }
@@ -680,7 +680,7 @@ export class Members implements PooledChannelObserver {
     this.#lastId += 1;
     const { target } = this.#settings;
     const keepalive = this.#seesSessions ? {} : this.#grpcJsKeepalive();
-    const options = withRotatedAddresses(target, { ...this.#settings.channelOptions, ...keepalive }, this.#lastId);
+    const options = withRotatedAddresses(target, { ...keepalive, ...this.#settings.channelOptions }, this.#lastId);
     const keepaliveTimeMs = keepalive['grpc.keepalive_time_ms'] ?? Infinity;
     const settings = { ...this.#settings, channelOptions: options, keepaliveTimeMs };
     return new PooledChannel(this.#lastId, this.random.next(), settings, this);

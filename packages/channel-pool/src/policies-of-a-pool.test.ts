@@ -1,7 +1,14 @@
-import { connectivityState, credentials, status } from '@grpc/grpc-js';
+import { connectivityState, credentials, status, type ChannelOptions } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ConnectionPolicy, PolicyAction, PoolView } from '@grpc-manifold/core';
-import { NOTHING_LEFT, SCRIPTED_TARGET, ScriptedScenes, settled, type ScriptedScene } from '@grpc-manifold/testing';
+import {
+  NOTHING_LEFT,
+  SCRIPTED_TARGET,
+  ScriptedChannel,
+  ScriptedScenes,
+  settled,
+  type ScriptedScene,
+} from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import type { ChannelPoolOptions } from './options.js';
 
@@ -173,6 +180,31 @@ describe('close', () => {
     expect(call.statuses).toEqual([]);
   });
 
+  it('lets the calls of a connection that minChannels asks for end, and opens another', async () => {
+    const scene = await setUpFull(1);
+    const call = scene.call();
+    await scene.act(close(1));
+    await scene.allReady();
+    expect(states(scene)).toEqual(['1 draining', '2 ready']);
+    expect(scene.channel(1).isClosed).toBe(false);
+    scene.channel(1).running[0]?.end();
+    await settled();
+    expect(call.code).toBe('OK');
+    expect(states(scene)).toEqual(['2 ready']);
+  });
+
+  it('leaves a connection in use where too many drain', async () => {
+    const scene = await setUpFull(2, { maxDrainingChannels: 1 });
+    const calls = [scene.call(), scene.call()];
+    scene.channel(1).become(connectivityState.IDLE);
+    await scene.act(close(2));
+    expect(states(scene).slice(0, 2)).toEqual(['1 draining', '2 ready']);
+    expect(scene.channel(2).isClosed).toBe(false);
+    for (const channel of scene.channels) for (const each of channel.running) each.end();
+    await settled();
+    expect(calls.map(({ code }) => code)).toEqual(['OK', 'OK']);
+  });
+
   it('ends the calls of a connection that drains already', async () => {
     const scene = await setUpFull(1);
     const call = scene.call();
@@ -237,5 +269,23 @@ describe('options that policies want of grpc-js', () => {
     expect(() => new ChannelPool(SCRIPTED_TARGET, credentials.createInsecure(), { policies: [wrong] })).toThrow(
       'ChannelPool: channelOptions() of the policy wrong must return an object, got 5',
     );
+  });
+
+  it('give way to those of the user', async () => {
+    const made: ChannelOptions[] = [];
+    const policy: ConnectionPolicy = {
+      name: 'alive',
+      channelOptions: () => ({ 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 20_000 }),
+    };
+    await using pool = new ChannelPool(SCRIPTED_TARGET, credentials.createInsecure(), {
+      policies: [policy],
+      channelOptions: { 'grpc.keepalive_timeout_ms': 5_000 },
+      channelFactory: (_target, _credentials, options, { id }) => {
+        made.push(options);
+        return new ScriptedChannel(id);
+      },
+    });
+    expect(pool.stats().channels).toEqual([]);
+    expect(made).toMatchObject([{ 'grpc.keepalive_time_ms': 20_000, 'grpc.keepalive_timeout_ms': 5_000 }]);
   });
 });

@@ -113,6 +113,8 @@ export class PooledChannel implements MemberView {
   /** Its channel is kept while it drains: the connection is there, and can be asked for life. */
   #isLetGo = false;
   #mayReturn = false;
+  /** True while others are told that it drains. */
+  #isRetiring = false;
   #isEjected = false;
   #hasFailed = false;
   #isChannelClosed = false;
@@ -390,7 +392,11 @@ export class PooledChannel implements MemberView {
     if (!this.isLive) return;
     this.#isEjected = false;
     this.#drainingSinceMs = this.settings.clock.elapsed();
+    this.#isRetiring = true;
     this.#change('draining', reason, fault);
+    this.#isRetiring = false;
+    // Where too many drain it has been taken back by now, and is in use.
+    if (this.#state !== 'draining') return;
     if (!this.#isLetGo) this.#closeChannelSoon();
     this.#closeWhenEmpty();
   }
@@ -408,9 +414,14 @@ export class PooledChannel implements MemberView {
     this.retire(reason);
   }
 
-  /** Takes calls again. False unless it was let go and its connection is still there. */
-  takeBack(reason: string): boolean {
+  /**
+   * Takes calls again. False unless it was let go and its connection is still there.
+   *
+   * @param atOnce also in the moment in which it is let go.
+   */
+  takeBack(reason: string, atOnce: boolean): boolean {
     if (this.#state !== 'draining' || !this.#isLetGo || !this.#mayReturn) return false;
+    if (this.#isRetiring && !atOnce) return false;
     if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
     this.#drainingSinceMs = undefined;
@@ -596,17 +607,23 @@ export class PooledChannel implements MemberView {
 
   /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
   #onLost(): void {
+    const fault = this.#lossFault();
+    if (fault === undefined) this.retire('idle');
+    else this.retire(this.#goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
+  }
+
+  /** Why grpc-js has no connection any more; undefined when it is there and was idle. */
+  #lossFault(): TransportFault | undefined {
     const { session } = this.#life;
-    if (session !== undefined && !session.closed && !session.destroyed) return this.retire('idle');
-    const fault = faultOfLostConnection({
+    if (session !== undefined && !session.closed && !session.destroyed) return undefined;
+    return faultOfLostConnection({
       goaway: this.#goaway,
       error: this.#http2Socket?.errored ?? undefined,
       hasResetMany: this.isWorn,
     });
-    this.retire(this.#goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
   }
 
-  /** There is nothing left to take back. */
+  /** There is nothing left to take back. Its calls are to say why. */
   #loseLetGo(): void {
     this.#isLetGo = false;
     this.#closeChannelSoon();
