@@ -625,6 +625,7 @@ export class PooledChannel implements MemberView {
 
   /** There is nothing left to take back. Its calls are to say why. */
   #loseLetGo(): void {
+    this.fault ??= this.#lossFault();
     this.#isLetGo = false;
     this.#closeChannelSoon();
   }

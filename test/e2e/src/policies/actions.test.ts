@@ -173,6 +173,28 @@ describe('verify', () => {
   });
 });
 
+describe('rotate', () => {
+  it.each<[string, string, (connection: PeerConnection) => void]>([
+    ['reset', 'connection lost: read ECONNRESET', ({ socket }) => socket.resetAndDestroy()],
+    ['goaway', 'the server said GOAWAY, INTERNAL_ERROR', (connection) => connection.sendGoaway(INTERNAL_ERROR)],
+  ])('tells a call that stays behind what then became of its connection: %s', async (tag, detail, lose) => {
+    await using peer = await startScriptedPeer();
+    const policy = new TestPolicy();
+    await using client = open(peer.target, policy);
+    const hanging = call(client);
+    await peer.waitFor(({ openStreams }) => openStreams === 1);
+    await act(policy, { kind: 'rotate', channelId: 1, reason: 'test' });
+    await vi.waitFor(() =>
+      expect(client.pool.stats().channels).toMatchObject([
+        { id: 1, state: 'draining' },
+        { id: 2, state: 'ready' },
+      ]),
+    );
+    lose(peer.connections[0] as PeerConnection);
+    expect((await hanging).explanation).toMatchObject({ channelId: 1, fault: { tag, detail } });
+  });
+});
+
 describe('a GOAWAY for an error', () => {
   it('costs no call that the server never acted on', async () => {
     await using peer = await startScriptedPeer({
