@@ -456,7 +456,8 @@ export class PooledChannel implements MemberView {
 
   /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */
   get nextStreamId(): number {
-    return this.#life.session?.state.nextStreamID ?? 0;
+    // With xDS there may be several connections, and the session that is known need not be the one that carries the call.
+    return this.#isXds ? 0 : (this.#life.session?.state.nextStreamID ?? 0);
   }
 
   /** True when its server has said that it never acted on streams from the given number on (RFC 9113, section 6.8). */
