@@ -442,9 +442,9 @@ export class Members implements PooledChannelObserver {
       if (this.#ready === 0) this.#retryNow();
     }
     // One without calls is closed in this very tick.
-    // One that is dead is given up anyway.
+    // The calls of one that is dead end in this turn, and must not cost another its own.
     const draining = [...this.#all].filter(
-      (each) => each.state === 'draining' && each.inFlightCalls > 0 && each.fault?.tag !== 'keepalive-timeout',
+      (each) => each.state === 'draining' && each.inFlightCalls > 0 && !each.isDead,
     );
     const oldest = draining[0];
     const areTooMany = oldest !== undefined && draining.length > this.options.maxDrainingChannels;

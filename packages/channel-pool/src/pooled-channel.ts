@@ -471,6 +471,11 @@ export class PooledChannel implements MemberView {
     return this.#goaway === undefined ? !this.#life.canAsk : endsCalls(this.#goaway);
   }
 
+  /** True when its calls are seen to be lost, and about to be told: nothing is won by ending them. */
+  get isDead(): boolean {
+    return this.fault?.tag === 'keepalive-timeout' || (this.#life.session !== undefined && this.isLost);
+  }
+
   /**
    * Closes the connection, whatever is on it. Resolves to the number of sockets that had to be destroyed when none is
    * left open.

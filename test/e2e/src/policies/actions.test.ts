@@ -174,10 +174,7 @@ describe('verify', () => {
 });
 
 describe('rotate', () => {
-  it.each<[string, string, (connection: PeerConnection) => void]>([
-    ['reset', 'connection lost: read ECONNRESET', ({ socket }) => socket.resetAndDestroy()],
-    ['goaway', 'the server said GOAWAY, INTERNAL_ERROR', (connection) => connection.sendGoaway(INTERNAL_ERROR)],
-  ])('tells a call that stays behind what then became of its connection: %s', async (tag, detail, lose) => {
+  it('tells a call that stays behind what then became of its connection', async () => {
     await using peer = await startScriptedPeer();
     const policy = new TestPolicy();
     await using client = open(peer.target, policy);
@@ -190,8 +187,26 @@ describe('rotate', () => {
         { id: 2, state: 'ready' },
       ]),
     );
-    lose(peer.connections[0] as PeerConnection);
-    expect((await hanging).explanation).toMatchObject({ channelId: 1, fault: { tag, detail } });
+    peer.connections[0]?.sendGoaway(INTERNAL_ERROR);
+    expect((await hanging).explanation).toMatchObject({ channelId: 1, fault: { tag: 'goaway' } });
+  });
+});
+
+describe('rotate, where one connection may drain', () => {
+  it('costs the old connection no call when the new one is lost with its calls', async () => {
+    await using peer = await startScriptedPeer();
+    const policy = new TestPolicy();
+    await using client = open(peer.target, policy, { maxDrainingChannels: 1 });
+    const stays = call(client);
+    await peer.waitFor(({ openStreams }) => openStreams === 1);
+    await act(policy, { kind: 'rotate', channelId: 1, reason: 'test' });
+    await vi.waitFor(() => expect(client.pool.stats().channels).toMatchObject([{ state: 'draining' }, { id: 2 }]));
+    const lost = call(client);
+    await peer.waitFor(({ openStreams }) => openStreams === 2);
+    peer.connections[1]?.socket.resetAndDestroy();
+    expect((await lost).code).toBe(status.UNAVAILABLE);
+    peer.connections[0]?.respond(1, ANSWER);
+    expect((await stays).code).toBe(status.OK);
   });
 });
 
