@@ -2,7 +2,7 @@ import { connectivityState, credentials, Metadata, status } from '@grpc/grpc-js'
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { QUEUE_ORDERS, type QueueOptions } from '@grpc-manifold/bounded-queue';
-import { explain, type CallInfo } from '@grpc-manifold/core';
+import { explain, type CallInfo, type PolicyAction } from '@grpc-manifold/core';
 import type { ClientCall } from '@grpc-manifold/testing';
 import {
   NOTHING_LEFT,
@@ -17,6 +17,8 @@ import { PICKER_NAMES } from './pickers/index.js';
 import type { ChannelStats } from './stats.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
+
+const POLICY_LOOKS_MS = 20;
 
 const chance = fc.nat(1_000);
 
@@ -75,6 +77,14 @@ const step = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('update' as const), bounds }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('policy acts' as const),
+      action: fc.constantFrom('close', 'rotate', 'verify'),
+      which: chance,
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('advance' as const), ms: fc.nat(1_500) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('settle' as const) }) },
 );
@@ -121,6 +131,9 @@ class Interleaving {
   #bounds: { maxChannels: number; maxStreamsPerChannel: number; maxQueuedCalls: number };
   #mostQueued = 0;
   readonly #misjudged: number[][] = [];
+  /** What the policy of the pool does at its next look. */
+  readonly #actions: PolicyAction[] = [];
+  readonly #replaced = new Set<number>();
   /** Those that were let go by choice, and not lost after that. */
   readonly #letGo = new Set<number>();
   isClosing = false;
@@ -146,6 +159,12 @@ class Interleaving {
             growAtRatio,
             shrinkAfterMs,
             picker,
+            policies: [
+              {
+                name: 'test',
+                review: () => ({ actions: this.#actions.splice(0), nextReviewMs: POLICY_LOOKS_MS }),
+              },
+            ],
             ...(plan.hasAffinity ? { affinity: keyOf } : {}),
             queue: {
               ...this.#queueOptions(plan.bounds),
@@ -160,7 +179,7 @@ class Interleaving {
     );
     this.scene.pool.onChannelStateChange(({ id, to, fault }) => {
       if (to === 'ready') this.#letGo.delete(id);
-      else if (to === 'draining' && fault === undefined) this.#letGo.add(id);
+      else if (to === 'draining' && fault === undefined && !this.#replaced.has(id)) this.#letGo.add(id);
     });
     this.scene.pool.onScale(({ usedStreams, capacity }) => {
       const ready = this.#connected;
@@ -213,6 +232,7 @@ class Interleaving {
       for (const channel of channels) if (channel.state === CONNECTING) channel.become(TRANSIENT_FAILURE);
     } else if (each.kind === 'lost') this.#lose(any(this.#ready, each.which), each);
     else if (each.kind === 'update') this.#update(each.bounds);
+    else if (each.kind === 'policy acts') this.#act(each.action, any(pool.stats().channels, each.which));
     else if (each.kind === 'advance') clock.advance(each.ms);
     else await settled();
   }
@@ -327,6 +347,15 @@ class Interleaving {
     else channel?.become(IDLE);
     // Streams above the last one that a GOAWAY names were never processed.
     if (how === 'goaway') for (const each of channel?.running.slice(lastStream) ?? []) each.refuse();
+  }
+
+  #act(kind: 'close' | 'rotate' | 'verify', channel: ChannelStats | undefined): void {
+    // One that drains already is given up by a second one, calls and all.
+    if (channel === undefined || (kind === 'close' && channel.state === 'draining')) return;
+    // For good: where too many drain it may be given up.
+    if (kind !== 'close') this.#replaced.add(channel.id);
+    this.#actions.push({ kind, channelId: channel.id, reason: 'test' });
+    this.scene.clock.advance(POLICY_LOOKS_MS);
   }
 
   #queueOptions({ maxQueuedCalls, order, shares }: Plan['bounds']): QueueOptions {
