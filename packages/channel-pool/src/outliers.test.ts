@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { TransportFault } from '@grpc-manifold/core';
-import { ASK_AFTER_MS, EJECTION_MS, isPanic, isTrialDue, judge, SILENT_MS, type Verdict } from './outliers.js';
+import {
+  ASK_AFTER_MS,
+  EJECTION_MS,
+  isPanic,
+  isTrialDue,
+  judge,
+  SILENT_MS,
+  SLOW_FOR_MS,
+  type Verdict,
+} from './outliers.js';
 import { FAULTS_IN_A_ROW, TRIAL_MS, Vitals } from './vitals.js';
 
 const RESET: TransportFault = { tag: 'reset', detail: 'Received RST_STREAM with code 2' };
@@ -141,9 +150,22 @@ describe('latency', () => {
       ward.all.forEach((each, index) => ward.answers(each, index === 0 ? one : (others[index - 1] as number), 30));
     settle();
     expect(ward.judge()).toEqual([]);
-    // What is slow was only known then.
+    // What is slow was only known then, and may be a burst of which somebody is last.
+    settle();
+    expect(ward.judge()).toEqual([]);
+    ward.nowMs += SLOW_FOR_MS;
     settle();
     expect(ward.judge()).toEqual(ejected ? ['eject 1'] : []);
+  });
+
+  it('is no matter of one burst, of whose answers somebody gets the last', () => {
+    const ward = new Ward();
+    for (const each of ward.all) ward.answers(each, 1, 30);
+    ward.judge();
+    ward.all.forEach((each, index) => ward.answers(each, index === 0 ? 500 : 20, 1_000));
+    expect(ward.judge()).toEqual([]);
+    ward.nowMs += SLOW_FOR_MS;
+    expect(ward.judge()).toEqual([]);
   });
 
   it('ejects the slowest alone, one at a look', () => {
@@ -151,6 +173,8 @@ describe('latency', () => {
     const settle = (): void => ward.all.forEach((each, index) => ward.answers(each, index < 2 ? 200 - index : 10, 30));
     settle();
     expect(ward.judge()).toEqual([]);
+    settle();
+    ward.nowMs += SLOW_FOR_MS;
     settle();
     expect(ward.judge()).toEqual(['eject 1']);
     expect(ward.judge()).toEqual(['eject 2']);
@@ -201,9 +225,10 @@ describe('latency', () => {
     const ward = new Ward();
     for (const each of ward.all) ward.answers(each, 1, 30);
     ward.judge();
-    for (let call = 0; call < 20; call += 1) {
+    for (let call = 0; call <= 20; call += 1) {
       ward.first.given(ward.nowMs - 250);
       ward.first.missed(ward.nowMs - 250, ward.nowMs, true);
+      ward.nowMs += SLOW_FOR_MS / 20;
     }
     expect(ward.judge()).toEqual(['eject 1']);
   });
@@ -363,6 +388,37 @@ describe('coming back', () => {
     expect(isTrialDue(ward.first, ward.nowMs + TRIAL_MS + 1)).toBe(true);
   });
 
+  it('is done when the call waits for long and the connection lives: it may be a quiet stream', () => {
+    const ward = ejected();
+    ward.first.given(ward.nowMs);
+    expect(ward.lookFor(TRIAL_MS, () => ward.lives(ward.first))).toEqual([]);
+    expect(ward.lookFor(LOOK_MS, () => ward.lives(ward.first))).toEqual([`${LOOK_MS}: come back 1`]);
+  });
+
+  it('is not done when the call waits for long and the connection gives no sign of life', () => {
+    const ward = ejected();
+    ward.first.given(ward.nowMs);
+    expect(ward.lookFor(2 * TRIAL_MS)).not.toContainEqual(expect.stringContaining('come back'));
+  });
+
+  it.each([
+    { why: 'others tell how long one takes', areAnswered: true, verdict: 'eject 1' },
+    { why: 'nobody is answered', areAnswered: false, verdict: 'come back 1' },
+  ])('after it was slow: a call that waits for long is "$verdict" where $why', ({ areAnswered, verdict }) => {
+    const ward = new Ward();
+    for (let round = 0; round < 3; round += 1) {
+      ward.all.forEach((each, index) => ward.answers(each, index === 0 ? 100 : 10, 30));
+      ward.judge();
+      ward.nowMs += SLOW_FOR_MS;
+    }
+    expect(ward.first.ejection).toBeDefined();
+    ward.nowMs += 10_001;
+    if (areAnswered) ward.all.slice(1).forEach((each) => ward.answers(each, 10, 30));
+    ward.first.given(ward.nowMs);
+    const told = ward.lookFor(TRIAL_MS + LOOK_MS, () => ward.lives(ward.first));
+    expect(told).toEqual([`${TRIAL_MS + LOOK_MS}: ${verdict}`]);
+  });
+
   it('is not tried while it owes a sign of life', () => {
     const ward = ejected();
     ward.first.asking = 'asked';
@@ -374,9 +430,10 @@ describe('coming back', () => {
     { tookMs: 10, verdict: 'come back 1' },
   ])('after it was slow: an answer in $tookMs ms is "$verdict"', ({ tookMs, verdict }) => {
     const ward = new Ward();
-    for (let round = 0; round < 2; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       ward.all.forEach((each, index) => ward.answers(each, index === 0 ? 100 : 10, 30));
       ward.judge();
+      ward.nowMs += SLOW_FOR_MS;
     }
     ward.nowMs = ward.first.ejection?.untilMs ?? 0;
     ward.all.slice(1).forEach((each) => ward.answers(each, 10, 30));

@@ -1,6 +1,6 @@
 import type { TransportFault } from '@grpc-manifold/core';
 import { STALLED_AFTER_MS } from './ending-streams.js';
-import { FAULTS_IN_A_ROW, TRIAL_MS, type Vitals } from './vitals.js';
+import { FAULTS_IN_A_ROW, TRIAL_MS, type Ejection, type Vitals } from './vitals.js';
 
 /** Connections that must have been measured for one of them to be slow (Bigtable's: 3). */
 const COHORT = 3;
@@ -9,6 +9,8 @@ const SLOW_RATIO = 3;
 const SLOW_BY_MS = 20;
 /** Answers in a row that must have been slow: a mix of slow and quick calls makes no slow connection. */
 const SLOW_IN_A_ROW = 20;
+/** Milliseconds for which they must have come: what is begun at once is answered in turn, and somebody is last. */
+export const SLOW_FOR_MS = 1_000;
 /** Milliseconds for which a measurement tells how slow the others are. */
 const RECENT_MS = 10_000;
 /** Milliseconds of silence after which a connection is asked for a sign of life. */
@@ -90,6 +92,7 @@ function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Ver
 
 function judgeCalls(vitals: Vitals, nowMs: number): Verdict | undefined {
   const { ejection, lastFault } = vitals;
+  if (ejection !== undefined) ejection.outcome ??= outcomeInTime(vitals, ejection, nowMs);
   if (ejection?.outcome === 'answered') {
     vitals.comeBack(nowMs);
     return { kind: 'come back', vitals };
@@ -98,6 +101,16 @@ function judgeCalls(vitals: Vitals, nowMs: number): Verdict | undefined {
   if (ejection !== undefined || vitals.faultsInARow < FAULTS_IN_A_ROW || lastFault === undefined) return undefined;
   const words = `${vitals.faultsInARow} calls in a row failed on it, the last by: ${lastFault.detail}`;
   return eject(vitals, nowMs, words, { isForLatency: false, fault: lastFault });
+}
+
+/**
+ * The call that tries a connection may be one that is answered late or never by its nature, as a subscription is. Its stream was
+ * not broken, and the connection gives signs of life: that must do, unless answers of others tell how long one takes.
+ */
+function outcomeInTime(vitals: Vitals, ejection: Ejection, nowMs: number): Ejection['outcome'] {
+  const triedMs = ejection.trialAtMs < 0 ? 0 : nowMs - ejection.trialAtMs;
+  if (triedMs <= TRIAL_MS || vitals.asking !== 'no' || vitals.silentMs >= ASK_AFTER_MS) return undefined;
+  return ejection.isForLatency && triedMs > vitals.slowAboveMs ? 'failed' : 'answered';
 }
 
 function eject(
@@ -120,8 +133,8 @@ function eject(
   return { kind: 'eject', vitals };
 }
 
-function isSlow({ ewmaMs, slowAboveMs, slowInARow }: Vitals): boolean {
-  return (ewmaMs ?? 0) > slowAboveMs && slowInARow >= SLOW_IN_A_ROW;
+function isSlow({ ewmaMs, slowAboveMs, slowInARow, slowForMs }: Vitals): boolean {
+  return (ewmaMs ?? 0) > slowAboveMs && slowInARow >= SLOW_IN_A_ROW && slowForMs >= SLOW_FOR_MS;
 }
 
 function slowestOf(cohort: readonly Vitals[]): Vitals | undefined {

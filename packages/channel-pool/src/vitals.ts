@@ -36,6 +36,9 @@ export class Vitals {
   /** What an answer must take for it to count as slow: as it was found out at the last look. */
   slowAboveMs = Infinity;
   slowInARow = 0;
+  /** Milliseconds between the first and the last of these. */
+  slowForMs = 0;
+  #slowSinceMs = 0;
   /** Milliseconds without a sign of life although calls wait that were given since. */
   silentMs = 0;
   /** Milliseconds of these since it was asked for one. */
@@ -68,7 +71,7 @@ export class Vitals {
     if (counts) {
       this.answeredAtMs = nowMs;
       this.#average(tookMs);
-      this.slowInARow = tookMs > this.slowAboveMs ? this.slowInARow + 1 : 0;
+      this.#noteSpeed(tookMs > this.slowAboveMs, nowMs);
     }
     const ejection = this.#tried(givenAtMs);
     if (ejection === undefined) return false;
@@ -100,7 +103,7 @@ export class Vitals {
     this.missedInARow += 1;
     const tookMs = nowMs - givenAtMs;
     if (counts && tookMs > (this.ewmaMs ?? 0)) this.#average(tookMs);
-    if (counts && tookMs > this.slowAboveMs) this.slowInARow += 1;
+    if (counts && tookMs > this.slowAboveMs) this.#noteSpeed(true, nowMs);
     const ejection = this.#tried(givenAtMs);
     if (ejection === undefined) return false;
     if (!counts || tookMs < Math.min(TRIAL_MS, ejection.isForLatency ? this.slowAboveMs : TRIAL_MS)) {
@@ -148,8 +151,14 @@ export class Vitals {
   comeBack(nowMs: number): void {
     this.ejection = undefined;
     this.backAtMs = nowMs;
-    this.faultsInARow = this.slowInARow = 0;
+    this.faultsInARow = this.slowInARow = this.slowForMs = 0;
     this.ewmaMs = undefined;
+  }
+
+  #noteSpeed(isSlow: boolean, nowMs: number): void {
+    if (this.slowInARow === 0) this.#slowSinceMs = nowMs;
+    this.slowInARow = isSlow ? this.slowInARow + 1 : 0;
+    this.slowForMs = isSlow ? nowMs - this.#slowSinceMs : 0;
   }
 
   #average(tookMs: number): void {

@@ -1,4 +1,5 @@
 import type { ChannelStats } from '@grpc-manifold/channel-pool';
+import type { TransportFault } from '@grpc-manifold/core';
 import type { BookedConnection } from './booked-connection.js';
 import { must } from './must.js';
 import type { Plan } from './plan.js';
@@ -25,6 +26,8 @@ export class Promises {
   readonly #usedAtRest = new Map<number, number>();
   readonly #connections = new Map<number, BookedConnection>();
   #lastMember = 0;
+  /** Members that are lost with what is on them: their calls are about to be told. */
+  readonly #dead = new Set<number>();
   /** Connections that members made beyond their first. */
   extraConnections = 0;
   /** An attempt was given up before it was accepted. The peer may still accept it, and nobody knows whose it was. */
@@ -35,7 +38,8 @@ export class Promises {
     this.#ever = { ...run.plan.bounds };
     this.#maxStreams = this.#bounds.maxStreamsPerChannel;
     run.peer.onConnection = (connection) => this.#accepted(connection);
-    run.pool.onChannelStateChange(({ id, from, to }) => {
+    run.pool.onChannelStateChange(({ id, from, to, fault }) => {
+      if (to === 'draining' && fault !== undefined && endsItsCalls(fault)) this.#dead.add(id);
       this.#lastMember = Math.max(this.#lastMember, id);
       if (from === 'connecting' && to !== 'ready' && !this.#connections.has(id)) this.#isUnclear = true;
     });
@@ -68,7 +72,8 @@ export class Promises {
     const stats = pool.stats();
     const members = (...states: string[]): number =>
       stats.channels.filter(({ state }) => states.includes(state)).length;
-    const [live, draining] = [members('ready', 'failed', 'connecting'), members('draining')];
+    const dead = stats.channels.filter(({ id, state }) => state === 'draining' && this.#dead.has(id)).length;
+    const [live, draining] = [members('ready', 'failed', 'connecting'), members('draining') - dead];
     must(draining <= plan.maxDrainingChannels, 'draining', draining);
     // Beyond a bound that was lowered they go as fast as they may drain.
     const { maxChannels } = this.#bounds;
@@ -191,4 +196,9 @@ export class Promises {
     if (!ONE_CONNECTION_A_MEMBER) return;
     must(this.extraConnections === 0, 'more connections than members', connections.length, this.#lastMember, channels);
   }
+}
+
+/** True when Node destroys every stream of a connection that ended by it. */
+function endsItsCalls({ tag, detail }: TransportFault): boolean {
+  return tag !== 'stalled' && !(tag === 'goaway' && detail.includes('NO_ERROR'));
 }
