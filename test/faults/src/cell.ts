@@ -51,11 +51,12 @@ async function playOut(fault: Fault, kind: Kind, servers: Servers): Promise<Cell
   const recoveryMs = await scene.recovered(fault.expected(kind).touched);
   const touched = scene.touchedIds.length;
   const bystanders = await scene.bystandersEnd();
-  const saw = await whatCallersSaw(scene);
+  const told = (tag: TransportFaultTag): TransportFaultTag => fault.mayBeToldAs?.[tag] ?? tag;
+  const saw = await whatCallersSaw(scene, told);
   const restless = await untilEmpty(() => unrest(scene.pool.stats(), scene.calls.length));
   const elsewhere = await scene.connectionsElsewhere();
   const connections = scene.proxy.acceptedConnections + elsewhere;
-  const { lastFault } = scene;
+  const lastFault = scene.lastFault === undefined ? undefined : told(scene.lastFault);
   const retried = scene.pool.stats().retriedCalls;
   await scene.pool.drain();
   const leftovers = await untilEmpty(() => {
@@ -82,14 +83,14 @@ async function playOut(fault: Fault, kind: Kind, servers: Servers): Promise<Cell
   };
 }
 
-async function whatCallersSaw(scene: Scene): Promise<Sights> {
+async function whatCallersSaw(scene: Scene, told: (tag: TransportFaultTag) => TransportFaultTag): Promise<Sights> {
   const seen = new Map<Role, Set<string>>();
   for (const { role, call } of scene.calls) {
     if (role === undefined) continue;
     const { code, explanation } = await call.outcome;
     const tag = explanation?.fault?.tag;
     const sights = seen.get(role) ?? new Set();
-    seen.set(role, sights.add(tag === undefined ? code : `${code} ${tag}`));
+    seen.set(role, sights.add(tag === undefined ? code : `${code} ${told(tag)}`));
   }
   return Object.fromEntries([...seen].map(([role, sights]) => [role, [...sights].sort().join(' or ')]));
 }

@@ -27,6 +27,8 @@ export interface Expected {
 
 /** One way in which a connection, a server or a name goes wrong. */
 export interface Fault {
+  /** Tags that chance may put in the place of others, each with the one that counts for both. Default: none. */
+  readonly mayBeToldAs?: Partial<Record<TransportFaultTag, TransportFaultTag>>;
   readonly title: string;
   /** True when a real server meets it as the scripted peer does: it can be brought about from outside. */
   readonly isLive: boolean;

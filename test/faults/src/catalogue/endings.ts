@@ -7,6 +7,8 @@ function ending(title: string, tag: TransportFaultTag, end: (connection: Proxied
   return {
     title,
     isLive: true,
+    // Node keeps a reset to itself that it meets while it writes.
+    ...(tag === 'reset' ? { mayBeToldAs: { dropped: 'reset' } } : {}),
     prepare: (servers) => servers.plain(),
     open: async (servers) => Scene.open({ upstream: await servers.plain() }),
     async play(scene, kind) {

@@ -32,6 +32,8 @@ const EXPECTED: Expected = {
 const SERVER: Fault = {
   title: 'server killed and back',
   isLive: true,
+  // Whether the system says by FIN or by RST that a process is gone is up to what that had not read.
+  mayBeToldAs: { reset: 'dropped' },
   async open(servers) {
     let server: EchoServer = await servers.start({});
     const { port, target } = server;
