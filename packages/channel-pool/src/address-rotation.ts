@@ -1,4 +1,5 @@
 import { experimental, type ChannelOptions } from '@grpc/grpc-js';
+import { isXdsTarget } from './xds-target.js';
 
 const POLICY = 'grpc_manifold_rotated_pick_first';
 
@@ -39,7 +40,7 @@ export function rotated<Item>(items: readonly Item[], offset: number): Item[] {
  */
 export function withRotatedAddresses(target: string, options: ChannelOptions, memberId: number): ChannelOptions {
   // xDS brings its own balancing.
-  if (target.startsWith('xds:')) return options;
+  if (isXdsTarget(target)) return options;
   isAvailable ??= register();
   if (!isAvailable) return options;
   const serviceConfig = JSON.parse(options['grpc.service_config'] ?? '{}') as object;

@@ -220,11 +220,12 @@ export class Dispatcher implements CallHost {
   #left(call: PooledCall, member: PooledChannel, code: status): void {
     this.#inFlight -= 1;
     this.queue.left(call);
+    const members = this.settings.members();
     // A cancel says nothing of the connection.
-    if (call.handedAtMs < 0 || code === status.CANCELLED) return;
+    if (!members.tellsPicker || call.handedAtMs < 0 || code === status.CANCELLED) return;
     const answeredAtMs = call.answeredAtMs < 0 ? this.settings.clock.elapsed() : call.answeredAtMs;
     const rttMs = answeredAtMs - call.handedAtMs;
-    this.settings.members().callEnded(member, { rttMs, ok: !CONNECTION_FAILURES.has(code) });
+    members.callEnded(member, { rttMs, ok: !CONNECTION_FAILURES.has(code) });
   }
 
   #notePeak(): void {
@@ -307,14 +308,14 @@ export class Dispatcher implements CallHost {
     if (onShed.hasListeners && explanation !== undefined) onShed.emit({ call: call.info, explanation });
   }
 
-  /** The last connection error, for a call that had to do without a connection. */
   get isConnected(): boolean {
     return this.settings.members().streamCapacity > 0;
   }
 
+  /** The last connection error, for a call that had to do without a connection. */
   connectionTrouble(): Pick<CallExplanation, 'lastConnectionError'> {
-    const { lastError, streamCapacity } = this.settings.members();
-    return lastError === undefined || streamCapacity > 0 ? {} : { lastConnectionError: lastError };
+    const { lastError } = this.settings.members();
+    return lastError === undefined || this.isConnected ? {} : { lastConnectionError: lastError };
   }
 
   #facts(call: PooledCall): CallExplanation {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
+import { isXdsTarget } from './xds-target.js';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -39,7 +40,7 @@ export function memberChannelOptions(target: string, user: ChannelOptions): Chan
     'grpc.use_local_subchannel_pool': 1,
   };
   // xDS brings its own balancing: there a member is whatever the control plane says.
-  if (serviceConfig !== undefined && !target.startsWith('xds:')) {
+  if (serviceConfig !== undefined && !isXdsTarget(target)) {
     const { loadBalancingConfig: _config, loadBalancingPolicy: _policy, ...kept } = serviceConfig;
     options['grpc.service_config'] = JSON.stringify(kept);
   }

@@ -68,7 +68,8 @@ export class Members implements PooledChannelObserver {
   /** Closed ones whose sockets are not. */
   readonly #closing = new Set<PooledChannel>();
   readonly #available: PooledChannel[] = [];
-  // Of those that are ready (the ejected among them but for streams), as of the last look at each: summed anew for each call they would cost more with each connection.
+  // Of those that are ready (the ejected among them but for streams), as of the last look at each: summed anew for each call
+  // they would cost more with each connection.
   #ready = 0;
   #usedStreams = 0;
   #capacity = 0;
@@ -227,9 +228,14 @@ export class Members implements PooledChannelObserver {
     return best;
   }
 
+  /** True when the picker wants to hear how calls went. */
+  get tellsPicker(): boolean {
+    return this.#picker.onCallEnd !== undefined;
+  }
+
   /** True when calls must be timed: the picker wants to hear how they went, or connections are ejected. */
   get measures(): boolean {
-    return this.#picker.onCallEnd !== undefined || this.#ejector.isOn;
+    return this.tellsPicker || this.#ejector.isOn;
   }
 
   /** Tells the picker how a call went. */

@@ -1,4 +1,5 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
+import { wasSent } from '@grpc-manifold/core';
 
 /** What grpc-js 1.14.7 says of calls that the server's application never saw (subchannel-call.ts, internal-channel.ts). */
 const NEVER_PROCESSED: ReadonlySet<string> = new Set([
@@ -12,5 +13,5 @@ const NEVER_PROCESSED: ReadonlySet<string> = new Set([
  * been made on this side: one that a server sent in the same words has headers with it.
  */
 export function neverProcessed({ code, details, metadata }: StatusObject): boolean {
-  return code === status.UNAVAILABLE && NEVER_PROCESSED.has(details) && Object.keys(metadata.getMap()).length === 0;
+  return code === status.UNAVAILABLE && NEVER_PROCESSED.has(details) && !wasSent(metadata);
 }

@@ -14,6 +14,7 @@ import {
   faultOfFailedAttempt,
   faultOfLostConnection,
   warn,
+  wasSent,
   type CallExplanation,
   type ChannelFactory,
   type ChannelState,
@@ -32,8 +33,9 @@ import { observedCredentials } from './observed-credentials.js';
 import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
 import type { ChannelStats } from './stats.js';
-import { streamFault, wasSent } from './stream-faults.js';
+import { streamFault } from './stream-faults.js';
 import { Vitals } from './vitals.js';
+import { isXdsTarget } from './xds-target.js';
 
 /** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
 const CLOSE_GRACE_MS = 100;
@@ -95,6 +97,7 @@ export class PooledChannel implements MemberView {
   readonly #channel: ChannelInterface;
   readonly #sockets = new ConnectionSockets();
   readonly #turns: HandshakeTurns;
+  readonly #isXds: boolean;
   readonly #resets: ResetBudget;
   readonly #endings: EndingStreams;
   #connectedAtMs: number | undefined;
@@ -148,6 +151,7 @@ export class PooledChannel implements MemberView {
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
     this.keepaliveTimeMs = settings.keepaliveTimeMs;
     this.#turns = new HandshakeTurns(clock);
+    this.#isXds = isXdsTarget(target);
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
     this.#life = new LifeSigns(clock, this.#sockets, {
       onAnswer: () => {
@@ -526,10 +530,6 @@ export class PooledChannel implements MemberView {
       failedCalls: this.failedCalls,
       ...(peer === undefined ? {} : { peer }),
     });
-  }
-
-  get #isXds(): boolean {
-    return this.settings.target.startsWith('xds:');
   }
 
   #idleMs(nowMs: number): number {

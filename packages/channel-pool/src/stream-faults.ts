@@ -1,5 +1,5 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { faultOfStatus, type TransportFault } from '@grpc-manifold/core';
+import { faultOfStatus, wasSent, type TransportFault } from '@grpc-manifold/core';
 
 /**
  * Tells whether a call that was not answered by headers ended by a frame that broke its stream, in the words of grpc-js 1.14.7
@@ -12,9 +12,4 @@ export function streamFault(received: StatusObject): TransportFault | undefined 
   if (code !== status.INTERNAL) return faultOfStatus(received);
   if (!details.startsWith('Received RST_STREAM with code ') || wasSent(metadata)) return undefined;
   return { tag: 'reset', detail: details };
-}
-
-/** True when the other end sent it: a status without headers before it has at least a content type with it. */
-export function wasSent(metadata: StatusObject['metadata']): boolean {
-  return Object.keys(metadata.getMap()).length > 0;
 }

@@ -1,4 +1,4 @@
-import { status, type StatusObject } from '@grpc/grpc-js';
+import { status, type Metadata, type StatusObject } from '@grpc/grpc-js';
 import type { TransportFault } from './fault.js';
 
 /** A GOAWAY frame (RFC 9113, section 6.8). */
@@ -89,7 +89,14 @@ const RESET_WORDS: ReadonlyMap<string, TransportFault['tag']> = new Map([
 export function faultOfStatus({ code, details, metadata }: StatusObject): TransportFault | undefined {
   const tag = RESET_WORDS.get(details);
   const isRefusal = code === status.UNAVAILABLE || code === status.RESOURCE_EXHAUSTED;
-  // One that the server sent in the same words has headers with it.
-  if (tag === undefined || !isRefusal || Object.keys(metadata.getMap()).length > 0) return undefined;
+  if (tag === undefined || !isRefusal || wasSent(metadata)) return undefined;
   return { tag, detail: details };
+}
+
+/**
+ * True when a status without headers before it came from the other end, whatever its words: it has at least a content type with it.
+ * One that grpc-js made on this side has nothing.
+ */
+export function wasSent(metadata: Metadata): boolean {
+  return Object.keys(metadata.getMap()).length > 0;
 }

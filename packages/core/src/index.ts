@@ -8,6 +8,7 @@ export {
   faultOfFailedAttempt,
   faultOfLostConnection,
   faultOfStatus,
+  wasSent,
   type Goaway,
   type LostConnection,
 } from './classify-fault.js';
