@@ -1,21 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rotated, withRotatedAddresses } from './address-rotation.js';
-
-describe('rotated', () => {
-  it.each([
-    [0, ['a', 'b', 'c']],
-    [1, ['b', 'c', 'a']],
-    [2, ['c', 'a', 'b']],
-    [3, ['a', 'b', 'c']],
-    [7, ['b', 'c', 'a']],
-  ])('begins at place %i', (offset, expected) => {
-    expect(rotated(['a', 'b', 'c'], offset)).toEqual(expected);
-  });
-
-  it('leaves nothing as it is', () => {
-    expect(rotated([], 3)).toEqual([]);
-  });
-});
+import { withRotatedAddresses } from './address-rotation.js';
 
 describe('withRotatedAddresses', () => {
   const config = { methodConfig: [{ name: [{}], waitForReady: true }] };

@@ -1,43 +1,42 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { TransportFault } from '@grpc-manifold/core';
+import type { Connection, SessionState, TransportFault } from '@grpc-manifold/core';
 import { FakeClock, settled } from '@grpc-manifold/testing';
 import { LifeSigns } from './life-signs.js';
 
-/** What is asked of a session, and answered when the test says so. */
-class TestSession {
-  destroyed = false;
-  closed = false;
-  refusesPings = false;
-  readonly settingsSent: ((error: Error | null) => void)[] = [];
-  readonly pingsSent: (() => void)[] = [];
+/** What is asked of a connection, and answered when the test says so. */
+class TestConnection implements Pick<Connection, 'session' | 'bytesRead' | 'ask' | 'ping'> {
+  session: SessionState = 'open';
+  bytesRead = 0;
+  refuses = false;
+  readonly asked: ((isAnswered: boolean) => void)[] = [];
+  readonly pinged: (() => void)[] = [];
 
-  settings(_settings: object, callback: (error: Error | null) => void): void {
-    this.settingsSent.push(callback);
+  ask(onAnswer: (isAnswered: boolean) => void): boolean {
+    if (this.refuses) return false;
+    this.asked.push(onAnswer);
+    return true;
   }
 
-  ping(callback: () => void): boolean {
-    if (this.refusesPings) return false;
-    this.pingsSent.push(callback);
+  ping(onEnd: () => void): boolean {
+    if (this.refuses) return false;
+    this.pinged.push(onEnd);
     return true;
   }
 }
 
 describe('LifeSigns', () => {
   let clock: FakeClock;
-  let socket: { bytesRead: number };
-  let session: TestSession;
+  let connection: TestConnection;
   let life: LifeSigns;
   let answers: number;
   let deaths: TransportFault[];
 
   beforeEach(() => {
     clock = new FakeClock();
-    socket = { bytesRead: 0 };
-    session = new TestSession();
+    connection = new TestConnection();
     answers = 0;
     deaths = [];
-    life = new LifeSigns(clock, socket, { onAnswer: () => (answers += 1), onDeath: (fault) => deaths.push(fault) });
-    life.session = session as unknown as NonNullable<LifeSigns['session']>;
+    life = new LifeSigns(clock, connection, { onAnswer: () => (answers += 1), onDeath: (fault) => deaths.push(fault) });
   });
 
   async function pass(ms: number): Promise<void> {
@@ -56,14 +55,14 @@ describe('LifeSigns', () => {
     it('ends with bytes that belong to no call, when they are seen', async () => {
       await pass(300);
       expect(life.silentMs).toBe(300);
-      socket.bytesRead = 9;
+      connection.bytesRead = 9;
       expect(life.silentMs).toBe(0);
       await pass(100);
       expect(life.silentMs).toBe(100);
     });
 
     it('is not shortened by looking long after a call heard something', async () => {
-      socket.bytesRead = 50;
+      connection.bytesRead = 50;
       life.heard();
       await pass(1_000);
       expect(life.silentMs).toBe(1_000);
@@ -74,7 +73,7 @@ describe('LifeSigns', () => {
     it('that is answered leaves nothing', async () => {
       life.ping(2_000);
       expect(life).toMatchObject({ isPinging: true, pings: 1, pingedMs: 0 });
-      session.pingsSent[0]?.();
+      connection.pinged[0]?.();
       expect(life.isPinging).toBe(false);
       await pass(2_000);
       expect(deaths).toEqual([]);
@@ -92,7 +91,7 @@ describe('LifeSigns', () => {
 
     it('is as good as answered when anything came in since', async () => {
       life.ping(2_000);
-      socket.bytesRead = 1;
+      connection.bytesRead = 1;
       await pass(2_000);
       expect(deaths).toEqual([]);
       expect(life.isPinging).toBe(false);
@@ -102,7 +101,7 @@ describe('LifeSigns', () => {
       life.ping(2_000);
       // The timer fires before the I/O of the same turn.
       clock.advance(2_000);
-      session.pingsSent[0]?.();
+      connection.pinged[0]?.();
       await settled();
       expect(deaths).toEqual([]);
     });
@@ -110,12 +109,12 @@ describe('LifeSigns', () => {
     it('is sent once at a time, and not where there is no session', async () => {
       life.ping(2_000);
       life.ping(2_000);
-      expect(session.pingsSent).toHaveLength(1);
-      session.pingsSent[0]?.();
-      session.destroyed = true;
+      expect(connection.pinged).toHaveLength(1);
+      connection.pinged[0]?.();
+      connection.session = 'destroyed';
       life.ping(2_000);
-      session.destroyed = false;
-      session.refusesPings = true;
+      connection.session = 'open';
+      connection.refuses = true;
       life.ping(2_000);
       expect(life).toMatchObject({ pings: 1, isPinging: false });
       await pass(2_000);
@@ -135,16 +134,16 @@ describe('LifeSigns', () => {
     it('is put to the test when somebody wants the connection, and once', () => {
       life.doubt();
       expect(life.isDoubtful).toBe(true);
-      expect(session.settingsSent).toHaveLength(0);
+      expect(connection.asked).toHaveLength(0);
       life.verify();
       life.verify();
-      expect(session.settingsSent).toHaveLength(1);
+      expect(connection.asked).toHaveLength(1);
     });
 
     it('ends with the answer', async () => {
       life.doubt();
       life.verify();
-      session.settingsSent[0]?.(null);
+      connection.asked[0]?.(true);
       expect(life.isDoubtful).toBe(false);
       expect(answers).toBe(1);
       await pass(1_000);
@@ -164,7 +163,7 @@ describe('LifeSigns', () => {
     it('is not ended by a session that dies instead of answering', () => {
       life.doubt();
       life.verify();
-      session.settingsSent[0]?.(new Error('cancelled'));
+      connection.asked[0]?.(false);
       expect(life.isDoubtful).toBe(true);
       expect(answers).toBe(0);
     });
@@ -172,7 +171,7 @@ describe('LifeSigns', () => {
     it('ends with bytes that came in although the question is not answered', async () => {
       life.doubt();
       life.verify();
-      socket.bytesRead = 1;
+      connection.bytesRead = 1;
       await pass(1_000);
       expect(deaths).toEqual([]);
       expect(life.isDoubtful).toBe(false);
@@ -181,17 +180,25 @@ describe('LifeSigns', () => {
 
     it('is nothing that nobody has', () => {
       life.verify();
-      expect(session.settingsSent).toHaveLength(0);
+      expect(connection.asked).toHaveLength(0);
     });
   });
 
   it('asks once at a time', () => {
     expect(life.ask()).toBe(true);
     expect(life.ask()).toBe(true);
-    expect(session.settingsSent).toHaveLength(1);
-    session.settingsSent[0]?.(null);
+    expect(connection.asked).toHaveLength(1);
+    connection.asked[0]?.(true);
     expect(answers).toBe(1);
-    session.closed = true;
+    connection.session = 'closing';
     expect(life.ask()).toBe(false);
+  });
+
+  it('asks again after it could not be asked', () => {
+    connection.refuses = true;
+    expect(life.ask()).toBe(false);
+    connection.refuses = false;
+    expect(life.ask()).toBe(true);
+    expect(connection.asked).toHaveLength(1);
   });
 });

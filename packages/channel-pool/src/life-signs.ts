@@ -1,5 +1,4 @@
-import type { ClientHttp2Session } from 'node:http2';
-import type { Clock, Timer, TransportFault } from '@grpc-manifold/core';
+import type { Clock, Connection, Timer, TransportFault } from '@grpc-manifold/core';
 
 /** Milliseconds that a connection has to answer before its first call after a pause. */
 const VERIFY_TIMEOUT_MS = 1_000;
@@ -14,8 +13,6 @@ export interface LifeObserver {
 
 /** What was heard of the other end of one connection, when, and whether it answers when it is asked. */
 export class LifeSigns {
-  /** Where the session is known. */
-  session: ClientHttp2Session | undefined;
   /** Messages, headers and endings of calls that came in. */
   messages = 0;
   /** PINGs that were sent. */
@@ -31,26 +28,25 @@ export class LifeSigns {
 
   constructor(
     private readonly clock: Clock,
-    private readonly socket: { readonly bytesRead: number },
+    private readonly connection: Pick<Connection, 'session' | 'bytesRead' | 'ask' | 'ping'>,
     private readonly observer: LifeObserver,
   ) {
     this.#heardAtMs = clock.elapsed();
   }
 
-  /** A number that grows with everything that comes in: bytes where the socket is known, else what comes in by calls. */
+  /** A number that grows with everything that comes in: bytes where they are seen, else what comes in by calls. */
   get count(): number {
-    return this.socket.bytesRead || this.messages;
+    return this.connection.bytesRead || this.messages;
   }
 
   /** True where the other end can be asked. */
   get canAsk(): boolean {
-    const { session } = this;
-    return session !== undefined && !session.destroyed && !session.closed;
+    return this.connection.session === 'open';
   }
 
   /** Milliseconds since anything came in. Of what came by no call it is known only when this is looked at. */
   get silentMs(): number {
-    const bytes = this.socket.bytesRead;
+    const bytes = this.connection.bytesRead;
     if (bytes > this.#bytesAtLook && this.messages === this.#messagesAtLook) this.#heardAtMs = this.clock.elapsed();
     this.#bytesAtLook = bytes;
     this.#messagesAtLook = this.messages;
@@ -87,22 +83,21 @@ export class LifeSigns {
     if (!this.canAsk) return false;
     if (this.#isAsking) return true;
     this.#isAsking = true;
-    this.session?.settings({}, (error) => {
+    const isAsked = this.connection.ask((isAnswered) => {
       this.#isAsking = false;
-      // Of a session that is destroyed, unanswered.
-      if (error !== null) return;
+      if (!isAnswered) return;
       if (this.#doubt === 'asked') this.#trust();
       this.observer.onAnswer();
     });
-    return true;
+    if (!isAsked) this.#isAsking = false;
+    return isAsked;
   }
 
   /** Sends a PING; without an answer, or anything else that comes in, within `timeoutMs` it is dead. */
   ping(timeoutMs: number): void {
     if (!this.canAsk || this.isPinging) return;
     const { count } = this;
-    // Node has a bound on PINGs that are unanswered, and refuses one beyond it.
-    if (this.session?.ping(() => this.#stopPing()) !== true) return;
+    if (!this.connection.ping(() => this.#stopPing())) return;
     this.pings += 1;
     this.#pingedAtMs = this.clock.elapsed();
     const timer = (this.#pingTimer = this.#after(timeoutMs, () => {

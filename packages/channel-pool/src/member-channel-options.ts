@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { isXdsTarget } from './xds-target.js';
+import { isXdsTarget } from '@grpc-manifold/core';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;

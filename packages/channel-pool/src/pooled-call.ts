@@ -483,8 +483,14 @@ export class PooledCall
       !this.#isAnswered &&
       whole &&
       this.#metadata !== undefined &&
-      (neverProcessed(received) || this.member?.neverActedOn(this.#streamId) === true)
+      (neverProcessed(received) || this.#wasNeverActedOn())
     );
+  }
+
+  #wasNeverActedOn(): boolean {
+    const { member } = this;
+    const inner = this.#inner;
+    return member !== undefined && inner !== undefined && member.neverActedOn(inner, this.#streamId);
   }
 
   #explanation(): CallExplanation {

@@ -1,6 +1,4 @@
-import type { Socket } from 'node:net';
 import {
-  Channel,
   connectivityState,
   Metadata,
   status,
@@ -10,35 +8,29 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import {
+  connectionOf,
   endsCalls,
   faultOfFailedAttempt,
   faultOfLostConnection,
-  warn,
+  ObservedConnection,
   wasSent,
   type CallExplanation,
+  type ChannelCall,
   type ChannelFactory,
   type ChannelState,
   type ChannelView,
   type Clock,
-  type Goaway,
+  type Connection,
   type Timer,
   type TransportFault,
 } from '@grpc-manifold/core';
-import { ConnectionSockets } from './connection-sockets.js';
 import { EndingStreams, type EndingStream } from './ending-streams.js';
-import { HandshakeTurns } from './handshake-turns.js';
-import { sessionOf } from './http2-session.js';
 import { LifeSigns } from './life-signs.js';
-import { observedCredentials } from './observed-credentials.js';
 import type { MemberView } from './pickers/picker.js';
 import { ResetBudget } from './reset-budget.js';
 import type { ChannelStats } from './stats.js';
 import { streamFault } from './stream-faults.js';
 import { Vitals } from './vitals.js';
-import { isXdsTarget } from './xds-target.js';
-
-/** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
-const CLOSE_GRACE_MS = 100;
 
 /**
  * Milliseconds after which a TCP connection that is still unanswered, and that nobody waits for, is given up: a pending
@@ -94,21 +86,15 @@ export interface PooledChannelObserver {
  * `ready`: its connection is there, and its calls go on.
  */
 export class PooledChannel implements MemberView {
-  readonly #channel: ChannelInterface;
-  readonly #sockets = new ConnectionSockets();
-  readonly #turns: HandshakeTurns;
-  readonly #isXds: boolean;
+  readonly #connection: Connection;
   readonly #resets: ResetBudget;
   readonly #endings: EndingStreams;
   #connectedAtMs: number | undefined;
   #bornMs: number;
   #state: ChannelState = 'connecting';
-  #connecting = false;
   #watchdog: Timer | undefined;
   #unawaited: Timer | undefined;
-  #http2Socket: Socket | undefined;
   readonly #life: LifeSigns;
-  #goaway: Goaway | undefined;
   #drainingSinceMs: number | undefined;
   #lastUsedMs: number;
   #unansweredCalls = 0;
@@ -120,7 +106,6 @@ export class PooledChannel implements MemberView {
   #isRetiring = false;
   #isEjected = false;
   #hasFailed = false;
-  #isChannelClosed = false;
   #closing: Promise<number> | undefined;
   /** What its calls tell of it. */
   readonly vitals = new Vitals();
@@ -135,6 +120,8 @@ export class PooledChannel implements MemberView {
   inFlightCalls = 0;
   startedCalls = 0;
   failedCalls = 0;
+  /** The channel of this member, for what only it can answer. */
+  readonly channel: ChannelInterface;
   /** What is to be known of a call that went well on it; one for all of them. */
   readonly carried: CallExplanation;
 
@@ -146,14 +133,14 @@ export class PooledChannel implements MemberView {
     private readonly settings: PooledChannelSettings,
     private readonly observer: PooledChannelObserver,
   ) {
-    const { clock, target, credentials, channelOptions, channelFactory, resetBurst } = settings;
+    const { clock, resetBurst } = settings;
     this.carried = Object.freeze({ channelId: id });
     this.#bornMs = this.#lastUsedMs = clock.elapsed();
     this.keepaliveTimeMs = settings.keepaliveTimeMs;
-    this.#turns = new HandshakeTurns(clock);
-    this.#isXds = isXdsTarget(target);
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
-    this.#life = new LifeSigns(clock, this.#sockets, {
+    this.#connection = connectionWith(settings, id);
+    this.channel = this.#connection.channel;
+    this.#life = new LifeSigns(clock, this.#connection, {
       onAnswer: () => {
         this.#endings.review();
         this.observer.onRoom(this);
@@ -178,19 +165,6 @@ export class PooledChannel implements MemberView {
           }),
       },
     );
-    this.#channel =
-      channelFactory === undefined
-        ? new Channel(
-            target,
-            observedCredentials(credentials, {
-              onSocket: this.#onSocket,
-              mayConnect: () => this.#mayConnect,
-              // With xDS a channel has as many connections as the control plane says.
-              takeTurn: async (tcp) => this.#isXds || this.#turns.take(tcp),
-            }),
-            channelOptions,
-          )
-        : channelFactory(target, credentials, channelOptions, { id });
   }
 
   get state(): ChannelState {
@@ -207,15 +181,9 @@ export class PooledChannel implements MemberView {
     return this.#isEjected && !this.#life.isDoubtful && this.usedStreams < this.maxConcurrentStreams;
   }
 
-  /** grpc-js's channel of this member, for what only it can answer. */
-  get channel(): ChannelInterface {
-    return this.#channel;
-  }
-
   /** Address and port of the other end, once connected. */
   get peer(): string | undefined {
-    const socket = this.#http2Socket;
-    return socket?.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+    return this.#connection.peer;
   }
 
   /** Milliseconds since it began to connect. */
@@ -235,17 +203,9 @@ export class PooledChannel implements MemberView {
   /** Streams that may be on the connection: what the user has set, or the server's limit where that is less or alone. */
   get maxConcurrentStreams(): number {
     const ours = this.settings.maxStreamsPerChannel();
-    const servers = this.#serverLimit;
+    const servers = this.#connection.serverLimit;
     if (servers === undefined) return ours ?? UNSEEN_LIMIT;
     return Math.min(ours ?? HIGHEST_LIMIT, servers);
-  }
-
-  /**
-   * SETTINGS_MAX_CONCURRENT_STREAMS as it is now: the server may change it at any time. Asked for each time, which costs a
-   * few nanoseconds: on the sessions of grpc-js, which takes all listeners off them, Node emits no 'remoteSettings'.
-   */
-  get #serverLimit(): number | undefined {
-    return this.#life.session?.remoteSettings.maxConcurrentStreams;
   }
 
   get hasRoom(): boolean {
@@ -277,7 +237,6 @@ export class PooledChannel implements MemberView {
   /** Begins to connect. */
   connect(): void {
     const { clock, connectTimeoutMs } = this.settings;
-    this.#connecting = true;
     this.#bornMs = clock.elapsed();
     if (connectTimeoutMs !== Infinity) {
       this.#watchdog = clock.setTimer(() => {
@@ -286,8 +245,9 @@ export class PooledChannel implements MemberView {
     }
     this.#giveUpUnawaited();
     try {
-      this.#sockets.attempt(() => this.#channel.getConnectivityState(true));
-      this.#followState();
+      this.#connection.connect((state) => {
+        if (this.#isFollowed) this.#onConnectivity(state);
+      });
     } catch (error) {
       this.#fail({ tag: 'connect-failed', detail: String(error) });
     }
@@ -352,7 +312,7 @@ export class PooledChannel implements MemberView {
   concluded(received: StatusObject, givenAtMs: number, nowMs: number): void {
     if (received.code === status.OK || wasSent(received.metadata)) return this.answered(givenAtMs, nowMs);
     // Streams that go down with their connection are not its doing.
-    const fault = this.#life.session?.destroyed === true ? undefined : streamFault(received);
+    const fault = this.#connection.session === 'destroyed' ? undefined : streamFault(received);
     if (fault === undefined) this.vitals.dropped(givenAtMs);
     else if (this.vitals.broken(fault, givenAtMs, nowMs)) this.observer.onVitals(this);
   }
@@ -426,7 +386,7 @@ export class PooledChannel implements MemberView {
   takeBack(reason: string, atOnce: boolean): boolean {
     if (this.#state !== 'draining' || !this.#isLetGo || !this.#mayReturn) return false;
     if (this.#isRetiring && !atOnce) return false;
-    if (this.#channel.getConnectivityState(false) !== connectivityState.READY) return false;
+    if (this.channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
     this.#drainingSinceMs = undefined;
     this.#change('ready', reason);
@@ -460,24 +420,24 @@ export class PooledChannel implements MemberView {
 
   /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */
   get nextStreamId(): number {
-    // With xDS there may be several connections, and the session that is known need not be the one that carries the call.
-    return this.#isXds ? 0 : (this.#life.session?.state.nextStreamID ?? 0);
+    return this.#connection.nextStreamId;
   }
 
-  /** True when its server has said that it never acted on streams from the given number on (RFC 9113, section 6.8). */
-  neverActedOn(streamId: number): boolean {
-    return this.#goaway !== undefined && streamId > this.#goaway.lastStreamId;
+  /** True when its server has said that it never acted on the stream of a call, whose number is the given one or higher. */
+  neverActedOn(call: ChannelCall, lowestStreamId: number): boolean {
+    return this.#connection.neverActedOn(call, lowestStreamId);
   }
 
   /** True when everything that was on it is lost, so that what ends now ends for that. */
   get isLost(): boolean {
     if (this.fault === undefined) return false;
-    return this.#goaway === undefined ? !this.#life.canAsk : endsCalls(this.#goaway);
+    const { goaway } = this.#connection;
+    return goaway === undefined ? !this.#life.canAsk : endsCalls(goaway);
   }
 
   /** True when its calls are seen to be lost, and about to be told: nothing is won by ending them. */
   get isDead(): boolean {
-    return this.fault?.tag === 'keepalive-timeout' || (this.#life.session !== undefined && this.isLost);
+    return this.fault?.tag === 'keepalive-timeout' || (this.#connection.session !== 'unseen' && this.isLost);
   }
 
   /**
@@ -523,7 +483,7 @@ export class PooledChannel implements MemberView {
       inFlightCalls: this.inFlightCalls,
       endingStreams: this.#endings.count,
       maxConcurrentStreams: this.maxConcurrentStreams,
-      learnedFromServer: this.#serverLimit === this.maxConcurrentStreams,
+      learnedFromServer: this.#connection.serverLimit === this.maxConcurrentStreams,
       ageMs: this.ageMs,
       idleMs: this.#idleMs(nowMs),
       startedCalls: this.startedCalls,
@@ -535,20 +495,6 @@ export class PooledChannel implements MemberView {
   #idleMs(nowMs: number): number {
     return this.inFlightCalls > 0 ? 0 : nowMs - this.#lastUsedMs;
   }
-
-  /**
-   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also when
-   * it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
-   */
-  get #mayConnect(): boolean {
-    const isConnected = this.#connectedAtMs !== undefined;
-    return !(isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
-  }
-
-  readonly #onSocket = (tcp: Socket, http2: Socket): void => {
-    this.#sockets.add(tcp);
-    this.#http2Socket = http2;
-  };
 
   #release(): void {
     this.inFlightCalls -= 1;
@@ -563,17 +509,7 @@ export class PooledChannel implements MemberView {
     if (this.inFlightCalls === 0) void this.close('its last call has ended');
   }
 
-  /** grpc-js cannot unsubscribe a watcher and throws once closed: each is asked for once, and ignored after the end. */
-  #followState(): void {
-    const seen = this.#channel.getConnectivityState(false);
-    this.#onConnectivity(seen);
-    if (this.#isFollowed) {
-      this.#channel.watchConnectivityState(seen, Infinity, () => {
-        if (this.#isFollowed) this.#followState();
-      });
-    }
-  }
-
+  /** What becomes of a connection that was given up is nobody's concern. */
   get #isFollowed(): boolean {
     if (this.#state === 'draining') return this.#isLetGo;
     return this.#state === 'connecting' || this.isLive;
@@ -586,11 +522,7 @@ export class PooledChannel implements MemberView {
       if (seen !== connectivityState.READY) this.#loseLetGo();
     } else if (seen === connectivityState.READY) {
       this.#stopWatchdog();
-      this.#connecting = false;
       this.#connectedAtMs = this.settings.clock.elapsed();
-      this.#turns.end();
-      this.#sockets.attemptEnded();
-      this.#watchSession();
       this.#change('ready', 'connected');
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
       this.#hasFailed = true;
@@ -602,31 +534,18 @@ export class PooledChannel implements MemberView {
     }
   }
 
-  #watchSession(): void {
-    const session = this.#http2Socket === undefined ? undefined : sessionOf(this.#http2Socket);
-    this.#life.session = session;
-    // Before grpc-js, which tells of the loss when it hears of the GOAWAY: by then it must be known why.
-    session?.prependListener('goaway', (code: number, lastStreamId: number, debugData?: Uint8Array) => {
-      this.#goaway = { code, lastStreamId, debugData: Buffer.from(debugData ?? []).toString('latin1') };
-    });
-  }
-
   /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
   #onLost(): void {
     const fault = this.#lossFault();
     if (fault === undefined) this.retire('idle');
-    else this.retire(this.#goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
+    else this.retire(this.#connection.goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
   }
 
   /** Why grpc-js has no connection any more; undefined when it is there and was idle. */
   #lossFault(): TransportFault | undefined {
-    const { session } = this.#life;
-    if (session !== undefined && !session.closed && !session.destroyed) return undefined;
-    return faultOfLostConnection({
-      goaway: this.#goaway,
-      error: this.#http2Socket?.errored ?? undefined,
-      hasResetMany: this.isWorn,
-    });
+    const { session, goaway, error } = this.#connection;
+    if (session === 'open') return undefined;
+    return faultOfLostConnection({ goaway, error, hasResetMany: this.isWorn });
   }
 
   /** There is nothing left to take back. Its calls are to say why. */
@@ -643,17 +562,7 @@ export class PooledChannel implements MemberView {
    * has begun to connect.
    */
   #closeChannelSoon(): void {
-    process.nextTick(() => this.#closeChannel());
-  }
-
-  #closeChannel(): void {
-    if (this.#isChannelClosed) return;
-    this.#isChannelClosed = true;
-    try {
-      this.#channel.close();
-    } catch (error) {
-      warn(`Connection ${this.id}: its channel could not be closed: ${String(error)}`);
-    }
+    process.nextTick(() => this.#connection.closeChannel());
   }
 
   /**
@@ -662,7 +571,7 @@ export class PooledChannel implements MemberView {
    */
   #askWhy(): Promise<string> {
     return new Promise((resolve) => {
-      const call = this.#channel.createCall('/grpc-manifold/why', Infinity, null, null, null);
+      const call = this.channel.createCall('/grpc-manifold/why', Infinity, null, null, null);
       call.start(new Metadata(), {
         onReceiveMetadata: () => undefined,
         onReceiveMessage: () => undefined,
@@ -677,30 +586,13 @@ export class PooledChannel implements MemberView {
     void this.close(fault.detail);
   }
 
-  async #close(reason: string): Promise<number> {
+  #close(reason: string): Promise<number> {
     this.#stopWatchdog();
-    this.#turns.end();
     this.#life.close();
     this.#endings.close();
     this.#isEjected = false;
     this.#change('closed', reason);
-    // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
-    await Promise.resolve();
-    this.#closeChannel();
-    this.#sockets.close();
-    if (this.#sockets.openCount === 0) return 0;
-    const { clock } = this.settings;
-    let forced = 0;
-    const grace = clock.setTimer(
-      () => {
-        forced = this.#sockets.destroy(`grpc-manifold closed the connection: ${reason}`);
-      },
-      this.#connecting ? 0 : CLOSE_GRACE_MS,
-    );
-    grace.ref();
-    await this.#sockets.allClosed();
-    clock.clearTimer(grace);
-    return forced;
+    return this.#connection.close(reason);
   }
 
   #giveUpUnawaited(): void {
@@ -709,7 +601,7 @@ export class PooledChannel implements MemberView {
       // A process that was busy all the while has not looked for the answer yet: it does before the next turn.
       clock.soon(() => {
         if (this.#state !== 'connecting' || this.#hasFailed) return;
-        if (!this.#sockets.connecting || this.observer.isAwaited()) return this.#giveUpUnawaited();
+        if (!this.#connection.isConnecting || this.observer.isAwaited()) return this.#giveUpUnawaited();
         const detail = `no answer within ${UNAWAITED_CONNECT_MS} ms, and nobody waits`;
         this.#fail({ tag: 'connect-timeout', detail });
       });
@@ -731,4 +623,12 @@ export class PooledChannel implements MemberView {
     if (!this.#isEjected) this.fault ??= fault;
     this.observer.onStateChange(this, from, reason, fault);
   }
+}
+
+/** A channel of the user's own need not show its connection: of it then only the sockets are seen. */
+function connectionWith(settings: PooledChannelSettings, id: number): Connection {
+  const { target, credentials, channelOptions, channelFactory, clock } = settings;
+  if (channelFactory === undefined) return new ObservedConnection({ target, credentials, channelOptions, clock });
+  const channel = channelFactory(target, credentials, channelOptions, { id });
+  return connectionOf(channel) ?? new ObservedConnection({ target, credentials, channelOptions, clock, channel });
 }

@@ -13,7 +13,7 @@ export interface Goaway {
 export interface LostConnection {
   readonly goaway?: Goaway | undefined;
   /** The error of its socket. */
-  readonly error?: Error | undefined;
+  readonly error?: { readonly message: string } | undefined;
   /** True when more streams were reset on it than a server may bear. */
   readonly hasResetMany: boolean;
 }

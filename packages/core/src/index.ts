@@ -40,3 +40,13 @@ export { DeadlineTimers, type Timed } from './deadline-timers.js';
 export { callDeadlineMs } from './call-deadline.js';
 export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './held-operations.js';
 export { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './parent-calls.js';
+export {
+  CONNECTION,
+  connectionOf,
+  type ConnectedChannel,
+  type Connection,
+  type SessionState,
+} from './connection/connection.js';
+export { ObservedConnection, type ObservedConnectionSettings } from './connection/observed-connection.js';
+export { registerRotatedPickFirst, rotated, ROTATED_PICK_FIRST } from './connection/rotated-pick-first.js';
+export { isXdsTarget } from './connection/xds-target.js';

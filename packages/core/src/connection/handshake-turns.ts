@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Clock } from '@grpc-manifold/core';
+import type { Clock } from '../clock.js';
 
 /** Milliseconds that a server has to shake hands before another address of the target gets its turn. */
 const TURN_MS = 1_000;

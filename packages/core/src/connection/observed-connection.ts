@@ -1,0 +1,207 @@
+import type { ClientHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import {
+  Channel,
+  connectivityState,
+  type ChannelCredentials,
+  type ChannelInterface,
+  type ChannelOptions,
+} from '@grpc/grpc-js';
+import type { ChannelCall } from '../channel-factory.js';
+import type { Goaway } from '../classify-fault.js';
+import type { Clock } from '../clock.js';
+import { warn } from '../warn.js';
+import type { Connection, SessionState } from './connection.js';
+import { ConnectionSockets } from './connection-sockets.js';
+import { HandshakeTurns } from './handshake-turns.js';
+import { sessionOf } from './http2-session.js';
+import { observedCredentials } from './observed-credentials.js';
+import { isXdsTarget } from './xds-target.js';
+
+/** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
+const CLOSE_GRACE_MS = 100;
+
+/** What an {@link ObservedConnection} is made of. */
+export interface ObservedConnectionSettings {
+  readonly target: string;
+  readonly credentials: ChannelCredentials;
+  readonly channelOptions: ChannelOptions;
+  readonly clock: Clock;
+  /** One that is there already: of it nothing but the sockets is seen. Default: grpc-js's own is made. */
+  readonly channel?: ChannelInterface;
+}
+
+/** The connection of a grpc-js channel of this thread, seen by the sockets that it opens and the session on them. */
+export class ObservedConnection implements Connection {
+  readonly channel: ChannelInterface;
+  readonly #target: string;
+  readonly #clock: Clock;
+  readonly #sockets = new ConnectionSockets();
+  readonly #turns: HandshakeTurns;
+  readonly #isXds: boolean;
+  #http2Socket: Socket | undefined;
+  #session: ClientHttp2Session | undefined;
+  #goaway: Goaway | undefined;
+  #isConnected = false;
+  #hasFailed = false;
+  #isChannelClosed = false;
+  #closing: Promise<number> | undefined;
+
+  /** @throws what grpc-js throws for a target or credentials that it cannot use. */
+  constructor(settings: ObservedConnectionSettings) {
+    const { target, credentials, channelOptions, clock } = settings;
+    this.#target = target;
+    this.#clock = clock;
+    this.#turns = new HandshakeTurns(clock);
+    this.#isXds = isXdsTarget(target);
+    this.channel =
+      settings.channel ??
+      new Channel(
+        target,
+        observedCredentials(credentials, {
+          onSocket: this.#onSocket,
+          mayConnect: () => this.#mayConnect,
+          // With xDS a channel has as many connections as the control plane says.
+          takeTurn: async (tcp) => this.#isXds || this.#turns.take(tcp),
+        }),
+        channelOptions,
+      );
+  }
+
+  get session(): SessionState {
+    const session = this.#session;
+    if (session === undefined) return 'unseen';
+    if (session.destroyed) return 'destroyed';
+    return session.closed ? 'closing' : 'open';
+  }
+
+  /**
+   * Asked for each time, which costs a few nanoseconds: on the sessions of grpc-js, which takes all listeners off them, Node
+   * emits no 'remoteSettings'.
+   */
+  get serverLimit(): number | undefined {
+    return this.#session?.remoteSettings.maxConcurrentStreams;
+  }
+
+  get peer(): string | undefined {
+    const socket = this.#http2Socket;
+    return socket?.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+  }
+
+  get bytesRead(): number {
+    return this.#sockets.bytesRead;
+  }
+
+  get isConnecting(): boolean {
+    return this.#sockets.connecting;
+  }
+
+  get goaway(): Goaway | undefined {
+    return this.#goaway;
+  }
+
+  get error(): { readonly message: string } | undefined {
+    return this.#http2Socket?.errored ?? undefined;
+  }
+
+  get nextStreamId(): number {
+    // With xDS there may be several connections, and the session that is known need not be the one that carries the call.
+    return this.#isXds ? 0 : (this.#session?.state.nextStreamID ?? 0);
+  }
+
+  connect(onState: (state: connectivityState) => void): void {
+    this.#sockets.attempt(() => this.channel.getConnectivityState(true));
+    this.#follow(onState);
+  }
+
+  ask(onAnswer: (isAnswered: boolean) => void): boolean {
+    if (this.session !== 'open') return false;
+    this.#session?.settings({}, (error) => onAnswer(error === null));
+    return true;
+  }
+
+  ping(onEnd: () => void): boolean {
+    // Node has a bound on PINGs that are unanswered, and refuses one beyond it.
+    return this.session === 'open' && this.#session?.ping(onEnd) === true;
+  }
+
+  neverActedOn(_call: ChannelCall, lowestStreamId: number): boolean {
+    return this.#goaway !== undefined && lowestStreamId > this.#goaway.lastStreamId;
+  }
+
+  closeChannel(): void {
+    if (this.#isChannelClosed) return;
+    this.#isChannelClosed = true;
+    try {
+      this.channel.close();
+    } catch (error) {
+      warn(`The channel of a connection to ${this.#target} could not be closed: ${String(error)}`);
+    }
+  }
+
+  close(reason: string): Promise<number> {
+    this.#closing ??= this.#close(reason);
+    return this.#closing;
+  }
+
+  async #close(reason: string): Promise<number> {
+    const graceMs = this.#isConnected ? CLOSE_GRACE_MS : 0;
+    this.#turns.end();
+    // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
+    await Promise.resolve();
+    this.closeChannel();
+    this.#sockets.close();
+    if (this.#sockets.openCount === 0) return 0;
+    let forced = 0;
+    const grace = this.#clock.setTimer(() => {
+      forced = this.#sockets.destroy(`grpc-manifold closed the connection: ${reason}`);
+    }, graceMs);
+    grace.ref();
+    await this.#sockets.allClosed();
+    this.#clock.clearTimer(grace);
+    return forced;
+  }
+
+  /** grpc-js cannot unsubscribe a watcher and throws once closed: each is asked for once, and ignored after the end. */
+  #follow(onState: (state: connectivityState) => void): void {
+    const seen = this.channel.getConnectivityState(false);
+    this.#learn(seen);
+    onState(seen);
+    this.channel.watchConnectivityState(seen, Infinity, () => {
+      if (!this.#isChannelClosed) this.#follow(onState);
+    });
+  }
+
+  #learn(seen: connectivityState): void {
+    if (this.#isConnected) return;
+    if (seen === connectivityState.READY) {
+      this.#isConnected = true;
+      this.#turns.end();
+      this.#sockets.attemptEnded();
+      this.#watchSession();
+    } else if (seen === connectivityState.TRANSIENT_FAILURE) {
+      this.#hasFailed = true;
+    }
+  }
+
+  #watchSession(): void {
+    this.#session = this.#http2Socket === undefined ? undefined : sessionOf(this.#http2Socket);
+    // Before grpc-js, which tells of the loss when it hears of the GOAWAY: by then it must be known why.
+    this.#session?.prependListener('goaway', (code: number, lastStreamId: number, debugData?: Uint8Array) => {
+      this.#goaway = { code, lastStreamId, debugData: Buffer.from(debugData ?? []).toString('latin1') };
+    });
+  }
+
+  /**
+   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also when
+   * it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
+   */
+  get #mayConnect(): boolean {
+    return !(this.#isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
+  }
+
+  readonly #onSocket = (tcp: Socket, http2: Socket): void => {
+    this.#sockets.add(tcp);
+    this.#http2Socket = http2;
+  };
+}

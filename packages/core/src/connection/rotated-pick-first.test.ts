@@ -1,0 +1,34 @@
+import { experimental } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { registerRotatedPickFirst, rotated, ROTATED_PICK_FIRST } from './rotated-pick-first.js';
+
+describe('rotated', () => {
+  it.each([
+    [0, ['a', 'b', 'c']],
+    [1, ['b', 'c', 'a']],
+    [2, ['c', 'a', 'b']],
+    [3, ['a', 'b', 'c']],
+    [7, ['b', 'c', 'a']],
+  ])('begins at place %i', (offset, expected) => {
+    expect(rotated(['a', 'b', 'c'], offset)).toEqual(expected);
+  });
+
+  it('leaves nothing as it is', () => {
+    expect(rotated([], 3)).toEqual([]);
+  });
+});
+
+describe('registerRotatedPickFirst', () => {
+  it('makes the policy known to grpc-js, however often it is asked', () => {
+    expect([registerRotatedPickFirst(), registerRotatedPickFirst()]).toEqual([true, true]);
+    const config = { [ROTATED_PICK_FIRST]: { offset: 2 } };
+    expect(experimental.parseLoadBalancingConfig(config).toJsonObject()).toEqual(config);
+  });
+
+  it('refuses a config without a place to begin at', () => {
+    registerRotatedPickFirst();
+    expect(() => experimental.parseLoadBalancingConfig({ [ROTATED_PICK_FIRST]: {} })).toThrow(
+      'offset must be a whole number, got undefined',
+    );
+  });
+});
