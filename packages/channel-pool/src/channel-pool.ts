@@ -83,7 +83,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
    * Connects to nothing yet: the first call does.
    *
    * @param target as for a grpc-js client, e.g. `dns:///api.example.com:443`.
-   * @throws TypeError, RangeError naming the option, its range and the value; what grpc-js throws for a wrong target.
+   * @throws TypeError, RangeError naming the option, its range and the value; what grpc-js throws for a wrong target, and the
+   *   channel factory for what it can make no channels of.
    */
   constructor(
     target: string,
@@ -106,12 +107,14 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       onShed: this.#shed,
     });
     const policyOptions = policyChannelOptions(this.#options.policies, this.#options.channelOptions);
+    const channelOptions = memberChannelOptions(target, { ...policyOptions.always, ...this.#options.channelOptions });
+    this.#options.channelFactory?.check?.(target, credentials, channelOptions);
     this.#members = new Members(
       {
         target,
         credentials,
         clock,
-        channelOptions: memberChannelOptions(target, { ...policyOptions.always, ...this.#options.channelOptions }),
+        channelOptions,
         keepaliveOptions: policyOptions.whereGrpcJsPings,
         resetBurst: environment.resetBurst ?? RESET_BURST,
       },
