@@ -1,0 +1,279 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Worker } from 'node:worker_threads';
+import type { connectivityState, Metadata, StatusObject } from '@grpc/grpc-js';
+import { messageOf, systemClock, warn } from '@grpc-manifold/core';
+import { Record, type Batch } from '../wire/batch.js';
+import { BatchReader } from '../wire/batch-reader.js';
+import type { BatchWriter } from '../wire/batch-writer.js';
+import { readMetadata } from '../wire/metadata-record.js';
+import type { News, Order } from '../wire/order.js';
+import { Outbox } from '../wire/outbox.js';
+import { readSight, type Sight } from '../wire/sight.js';
+
+/** What is told by a thread comes in nobody's context: not in that of the call that happened to start it. */
+const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
+
+/** A connection in a thread, as the thread tells of it. */
+export interface ThreadedConnection {
+  readonly number: number;
+  told(news: Exclude<News, { kind: 'started' }>): void;
+  stateIs(state: connectivityState): void;
+  sees(changes: Partial<Sight>): void;
+  /** Its thread is gone. */
+  lost(reason: string): void;
+}
+
+/** A call in a thread, as the thread tells of it. */
+export interface ThreadedCall {
+  /** Its number; given when it is entered. */
+  id: number;
+  headers(metadata: Metadata): void;
+  received(message: Buffer): void;
+  written(messages: number): void;
+  ended(ending: StatusObject, neverActedOn: boolean): void;
+  askCredentials(question: number, url: string, method: string): Promise<void>;
+  /** Its thread is gone. */
+  lost(reason: string): void;
+}
+
+/** How a thread has ended. */
+export interface ThreadEnd {
+  readonly reason: string;
+  /** It never came to take anything in. */
+  readonly neverStarted: boolean;
+}
+
+/** One worker thread, from its start to its end, with the connections and calls that are in it. */
+export class ChannelThread {
+  readonly #worker: Worker | undefined;
+  readonly #outbox: Outbox<Order>;
+  readonly #connections = new Map<number, ThreadedConnection>();
+  readonly #calls = new Map<number, ThreadedCall>();
+  readonly #exited: Promise<void>;
+  #end: ThreadEnd | undefined;
+  #nextNumber = 1;
+  #holds = 0;
+  #hasStarted = false;
+  #isStopping = false;
+  #error: unknown;
+
+  /**
+   * Starts it; one that cannot be started has ended.
+   *
+   * @param onChange is told when it has one connection more or less, and when it has ended.
+   */
+  constructor(
+    start: () => Worker,
+    private readonly onChange: (thread: ChannelThread) => void,
+  ) {
+    let worker: Worker | undefined;
+    try {
+      worker = nobody.runInAsyncScope(start);
+    } catch (error) {
+      this.#error = error;
+    }
+    this.#worker = worker;
+    this.#outbox = new Outbox<Order>({ postMessage: (value, list) => worker?.postMessage(value, list) }, systemClock);
+    if (worker === undefined) {
+      this.#exited = Promise.resolve();
+      this.#outbox.close();
+      this.#end = { reason: this.#reasonFor(0), neverStarted: true };
+      return;
+    }
+    worker.unref();
+    worker.on('message', (message: Batch | News) => this.#take(message));
+    worker.on('error', (error: unknown) => {
+      this.#error = error;
+    });
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', (code) => {
+        this.#ended(code);
+        resolve();
+      });
+    });
+  }
+
+  /** How it has ended; undefined while it runs. */
+  get end(): ThreadEnd | undefined {
+    return this.#end;
+  }
+
+  /** How many connections are in it. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes a connection in, under a number that {@link nextNumber} gave. */
+  add(connection: ThreadedConnection): void {
+    this.#connections.set(connection.number, connection);
+    this.onChange(this);
+  }
+
+  remove(connection: ThreadedConnection): void {
+    if (this.#connections.delete(connection.number)) this.onChange(this);
+  }
+
+  /** Gives a number that was not given before in this thread. */
+  nextNumber(): number {
+    const number = this.#nextNumber;
+    // A record has 32 bits for it; by then the calls of the first round are long over.
+    this.#nextNumber = number === 0xffff_ffff ? 1 : number + 1;
+    return number;
+  }
+
+  /** Takes a call in, and gives it its number. While it has calls the thread holds the process, as a connection would. */
+  enter(call: ThreadedCall): void {
+    call.id = this.nextNumber();
+    this.#calls.set(call.id, call);
+    this.hold();
+  }
+
+  leave(call: ThreadedCall): void {
+    if (this.#calls.delete(call.id)) this.release();
+  }
+
+  /** Somebody waits for it. */
+  hold(): void {
+    this.#holds += 1;
+    if (this.#holds === 1) this.#worker?.ref();
+  }
+
+  release(): void {
+    this.#holds -= 1;
+    if (this.#holds === 0) this.#worker?.unref();
+  }
+
+  /** For records that go out at the end of this turn of the event loop. */
+  open(): BatchWriter {
+    return this.#outbox.open();
+  }
+
+  /** Sends an order, behind the records that were written before it. */
+  post(order: Order): void {
+    this.#outbox.post(order);
+  }
+
+  /** Ends it, and the calls in it; resolves when it is gone. */
+  async stop(): Promise<void> {
+    if (this.#end === undefined) {
+      this.#isStopping = true;
+      this.hold();
+      await this.#worker?.terminate();
+    }
+    await this.#exited;
+  }
+
+  #take(message: Batch | News): void {
+    if (Array.isArray(message)) {
+      this.#read(new BatchReader(message));
+    } else if (message.kind === 'started') {
+      this.#hasStarted = true;
+    } else {
+      try {
+        this.#connections.get(message.channel)?.told(message);
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+  }
+
+  #read(from: BatchReader): void {
+    for (let record = from.u8(); record !== Record.End; record = from.u8()) {
+      const id = from.u32();
+      try {
+        if (!this.#tell(record, id, from)) return this.#giveUp(unknownRecord(record));
+      } catch (error) {
+        // What a listener throws is its owner's to catch; the others in the batch must hear what is for them.
+        throwLater(error);
+      }
+    }
+  }
+
+  /** Reads a record whole, then tells whom it is for. False for one that is not known. */
+  #tell(record: number, id: number, from: BatchReader): boolean {
+    switch (record) {
+      case Record.Headers: {
+        const metadata = readMetadata(from);
+        this.#calls.get(id)?.headers(metadata);
+        return true;
+      }
+      case Record.Received: {
+        const message = from.payload();
+        this.#calls.get(id)?.received(message);
+        return true;
+      }
+      case Record.Status: {
+        const [code, neverActedOn, details] = [from.u8(), from.u8() === 1, from.text()];
+        const ending = { code, details, metadata: readMetadata(from) };
+        this.#calls.get(id)?.ended(ending, neverActedOn);
+        return true;
+      }
+      case Record.Written: {
+        const messages = from.u32();
+        this.#calls.get(id)?.written(messages);
+        return true;
+      }
+      case Record.AskCredentials: {
+        const [question, url, method] = [from.u32(), from.text(), from.text()];
+        void this.#calls.get(id)?.askCredentials(question, url, method);
+        return true;
+      }
+      case Record.Sight: {
+        const changes = readSight(from);
+        this.#connections.get(id)?.sees(changes);
+        return true;
+      }
+      case Record.State: {
+        const state = from.u8() as connectivityState;
+        this.#connections.get(id)?.stateIs(state);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  #giveUp(error: Error): void {
+    this.#error = error;
+    void this.#worker?.terminate();
+  }
+
+  #ended(code: number): void {
+    this.#outbox.close();
+    const reason = this.#reasonFor(code);
+    this.#end = { reason, neverStarted: !this.#hasStarted };
+    if (!this.#isStopping) warn(`thread-channel: ${reason}${stackOf(this.#error)}`);
+    const [connections, calls] = [[...this.#connections.values()], [...this.#calls.values()]];
+    this.#connections.clear();
+    this.#calls.clear();
+    // Connections first: a call that was lost is told why.
+    for (const each of [...connections, ...calls]) {
+      try {
+        each.lost(reason);
+      } catch (error) {
+        throwLater(error);
+      }
+    }
+    this.onChange(this);
+  }
+
+  #reasonFor(code: number): string {
+    if (this.#isStopping) return 'The thread of the connection was stopped';
+    if (this.#error !== undefined) return `The thread of the connection ended by an error: ${messageOf(this.#error)}`;
+    return `The thread of the connection ended by itself, with exit code ${code}`;
+  }
+}
+
+function unknownRecord(record: number): Error {
+  return new Error(`it told a record ${record}, which is not known here: both threads must be of one version`);
+}
+
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack !== undefined ? `\n${error.stack}` : '';
+}

@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads';
+import { systemClock, type Timer } from '@grpc-manifold/core';
+import { ChannelThread } from './channel-thread.js';
+
+/** Milliseconds for which a thread without connections is kept: starting one takes some 100. */
+const LINGER_MS = 10_000;
+/** Milliseconds after which another thread is tried in the place of one that could not be started. */
+const RETRY_START_MS = 1_000;
+
+interface Place {
+  thread: ChannelThread | undefined;
+  timer: Timer | undefined;
+}
+
+/** The threads of one factory: started when a connection needs one, replaced when they end, stopped when nobody needs them. */
+export class ChannelThreads implements AsyncDisposable {
+  readonly #places: readonly Place[];
+  #isDisposed = false;
+
+  constructor(
+    count: number,
+    private readonly workerUrl: URL,
+  ) {
+    this.#places = Array.from({ length: count }, () => ({ thread: undefined, timer: undefined }));
+  }
+
+  /** The thread for another connection: that with the fewest. It has ended where none can be started. */
+  next(): ChannelThread {
+    const place = this.#places.reduce((best, each) => (sizeOf(each) < sizeOf(best) ? each : best));
+    place.thread ??= this.#start(place);
+    return place.thread;
+  }
+
+  /** Stops them all; the calls in them end with UNAVAILABLE. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    await Promise.all(
+      this.#places.map(async (place) => {
+        this.#forget(place);
+        await place.thread?.stop();
+      }),
+    );
+  }
+
+  #start(place: Place): ChannelThread {
+    const name = `grpc-manifold ${this.#places.indexOf(place) + 1}`;
+    return new ChannelThread(
+      () => {
+        if (this.#isDisposed) throw new Error('its threads were disposed of');
+        return new Worker(this.workerUrl, { name });
+      },
+      (thread) => this.#changed(place, thread),
+    );
+  }
+
+  #changed(place: Place, thread: ChannelThread): void {
+    if (place.thread !== undefined && place.thread !== thread) return;
+    this.#forget(place);
+    if (this.#isDisposed) return;
+    if (thread.end?.neverStarted === true) this.#later(place, RETRY_START_MS);
+    else if (thread.end !== undefined) place.thread = undefined;
+    else if (thread.connectionCount === 0) this.#later(place, LINGER_MS);
+  }
+
+  /** Empties a place after a while, unless something happens to it before. */
+  #later(place: Place, delayMs: number): void {
+    place.timer = systemClock.setTimer(() => {
+      const { thread } = place;
+      place.thread = place.timer = undefined;
+      void thread?.stop();
+    }, delayMs);
+  }
+
+  #forget(place: Place): void {
+    if (place.timer !== undefined) systemClock.clearTimer(place.timer);
+    place.timer = undefined;
+  }
+}
+
+function sizeOf({ thread }: Place): number {
+  return thread?.connectionCount ?? 0;
+}

@@ -1,0 +1,327 @@
+import {
+  Metadata,
+  propagate,
+  status,
+  type CallCredentials,
+  type InterceptingListener,
+  type StatusObject,
+} from '@grpc/grpc-js';
+import {
+  attachToParent,
+  callDeadlineMs,
+  detachFromParent,
+  HeldOperations,
+  messageOf,
+  propagates,
+  settleWrite,
+  systemClock,
+  type ChannelCall,
+  type ChildCall,
+  type MessageContext,
+  type ParentCall,
+} from '@grpc-manifold/core';
+import { Record } from '../wire/batch.js';
+import type { BatchWriter } from '../wire/batch-writer.js';
+import { READ_AHEAD, WRITE_AHEAD } from '../wire/credit.js';
+import { writeMetadata } from '../wire/metadata-record.js';
+import type { AuthContext } from '../wire/order.js';
+import { START } from '../wire/start.js';
+import type { ThreadedCall } from './channel-thread.js';
+import type { ThreadConnection } from './thread-connection.js';
+
+/** The channel that a call was made on. */
+export interface CallingChannel {
+  readonly callCredentials: CallCredentials | undefined;
+  getTarget(): string;
+  /** Where a call is carried; undefined when the channel is closed. */
+  connectionForCall(): ThreadConnection | undefined;
+}
+
+/** A call on a channel in a thread, as the calling thread has it. */
+export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
+  /** Its number in its thread; 0 before it is started. */
+  id = 0;
+  /** True when its server has said that it never acted on it. */
+  neverActedOn = false;
+  readonly #deadlineMs: number;
+  #connection: ThreadConnection | undefined;
+  #listener: InterceptingListener | undefined;
+  #credentials: CallCredentials | undefined;
+  #early: HeldOperations<Buffer> | undefined;
+  /** Our own ending, of a call that is not started yet. */
+  #cancelled: { readonly code: status; readonly details: string } | undefined;
+  #isEnded = false;
+  #wantsMessage = false;
+  #isDelivering = false;
+  /** Messages that came before they were asked for: as many as the thread was given credit for. */
+  #inbox: Buffer[] | undefined;
+  #takenMessages = 0;
+  #takenBytes = 0;
+  /** The status, while messages are before it. */
+  #ending: StatusObject | undefined;
+  #deliveries = 0;
+  /** Messages that the connection has not taken yet, oldest first, and who waits to hear of it. */
+  #unwritten: { readonly bytes: number; readonly context: MessageContext | undefined }[] | undefined;
+  #unwrittenBytes = 0;
+
+  constructor(
+    private readonly channel: CallingChannel,
+    private readonly method: string,
+    deadline: Date | number,
+    private readonly host: string | null | undefined,
+    private readonly parent: ParentCall | null,
+    private readonly propagateFlags: number | null | undefined,
+  ) {
+    this.#deadlineMs = callDeadlineMs(deadline, parent, propagateFlags);
+  }
+
+  // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
+
+  start(metadata: Metadata, listener: InterceptingListener): void {
+    this.#listener = listener;
+    if (this.#cancelled !== undefined) return this.#endSoon(this.#cancelled.code, this.#cancelled.details);
+    const connection = this.channel.connectionForCall();
+    if (connection === undefined) return this.#endSoon(status.UNAVAILABLE, 'Channel closed before call started');
+    if (connection.isLost) return this.#endSoon(status.UNAVAILABLE, connection.error?.message ?? 'Its thread is gone');
+    this.#connection = connection;
+    const { parent } = this;
+    if (parent !== null && propagates(this.propagateFlags, propagate.CANCELLATION)) {
+      attachToParent(parent, this);
+      if (this.#isEnded) return;
+    }
+    connection.enter(this);
+    this.#writeStart(connection, metadata);
+    this.#early?.replayOn(this);
+    this.#early = undefined;
+  }
+
+  startRead(): void {
+    if (this.#isEnded) return;
+    if (this.#inbox === undefined || this.#inbox.length === 0) this.#wantsMessage = true;
+    else this.#deliverSoon();
+  }
+
+  sendMessageWithContext(context: MessageContext, message: Buffer): void {
+    if (this.#isEnded) return settleWrite(context);
+    if (this.id === 0) return this.#hold().sendMessage(context, message, message.length);
+    const isAwaited = context.callback !== undefined;
+    if (isAwaited) this.#await(context, message.length);
+    const to = this.#tell(Record.Message);
+    to.u32(context.flags ?? 0);
+    to.u8(isAwaited ? 1 : 0);
+    to.payload(message, false);
+  }
+
+  halfClose(): void {
+    if (this.#isEnded) return;
+    if (this.id === 0) this.#hold().halfClose();
+    else this.#tell(Record.HalfClose);
+  }
+
+  cancelWithStatus(code: status, details: string): void {
+    if (this.#isEnded) return;
+    if (this.#listener === undefined) {
+      this.#cancelled ??= { code, details };
+      return;
+    }
+    if (this.id !== 0 && this.#ending === undefined) {
+      const to = this.#tell(Record.Cancel);
+      to.u8(code);
+      to.text(details);
+    }
+    this.#endSoon(code, details);
+  }
+
+  setCredentials(credentials: CallCredentials): void {
+    this.#credentials = credentials;
+  }
+
+  /** As grpc-js tells it: the target, until there is a connection. */
+  getPeer(): string {
+    return this.#connection?.peer ?? this.channel.getTarget();
+  }
+
+  getCallNumber(): number {
+    return this.id;
+  }
+
+  getAuthContext(): AuthContext | null {
+    return this.#connection?.authContext ?? null;
+  }
+
+  // ── what the thread tells ─────────────────────────────────────────────────────────────────────────────────────────
+
+  headers(metadata: Metadata): void {
+    if (!this.#isEnded) this.#listener?.onReceiveMetadata(metadata);
+  }
+
+  received(message: Buffer): void {
+    if (this.#isEnded) return;
+    if (this.#wantsMessage) {
+      this.#wantsMessage = false;
+      this.#deliver(message);
+    } else {
+      (this.#inbox ??= []).push(message);
+    }
+  }
+
+  /** The connection has taken messages. */
+  written(messages: number): void {
+    for (let count = messages; count > 0; count -= 1) {
+      const oldest = this.#unwritten?.shift();
+      if (oldest === undefined) return;
+      this.#unwrittenBytes -= oldest.bytes;
+      oldest.context?.callback?.();
+    }
+  }
+
+  /** It has its status. What came before is given out first, for as long as somebody takes it. */
+  ended(ending: StatusObject, neverActedOn: boolean): void {
+    if (this.#isEnded) return;
+    this.neverActedOn = neverActedOn;
+    this.#ending = ending;
+    this.#leave();
+    this.#settle();
+    if (!this.#isEnded && ending.code !== status.OK) this.#endUnlessRead();
+  }
+
+  /** Nothing more will come: its thread is gone. */
+  lost(reason: string): void {
+    if (!this.#isEnded) this.#end({ code: status.UNAVAILABLE, details: reason, metadata: new Metadata() });
+  }
+
+  /** Asks the credentials, which are of this thread, for what they have to say of a call. */
+  async askCredentials(question: number, url: string, method: string): Promise<void> {
+    let metadata: Metadata | undefined;
+    let failure: unknown;
+    try {
+      metadata = await this.#allCredentials()?.generateMetadata({ service_url: url, method_name: method });
+    } catch (error) {
+      failure = error ?? new Error('no reason was given');
+    }
+    if (this.#isEnded) return;
+    const to = this.#tell(Record.Credentials);
+    to.u32(question);
+    to.u8(failure === undefined ? 1 : 0);
+    if (failure === undefined) return writeMetadata(to, metadata ?? new Metadata());
+    const code: unknown = (failure as { code?: unknown }).code;
+    to.f64(typeof code === 'number' ? code : NaN);
+    to.text(messageOf(failure));
+  }
+
+  #writeStart({ number }: ThreadConnection, metadata: Metadata): void {
+    const { host } = this;
+    const hasHost = host !== null && host !== undefined;
+    const to = this.#tell(Record.Start);
+    to.u32(number);
+    to.u8(
+      (this.#deadlineMs === Infinity ? 0 : START.hasDeadline) |
+        (hasHost ? START.hasHost : 0) |
+        (this.#allCredentials() === undefined ? 0 : START.hasCredentials),
+    );
+    to.text(this.method);
+    if (this.#deadlineMs !== Infinity) to.f64(this.#deadlineMs);
+    if (hasHost) to.text(host);
+    writeMetadata(to, metadata);
+  }
+
+  #allCredentials(): CallCredentials | undefined {
+    const { callCredentials } = this.channel;
+    if (callCredentials === undefined) return this.#credentials;
+    return this.#credentials?.compose(callCredentials) ?? callCredentials;
+  }
+
+  #hold(): HeldOperations<Buffer> {
+    return (this.#early ??= new HeldOperations());
+  }
+
+  #tell(record: number): BatchWriter {
+    const to = (this.#connection as ThreadConnection).open();
+    to.u8(record);
+    to.u32(this.id);
+    return to;
+  }
+
+  /** Tells the writer of a message that it was taken: now, while few are under way, else when the connection has taken it. */
+  #await(context: MessageContext, bytes: number): void {
+    const unwritten = (this.#unwritten ??= []);
+    const isAhead =
+      unwritten.length < WRITE_AHEAD.messages && this.#unwrittenBytes + bytes <= WRITE_AHEAD.bytes;
+    unwritten.push({ bytes, context: isAhead ? undefined : context });
+    this.#unwrittenBytes += bytes;
+    if (isAhead) settleWrite(context);
+  }
+
+  #deliver(message: Buffer): void {
+    this.#deliveries += 1;
+    this.#takenMessages += 1;
+    this.#takenBytes += message.length;
+    // Topped up before it runs out.
+    if (this.#takenMessages >= READ_AHEAD.messages / 2 || this.#takenBytes >= READ_AHEAD.bytes / 2) this.#tellTaken();
+    this.#listener?.onReceiveMessage(message);
+  }
+
+  #tellTaken(): void {
+    if (this.#ending === undefined) {
+      const to = this.#tell(Record.Taken);
+      to.u32(this.#takenMessages);
+      to.f64(this.#takenBytes);
+    }
+    this.#takenMessages = this.#takenBytes = 0;
+  }
+
+  /** Never in the stack of whoever asks, as in grpc-js. */
+  #deliverSoon(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    process.nextTick(() => {
+      this.#isDelivering = false;
+      const message = this.#isEnded ? undefined : this.#inbox?.shift();
+      if (message === undefined) return;
+      this.#deliver(message);
+      if (!this.#isEnded) this.#settle();
+    });
+  }
+
+  /** Tells the status when nothing is before it. */
+  #settle(): void {
+    if (this.#ending !== undefined && (this.#inbox === undefined || this.#inbox.length === 0)) this.#end(this.#ending);
+  }
+
+  /** An error does not wait for a reader who has stopped: grpc-js, too, then drops what it had not given out. */
+  #endUnlessRead(): void {
+    const seen = this.#deliveries;
+    systemClock.soon(() => {
+      if (this.#isEnded) return;
+      if (this.#deliveries > seen) this.#endUnlessRead();
+      else this.#end(this.#ending as StatusObject);
+    });
+  }
+
+  #endSoon(code: status, details: string): void {
+    this.#isEnded = true;
+    this.#release();
+    process.nextTick(() => this.#listener?.onReceiveStatus({ code, details, metadata: new Metadata() }));
+  }
+
+  #end(ending: StatusObject): void {
+    this.#isEnded = true;
+    this.#release();
+    this.#listener?.onReceiveStatus(ending);
+  }
+
+  /** Gives back all that it holds, before anybody is told. */
+  #release(): void {
+    this.#leave();
+    this.#inbox = undefined;
+    const unwritten = this.#unwritten;
+    this.#unwritten = undefined;
+    for (const { context } of unwritten ?? []) if (context !== undefined) settleWrite(context);
+    this.#early?.drop();
+    if (this.parent !== null) detachFromParent(this.parent, this);
+  }
+
+  #leave(): void {
+    this.#connection?.leave(this);
+  }
+}

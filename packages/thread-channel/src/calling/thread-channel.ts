@@ -1,0 +1,161 @@
+import {
+  Channel,
+  connectivityState,
+  type CallCredentials,
+  type ChannelCredentials,
+  type ChannelInterface,
+  type ChannelOptions,
+} from '@grpc/grpc-js';
+import {
+  CONNECTION,
+  systemClock,
+  type ChannelCall,
+  type ConnectedChannel,
+  type Connection,
+  type ParentCall,
+} from '@grpc-manifold/core';
+import { checkTarget, crossingCredentials, crossingOptions } from '../crossing/crossing.js';
+import type { CrossingCredentials } from '../crossing/credentials-recipe.js';
+import { WRITE_AHEAD } from '../wire/credit.js';
+import { ThreadCall, type CallingChannel } from './thread-call.js';
+import { ThreadConnection } from './thread-connection.js';
+import type { ChannelThreads } from './channel-threads.js';
+
+/** Where calls write at most as far ahead as this of what the server takes, unless `grpc.per_rpc_retry_buffer_size` is set. */
+const DEFAULT_RETRY_BUFFER_BYTES = 1_048_576;
+const RETRY_BUFFER = 'grpc.per_rpc_retry_buffer_size';
+
+interface Watcher {
+  readonly seen: connectivityState;
+  readonly callback: (error?: Error) => void;
+  readonly dueMs: number;
+}
+
+/**
+ * A grpc-js channel whose connection lives in a worker thread. As a member of a pool it makes one connection in its life; used
+ * by itself it connects again when it must, as grpc-js's own does.
+ */
+export class ThreadChannel implements ConnectedChannel, CallingChannel {
+  readonly callCredentials: CallCredentials | undefined;
+  /** grpc-js's own channel, which is never connected: it checks what it is given, and has a place in channelz. */
+  readonly #shadow: Channel;
+  readonly #crossing: CrossingCredentials;
+  readonly #options: ChannelOptions;
+  #connection: ThreadConnection | undefined;
+  #isMember = false;
+  #isClosed = false;
+  #watchers: Watcher[] = [];
+
+  /** @throws what grpc-js throws of its arguments; TypeError for what cannot cross to a thread. */
+  constructor(
+    private readonly threads: ChannelThreads,
+    private readonly target: string,
+    credentials: ChannelCredentials,
+    options: ChannelOptions,
+  ) {
+    this.#crossing = crossingCredentials(credentials);
+    this.callCredentials = this.#crossing.callCredentials;
+    this.#options = withRoomForWrites(crossingOptions(options));
+    this.#shadow = new Channel(target, credentials, options);
+    checkTarget(this.#shadow.getTarget());
+  }
+
+  /** For a pool: the one connection of this channel. */
+  get [CONNECTION](): Connection {
+    this.#isMember = true;
+    return this.#connected();
+  }
+
+  getTarget(): string {
+    return this.#shadow.getTarget();
+  }
+
+  getChannelzRef(): ReturnType<ChannelInterface['getChannelzRef']> {
+    return this.#shadow.getChannelzRef();
+  }
+
+  getConnectivityState(tryToConnect: boolean): connectivityState {
+    if (this.#isClosed) return connectivityState.SHUTDOWN;
+    if (tryToConnect && !this.#isMember) this.#connectByItself();
+    return this.#connection?.state ?? connectivityState.IDLE;
+  }
+
+  watchConnectivityState(
+    seen: connectivityState,
+    deadline: Date | number,
+    callback: (error?: Error) => void,
+  ): void {
+    if (this.#isClosed) throw new Error('Channel has been shut down');
+    const dueMs = Number(deadline);
+    const watcher: Watcher = { seen, callback, dueMs };
+    this.#watchers.push(watcher);
+    if (dueMs === Infinity) return;
+    systemClock.setTimer(() => {
+      const index = this.#watchers.indexOf(watcher);
+      if (index < 0) return;
+      this.#watchers.splice(index, 1);
+      callback(new Error('Deadline passed without connectivity state change'));
+    }, dueMs - systemClock.now());
+  }
+
+  createCall(
+    method: string,
+    deadline: Date | number,
+    host: string | null | undefined,
+    parent: ParentCall | null,
+    propagateFlags: number | null | undefined,
+  ): ChannelCall {
+    if (this.#isClosed) throw new Error('Channel has been shut down');
+    return new ThreadCall(this, method, deadline, host, parent, propagateFlags);
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#connection?.closeChannel();
+    // A member's is closed for good by its pool.
+    if (!this.#isMember) void this.#connection?.close('the channel was closed');
+    this.#shadow.close();
+    this.#tellWatchers(connectivityState.SHUTDOWN);
+  }
+
+  connectionForCall(): ThreadConnection | undefined {
+    if (this.#isClosed) return undefined;
+    if (!this.#isMember) this.#connectByItself();
+    return this.#connected();
+  }
+
+  #connectByItself(): void {
+    const before = this.#connection;
+    const connection = this.#connected();
+    if (connection !== before) connection.connect((state) => this.#tellWatchers(state));
+    else if (connection.state === connectivityState.IDLE) connection.connectAgain();
+  }
+
+  /** What it has, or a new one in a thread that lives. */
+  #connected(): ThreadConnection {
+    const current = this.#connection;
+    if (current !== undefined && (this.#isMember || !current.isLost)) return current;
+    const connection = new ThreadConnection(this, this.threads.next(), {
+      target: this.target,
+      options: this.#options,
+      credentials: this.#crossing.recipe,
+      isOnce: this.#isMember,
+    });
+    this.#connection = connection;
+    return connection;
+  }
+
+  #tellWatchers(state: connectivityState): void {
+    const due = this.#watchers.filter(({ seen }) => seen !== state);
+    if (due.length === 0) return;
+    this.#watchers = this.#watchers.filter(({ seen }) => seen === state);
+    for (const { callback } of due) process.nextTick(callback);
+  }
+}
+
+/** Leaves room for what is acknowledged on this thread, so that all that is acknowledged stays within what was asked for. */
+function withRoomForWrites(options: ChannelOptions): ChannelOptions {
+  const bytes = options[RETRY_BUFFER] ?? DEFAULT_RETRY_BUFFER_BYTES;
+  return { ...options, [RETRY_BUFFER]: Math.max(0, bytes - WRITE_AHEAD.bytes) };
+}

@@ -1,0 +1,75 @@
+import {
+  credentials as grpcCredentials,
+  type CallCredentials,
+  type ChannelCredentials,
+  type VerifyOptions,
+} from '@grpc/grpc-js';
+import { OptionReader } from '@grpc-manifold/core';
+import type { CrossingCredentials } from './credentials-recipe.js';
+
+/** What TLS credentials are made of; all are PEM, and optional, as in `credentials.createSsl`. */
+export interface TlsCredentialsOptions {
+  /** Certificates to trust. Default: those that Node trusts, or the file that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names. */
+  readonly rootCerts?: Buffer | null;
+  /** The key of the client; needs `certChain`. */
+  readonly privateKey?: Buffer | null;
+  /** The certificates of the client; needs `privateKey`. */
+  readonly certChain?: Buffer | null;
+  /** As of grpc-js. A `checkServerIdentity` is a function, and cannot cross to a thread. */
+  readonly verifyOptions?: VerifyOptions;
+}
+
+const remembered = new WeakMap<ChannelCredentials, TlsCredentials>();
+
+interface TlsCredentials {
+  readonly options: TlsCredentialsOptions;
+  readonly callCredentials: CallCredentials | undefined;
+}
+
+/**
+ * Makes TLS credentials that can also cross to a thread: grpc-js's own, which cannot be read back, and beside them what they
+ * were made of. Call credentials may be composed with them as usual; those stay on the thread that calls.
+ *
+ * @throws TypeError naming the option, or what `credentials.createSsl` throws of it.
+ */
+export function tlsCredentials(options: TlsCredentialsOptions = {}): ChannelCredentials {
+  const read = new OptionReader('tlsCredentials', options, ['rootCerts', 'privateKey', 'certChain', 'verifyOptions']);
+  const { rootCerts, privateKey, certChain } = options;
+  const verifyOptions = read.optionalObject('verifyOptions');
+  const made = grpcCredentials.createSsl(rootCerts, privateKey, certChain, verifyOptions);
+  return remembering(made, { options: { ...options }, callCredentials: undefined });
+}
+
+/** Tells what {@link tlsCredentials} were made of, as a thread can use it. Undefined for others. */
+export function tlsRecipeOf(credentials: ChannelCredentials): CrossingCredentials | undefined {
+  const tls = remembered.get(credentials);
+  if (tls === undefined) return undefined;
+  const { rootCerts, privateKey, certChain, verifyOptions } = tls.options;
+  if (verifyOptions?.checkServerIdentity !== undefined) {
+    throw new TypeError(
+      'thread-channel: verifyOptions.checkServerIdentity is a function, and functions cannot cross to a thread; ' +
+        'leave it out, or keep the connections on this thread with threads: 0',
+    );
+  }
+  return {
+    recipe: {
+      kind: 'tls',
+      rootCerts: rootCerts ?? null,
+      privateKey: privateKey ?? null,
+      certChain: certChain ?? null,
+      rejectUnauthorized: verifyOptions?.rejectUnauthorized,
+    },
+    callCredentials: tls.callCredentials,
+  };
+}
+
+/** An object that inherits from the credentials, and goes on remembering when it is composed with call credentials. */
+function remembering(made: ChannelCredentials, tls: TlsCredentials): ChannelCredentials {
+  const compose = (more: CallCredentials): ChannelCredentials => {
+    const callCredentials = tls.callCredentials?.compose(more) ?? more;
+    return remembering(made.compose(more), { options: tls.options, callCredentials });
+  };
+  const credentials = Object.create(made, { compose: { value: compose } }) as ChannelCredentials;
+  remembered.set(credentials, tls);
+  return credentials;
+}

@@ -1,0 +1,29 @@
+import { inspect } from 'node:util';
+import { OptionReader } from '@grpc-manifold/core';
+
+/** Options of {@link threadChannelFactory}. */
+export interface ThreadChannelFactoryOptions {
+  /** Threads that connections are spread over; each is started when a connection needs it. 1 to 64; default 1. */
+  readonly threads?: number;
+  /**
+   * The program of the threads, for who bundles: where the bundler has put `@grpc-manifold/thread-channel/worker`. Default:
+   * the one beside this module.
+   */
+  readonly workerUrl?: URL;
+}
+
+/**
+ * Fills in the defaults and checks every value.
+ *
+ * @throws TypeError, RangeError naming the option, its range and the value.
+ */
+export function resolveThreadChannelFactoryOptions(
+  options: ThreadChannelFactoryOptions | undefined,
+): Required<ThreadChannelFactoryOptions> {
+  const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl']);
+  const workerUrl: unknown = options?.workerUrl ?? new URL('./thread/worker.js', import.meta.url);
+  if (!(workerUrl instanceof URL)) {
+    throw new TypeError(`threadChannelFactory: workerUrl must be a URL, got ${inspect(workerUrl, { depth: 0 })}`);
+  }
+  return { threads: read.integer('threads', 1, { min: 1, max: 64 }), workerUrl };
+}

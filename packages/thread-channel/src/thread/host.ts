@@ -1,0 +1,177 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import { messageOf, systemClock, type Timer } from '@grpc-manifold/core';
+import { Record, type Batch } from '../wire/batch.js';
+import { BatchReader } from '../wire/batch-reader.js';
+import type { BatchWriter } from '../wire/batch-writer.js';
+import { readMetadata, writeMetadata } from '../wire/metadata-record.js';
+import type { News, Order } from '../wire/order.js';
+import { Outbox, type Port } from '../wire/outbox.js';
+import { START } from '../wire/start.js';
+import { HostedCall, type CallHost } from './hosted-call.js';
+import { HostedChannel } from './hosted-channel.js';
+
+/** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
+const LOOK_MS = 20;
+/** The same while none of them has a call. */
+const IDLE_LOOK_MS = 100;
+
+/** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
+export class Host implements CallHost {
+  readonly #channels = new Map<number, HostedChannel>();
+  readonly #calls = new Map<number, HostedCall>();
+  readonly #outbox: Outbox<News>;
+  #look: Timer | undefined;
+
+  constructor(port: Port) {
+    this.#outbox = new Outbox<News>(port, systemClock);
+    this.#outbox.beforeSending = () => this.#tellSights();
+    this.#outbox.post({ kind: 'started' });
+  }
+
+  /** Does what the calling thread asks for. */
+  receive(message: Batch | Order): void {
+    if (Array.isArray(message)) this.#carryOut(new BatchReader(message));
+    else this.#obey(message);
+  }
+
+  open(): BatchWriter {
+    return this.#outbox.open();
+  }
+
+  soon(callback: () => void): void {
+    systemClock.soon(callback);
+  }
+
+  ended(call: HostedCall): void {
+    if (this.#calls.delete(call.id)) call.channel.openCalls -= 1;
+  }
+
+  #carryOut(from: BatchReader): void {
+    for (let record = from.u8(); record !== Record.End; record = from.u8()) {
+      const id = from.u32();
+      switch (record) {
+        case Record.Start:
+          this.#start(id, from);
+          break;
+        case Record.Message: {
+          const [flags, isAwaited] = [from.u32(), from.u8() === 1];
+          const message = from.payload();
+          this.#calls.get(id)?.send(message, flags, isAwaited);
+          break;
+        }
+        case Record.HalfClose:
+          this.#calls.get(id)?.halfClose();
+          break;
+        case Record.Cancel: {
+          const [code, details] = [from.u8(), from.text()];
+          this.#calls.get(id)?.cancel(code, details);
+          break;
+        }
+        case Record.Taken: {
+          const [messages, bytes] = [from.u32(), from.f64()];
+          this.#calls.get(id)?.taken(messages, bytes);
+          break;
+        }
+        case Record.Credentials:
+          this.#answerCredentials(this.#calls.get(id), from);
+          break;
+        default:
+          throw new Error(`thread-channel: an unknown record ${record}; are both threads of one version?`);
+      }
+    }
+  }
+
+  #start(id: number, from: BatchReader): void {
+    const channel = this.#channels.get(from.u32());
+    const flags = from.u8();
+    const method = from.text();
+    const deadlineMs = flags & START.hasDeadline ? from.f64() : Infinity;
+    const host = flags & START.hasHost ? from.text() : null;
+    const metadata = readMetadata(from);
+    if (channel === undefined) return this.#refuse(id, 'Channel closed before call started');
+    try {
+      const hasCredentials = (flags & START.hasCredentials) !== 0;
+      const call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
+      this.#calls.set(id, call);
+      channel.openCalls += 1;
+      call.start(metadata);
+    } catch (error) {
+      const isKnown = this.#calls.delete(id);
+      if (isKnown) channel.openCalls -= 1;
+      // grpc-js throws for a channel that was closed meanwhile.
+      this.#refuse(id, isKnown ? messageOf(error) : 'Channel closed before call started');
+    }
+  }
+
+  #refuse(id: number, details: string): void {
+    const to = this.open();
+    to.u8(Record.Status);
+    to.u32(id);
+    to.u8(status.UNAVAILABLE);
+    to.u8(0);
+    to.text(details);
+    writeMetadata(to, new Metadata());
+  }
+
+  #answerCredentials(call: HostedCall | undefined, from: BatchReader): void {
+    const [question, isMade] = [from.u32(), from.u8() === 1];
+    if (isMade) {
+      const metadata = readMetadata(from);
+      call?.answerCredentials(question, null, metadata);
+    } else {
+      const code = from.f64();
+      const error = Object.assign(new Error(from.text()), Number.isNaN(code) ? {} : { code });
+      call?.answerCredentials(question, error);
+    }
+  }
+
+  #obey(order: Order): void {
+    if (order.kind === 'open') return this.#open(order);
+    const channel = this.#channels.get(order.channel);
+    if (channel === undefined) return this.#answerForNobody(order);
+    switch (order.kind) {
+      case 'connect':
+        return channel.connect();
+      case 'close-channel':
+        return channel.closeChannel();
+      case 'close':
+        void channel.close(order.reason).then(() => this.#channels.delete(order.channel));
+        return;
+      default:
+        return channel.ask(order.kind, order.question);
+    }
+  }
+
+  #open(order: Extract<Order, { kind: 'open' }>): void {
+    try {
+      this.#channels.set(order.channel, new HostedChannel(order, this.#outbox));
+      if (this.#look === undefined) this.#lookLater();
+    } catch (error) {
+      this.#outbox.post({ kind: 'refused', channel: order.channel, error: messageOf(error) });
+    }
+  }
+
+  #answerForNobody(order: Order): void {
+    const { channel } = order;
+    if (order.kind === 'close') this.#outbox.post({ kind: 'closed', channel, forcedSockets: 0 });
+    if (order.kind !== 'ask' && order.kind !== 'ping') return;
+    this.#outbox.post({ kind: 'answer', channel, question: order.question, isAnswered: false });
+  }
+
+  #tellSights(): void {
+    for (const channel of this.#channels.values()) channel.tellSight();
+  }
+
+  #lookLater(): void {
+    let hasCalls = false;
+    for (const { openCalls } of this.#channels.values()) hasCalls ||= openCalls > 0;
+    this.#look = systemClock.setTimer(
+      () => {
+        this.#look = undefined;
+        this.#tellSights();
+        if (this.#channels.size > 0) this.#lookLater();
+      },
+      hasCalls ? LOOK_MS : IDLE_LOOK_MS,
+    );
+  }
+}

@@ -1,0 +1,102 @@
+import { Channel, type ChannelInterface, type connectivityState } from '@grpc/grpc-js';
+import { ObservedConnection, systemClock, type Connection } from '@grpc-manifold/core';
+import { credentialsOf } from '../crossing/credentials-recipe.js';
+import { Record } from '../wire/batch.js';
+import type { AuthContext, News, Order } from '../wire/order.js';
+import type { Outbox } from '../wire/outbox.js';
+import { changesOf, UNSEEN, writeSight, type Sight } from '../wire/sight.js';
+
+type Opening = Extract<Order, { kind: 'open' }>;
+
+/** A channel in the thread, with what the calling thread is told of its connection. */
+export class HostedChannel {
+  readonly id: number;
+  readonly connection: Connection;
+  /** Calls on it that have no status yet. */
+  openCalls = 0;
+  #hasToldAuth = false;
+  #isClosed = false;
+  #told: Sight = UNSEEN;
+  #isFollowed = false;
+
+  /** @throws what grpc-js throws for a target or options that it cannot use. */
+  constructor(
+    opening: Opening,
+    private readonly outbox: Outbox<News>,
+  ) {
+    const { channel: id, target, options: channelOptions, credentials: recipe, isOnce } = opening;
+    const credentials = credentialsOf(recipe);
+    this.id = id;
+    const observed = { target, credentials, channelOptions, clock: systemClock };
+    this.connection = new ObservedConnection(
+      isOnce ? observed : { ...observed, channel: new Channel(target, credentials, channelOptions) },
+    );
+  }
+
+  get channel(): ChannelInterface {
+    return this.connection.channel;
+  }
+
+  connect(): void {
+    try {
+      // One that may connect more than once goes on being followed.
+      if (this.#isFollowed) this.channel.getConnectivityState(true);
+      else this.connection.connect((state) => this.#tellState(state));
+      this.#isFollowed = true;
+    } catch (error) {
+      this.outbox.post({ kind: 'refused', channel: this.id, error: String(error) });
+    }
+  }
+
+  /** Asks the other end for an answer of a kind. */
+  ask(kind: 'ask' | 'ping', question: number): void {
+    const answer = (isAnswered: boolean): void => {
+      // What was heard comes first: it may be all that the answer is about.
+      this.tellSight();
+      this.outbox.post({ kind: 'answer', channel: this.id, question, isAnswered });
+    };
+    const isAsked =
+      kind === 'ask'
+        ? this.connection.ask(answer)
+        : this.connection.ping(() => answer(this.connection.session === 'open'));
+    if (!isAsked) answer(false);
+  }
+
+  closeChannel(): void {
+    this.#isClosed = true;
+    this.connection.closeChannel();
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#isClosed = true;
+    const forcedSockets = await this.connection.close(reason);
+    this.tellSight();
+    this.outbox.post({ kind: 'closed', channel: this.id, forcedSockets });
+  }
+
+  /** Tells the calling thread who is at the other end, once. */
+  tellAuth(context: AuthContext | null): void {
+    if (this.#hasToldAuth || context === null) return;
+    this.#hasToldAuth = true;
+    this.outbox.post({ kind: 'auth', channel: this.id, context });
+  }
+
+  /** Tells what has changed of what is to be seen of the connection. */
+  tellSight(): void {
+    const changes = changesOf(this.connection, this.#told);
+    if (changes === 0) return;
+    const to = this.outbox.open();
+    to.u8(Record.Sight);
+    to.u32(this.id);
+    this.#told = writeSight(to, changes, this.connection, this.#told);
+  }
+
+  #tellState(state: connectivityState): void {
+    if (this.#isClosed) return;
+    this.tellSight();
+    const to = this.outbox.open();
+    to.u8(Record.State);
+    to.u32(this.id);
+    to.u8(state);
+  }
+}

@@ -1,0 +1,57 @@
+import type { Batch } from './batch.js';
+
+/** Takes a batch apart. What it gives out is copied out of the batch, or the memory of an attachment itself. */
+export class BatchReader {
+  readonly #buffer: Buffer;
+  readonly #view: DataView;
+  readonly #attachments: ArrayBuffer[];
+  #at = 0;
+  #nextAttachment = 0;
+
+  constructor([records, ...attachments]: Batch) {
+    this.#buffer = Buffer.from(records);
+    this.#view = new DataView(records);
+    this.#attachments = attachments;
+  }
+
+  u8(): number {
+    const value = this.#view.getUint8(this.#at);
+    this.#at += 1;
+    return value;
+  }
+
+  u32(): number {
+    const value = this.#view.getUint32(this.#at, true);
+    this.#at += 4;
+    return value;
+  }
+
+  f64(): number {
+    const value = this.#view.getFloat64(this.#at, true);
+    this.#at += 8;
+    return value;
+  }
+
+  text(): string {
+    const length = this.u32();
+    const value = this.#buffer.toString('utf8', this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+
+  /** Copied: a view of some bytes would keep the whole batch alive for as long as somebody holds it. */
+  bytes(): Buffer {
+    const length = this.u32();
+    const value = Buffer.allocUnsafe(length);
+    this.#buffer.copy(value, 0, this.#at, this.#at + length);
+    this.#at += length;
+    return value;
+  }
+
+  payload(): Buffer {
+    if (this.u8() === 0) return this.bytes();
+    const attachment = this.#attachments[this.#nextAttachment] as ArrayBuffer;
+    this.#nextAttachment += 1;
+    return Buffer.from(attachment);
+  }
+}
