@@ -41,7 +41,7 @@ export interface Connection {
   connect(onState: (state: connectivityState) => void): void;
   /**
    * Asks the other end for a sign of life with an empty SETTINGS frame (docs/decisions/0002). False where it cannot be asked;
-   * else calls back once: true when it has answered, false when the session is gone.
+   * else calls back once: true when it has answered. When the session is gone first, false or, as Node has it, not at all.
    */
   ask(onAnswer: (isAnswered: boolean) => void): boolean;
   /** Sends a PING and calls back when it is answered or the session is gone. False where it could not be sent. */

@@ -121,8 +121,11 @@ export class ObservedConnection implements Connection {
   }
 
   ping(onEnd: () => void): boolean {
-    // Node has a bound on PINGs that are unanswered, and refuses one beyond it.
-    return this.session === 'open' && this.#session?.ping(onEnd) === true;
+    if (this.session !== 'open') return false;
+    // Node has a bound on PINGs that are unanswered: it refuses one beyond it, and calls back for that as well.
+    let isSent = false;
+    isSent = this.#session?.ping(() => isSent && onEnd()) === true;
+    return isSent;
   }
 
   neverActedOn(_call: ChannelCall, lowestStreamId: number): boolean {

@@ -1,0 +1,261 @@
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
+import { Channel, connectivityState, credentials } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import {
+  FakeClock,
+  leakCheck,
+  SCRIPTED_TARGET,
+  ScriptedChannel,
+  settled,
+  startScriptedPeer,
+  startSilentPeer,
+  type LeakCheck,
+  type PeerConnection,
+  type PeerScript,
+  type ScriptedPeer,
+} from '@grpc-manifold/testing';
+import type { ChannelCall } from '../channel-factory.js';
+import { ObservedConnection, type ObservedConnectionSettings } from './observed-connection.js';
+
+const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
+const INSECURE = credentials.createInsecure();
+const NO_CALL = undefined as unknown as ChannelCall;
+
+let clock: FakeClock;
+let leaks: LeakCheck;
+let connections: ObservedConnection[];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  leaks = leakCheck({ clocks: [clock] });
+  connections = [];
+});
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  const closed = Promise.all(connections.map((connection) => connection.close('the test is over')));
+  await settled();
+  clock.advance(100);
+  await closed;
+  await leaks.expectNothingLeft();
+  expect(diagnosticsChannel('net.client.socket').hasSubscribers).toBe(false);
+});
+
+function connectionTo(target: string, settings: Partial<ObservedConnectionSettings> = {}): ObservedConnection {
+  const connection = new ObservedConnection({ target, credentials: INSECURE, channelOptions: {}, clock, ...settings });
+  connections.push(connection);
+  return connection;
+}
+
+/** Connects, and hands on each state; resolves with the first that satisfies. */
+function untilState(
+  connection: ObservedConnection,
+  wanted: connectivityState,
+  onState: (state: connectivityState) => void = () => undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    connection.connect((state) => {
+      onState(state);
+      if (state === wanted) resolve();
+    });
+  });
+}
+
+interface Scene {
+  readonly peer: ScriptedPeer;
+  readonly far: PeerConnection;
+  readonly connection: ObservedConnection;
+  /** The states that were told, each with what was seen of the connection then. */
+  readonly told: { state: connectivityState; session: string; goaway: string | undefined }[];
+}
+
+/** A connection that is ready. */
+async function setUp(script: PeerScript = {}, settings: Partial<ObservedConnectionSettings> = {}): Promise<Scene> {
+  const peer = await startScriptedPeer(script);
+  const connection = connectionTo(peer.target, settings);
+  const told: Scene['told'] = [];
+  await untilState(connection, READY, (state) => {
+    told.push({ state, session: connection.session, goaway: connection.goaway?.debugData });
+  });
+  return { peer, far: peer.connections[0] as PeerConnection, connection, told };
+}
+
+describe('ObservedConnection', () => {
+  describe('of a channel of its own', () => {
+    it('sees nothing before it is connected', () => {
+      const connection = connectionTo('127.0.0.1:1');
+      expect(connection).toMatchObject({
+        session: 'unseen',
+        serverLimit: undefined,
+        peer: undefined,
+        bytesRead: 0,
+        isConnecting: false,
+        goaway: undefined,
+        error: undefined,
+        nextStreamId: 0,
+      });
+      expect(connection.ask(() => undefined)).toBe(false);
+      expect(connection.ping(() => undefined)).toBe(false);
+      expect(connection.neverActedOn(NO_CALL, 1)).toBe(false);
+    });
+
+    it('sees its session before it tells of READY', async () => {
+      const { peer, connection, told } = await setUp({ settings: { maxConcurrentStreams: 7 } });
+      await using _peer = peer;
+      expect(told).toMatchObject([
+        { state: CONNECTING, session: 'unseen' },
+        { state: READY, session: 'open' },
+      ]);
+      expect(connection).toMatchObject({ serverLimit: 7, peer: peer.target, isConnecting: false, nextStreamId: 1 });
+      expect(connection.bytesRead).toBeGreaterThan(0);
+    });
+
+    it('asks the other end for a sign of life, and hears the answer', async () => {
+      const { peer, connection } = await setUp();
+      await using _peer = peer;
+      const isAnswered = await new Promise((resolve) => expect(connection.ask(resolve)).toBe(true));
+      expect(isAnswered).toBe(true);
+    });
+
+    it('asks nothing of a session that is gone', async () => {
+      const { peer, far, connection, told } = await setUp({ ackSettings: false });
+      await using _peer = peer;
+      const answers: boolean[] = [];
+      expect(connection.ask((isAnswered) => answers.push(isAnswered))).toBe(true);
+      far.end();
+      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      expect(connection.session).toBe('destroyed');
+      expect(connection.ask(() => undefined)).toBe(false);
+      expect(connection.ping(() => undefined)).toBe(false);
+      expect(answers).not.toContain(true);
+    });
+
+    it('sends PINGs, as many as Node lets it, and hears that they are answered', async () => {
+      const { peer, far, connection } = await setUp({ ackPings: false });
+      await using _peer = peer;
+      let ended = 0;
+      let sent = 0;
+      while (connection.ping(() => (ended += 1))) sent += 1;
+      expect(sent).toBeGreaterThan(0);
+      await far.waitFor(({ frames }) => frames.filter(({ kind }) => kind === 'ping').length === sent);
+      for (const frame of far.frames) if (frame.kind === 'ping') far.send({ kind: 'ping-ack', data: frame.data });
+      await vi.waitFor(() => expect(ended).toBe(sent));
+    });
+
+    it('knows what a GOAWAY said before it tells that READY is left', async () => {
+      const { peer, far, connection, told } = await setUp();
+      await using _peer = peer;
+      far.sendGoaway(0, 3, 'max_age');
+      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      expect(told.at(-1)).toEqual({ state: IDLE, session: expect.not.stringMatching('open'), goaway: 'max_age' });
+      expect(connection.goaway).toEqual({ code: 0, lastStreamId: 3, debugData: 'max_age' });
+      expect([1, 3, 5].map((id) => connection.neverActedOn(NO_CALL, id))).toEqual([false, false, true]);
+    });
+
+    it('knows the error that its socket ended with', async () => {
+      const { peer, far, connection, told } = await setUp();
+      await using _peer = peer;
+      // Nothing is under way then that could be taken for the end.
+      await new Promise((resolve) => connection.ask(resolve));
+      far.reset();
+      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      expect(connection.error?.message).toContain('ECONNRESET');
+      expect(connection.session).toBe('destroyed');
+    });
+
+    it('is connected no second time, however often its channel is told to', async () => {
+      const { peer, far, connection, told } = await setUp();
+      await using _peer = peer;
+      far.end();
+      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      connection.channel.getConnectivityState(true);
+      await settled();
+      expect(peer.acceptedConnections).toBe(1);
+    });
+
+    it('tells of an attempt that has failed', async () => {
+      const peer = await startScriptedPeer();
+      await peer[Symbol.asyncDispose]();
+      await untilState(connectionTo(peer.target), TRANSIENT_FAILURE);
+    });
+  });
+
+  describe('of a channel that somebody else made', () => {
+    it('sees its sockets and nothing else', async () => {
+      const peer = await startScriptedPeer();
+      await using _peer = peer;
+      const channel = new Channel(peer.target, INSECURE, { 'grpc.use_local_subchannel_pool': 1 });
+      const connection = connectionTo(peer.target, { channel });
+      expect(connection.channel).toBe(channel);
+      await untilState(connection, READY);
+      expect(connection).toMatchObject({ session: 'unseen', serverLimit: undefined, peer: undefined, nextStreamId: 0 });
+      expect(connection.bytesRead).toBeGreaterThan(0);
+      expect(connection.ask(() => undefined)).toBe(false);
+      expect(connection.ping(() => undefined)).toBe(false);
+    });
+
+    it('tells each of its states until it is closed', async () => {
+      const channel = new ScriptedChannel(1);
+      const connection = connectionTo(SCRIPTED_TARGET, { channel });
+      const told: connectivityState[] = [];
+      connection.connect((state) => told.push(state));
+      for (const state of [READY, IDLE, READY]) channel.become(state);
+      expect(told).toEqual([CONNECTING, READY, IDLE, READY]);
+      connection.closeChannel();
+      expect(told).toHaveLength(4);
+      expect(await connection.close('it is not needed')).toBe(0);
+      expect(channel).toMatchObject({ isClosed: true, misuse: [] });
+    });
+
+    it('warns when it cannot be closed, and tries once', () => {
+      const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+      const channel = new ScriptedChannel(1);
+      channel.close = () => {
+        throw new Error('no');
+      };
+      const connection = connectionTo(SCRIPTED_TARGET, { channel });
+      connection.closeChannel();
+      connection.closeChannel();
+      expect(warned).toHaveBeenCalledTimes(1);
+      expect(warned).toHaveBeenCalledWith(
+        expect.stringContaining(`a connection to ${SCRIPTED_TARGET} could not be closed: Error: no`),
+        expect.anything(),
+      );
+    });
+  });
+
+  describe('when it is closed', () => {
+    it('gives the other end its time, and forces nothing', async () => {
+      const { peer, connection } = await setUp();
+      await using _peer = peer;
+      expect(await connection.close('it is not needed')).toBe(0);
+      expect(clock.pendingTimers).toBe(0);
+    });
+
+    it('destroys what the other end does not close in time, once for all who ask', async () => {
+      const { peer, far, connection } = await setUp();
+      await using _peer = peer;
+      far.stopReading();
+      const closed = connection.close('it is not needed');
+      expect(connection.close('again')).toBe(closed);
+      await settled();
+      clock.advance(99);
+      await settled();
+      expect(connection.session).not.toBe('unseen');
+      expect(clock.pendingTimers).toBe(1);
+      clock.advance(1);
+      expect(await closed).toBe(1);
+    });
+
+    it('destroys a socket at once that is not ready yet', async () => {
+      await using silent = await startSilentPeer();
+      const connection = connectionTo(silent.target);
+      connection.connect(() => undefined);
+      await silent.waitFor(({ receivedBytes }) => receivedBytes > 0);
+      const closed = connection.close('nobody waits');
+      await settled();
+      clock.advance(0);
+      expect(await closed).toBe(1);
+    });
+  });
+});
