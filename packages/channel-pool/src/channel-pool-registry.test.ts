@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
-import { FakeClock } from '@grpc-manifold/testing';
+import type { ChannelFactory } from '@grpc-manifold/core';
+import { FakeClock, ScriptedChannel } from '@grpc-manifold/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ChannelPoolRegistry, type PoolLease } from './channel-pool-registry.js';
 import type { ChannelPoolRegistryOptions } from './registry-options.js';
@@ -67,6 +68,20 @@ describe('ChannelPoolRegistry', () => {
     it('pools made by its options', () => {
       const { registry } = registryWith({ maxChannels: 3, channelOptions: { 'grpc.primary_user_agent': 'x' } });
       expect(registry.acquire(target(1), INSECURE).pool.getTarget()).toBe(target(1));
+    });
+
+    it('no pool whose channels cannot be made, and keeps none of it', () => {
+      const make: ChannelFactory = (_target, _credentials, _options, { id }) => new ScriptedChannel(id);
+      const check: ChannelFactory['check'] = (given) => {
+        if (given === target(1)) throw new TypeError(`no channels to ${given}`);
+      };
+      const { registry } = registryWith({ channelFactory: Object.assign(make, { check }) });
+      for (let times = 0; times < 2; times += 1) {
+        expect(() => registry.acquire(target(1), INSECURE)).toThrow(`no channels to ${target(1)}`);
+      }
+      expect(registry.stats()).toMatchObject({ pools: 0, leases: 0 });
+      registry.acquire(target(2), INSECURE);
+      expect(registry.stats()).toMatchObject({ pools: 1, leases: 1 });
     });
   });
 

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { connectivityState, credentials, Metadata, propagate, status } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
-import { explain, type ParentCall } from '@grpc-manifold/core';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { explain, type ChannelFactory, type ParentCall } from '@grpc-manifold/core';
 import {
   ClientCall,
   NOTHING_LEFT,
@@ -78,6 +78,37 @@ describe('ChannelPool', () => {
       };
       expect(() => new ChannelPool(TARGET, credentials.createInsecure(), { channelFactory })).toThrow('no such target');
       expect(diagnosticsChannel('net.client.socket').hasSubscribers).toBe(false);
+    });
+
+    it('asks the channel factory once whether it can make channels, with what these are made of', async () => {
+      const checked: unknown[][] = [];
+      const made: unknown[][] = [];
+      const make: ChannelFactory = (target, given, options, { id }) => {
+        made.push([target, given, options]);
+        return new ScriptedChannel(id);
+      };
+      const check: ChannelFactory['check'] = (...args) => void checked.push(args);
+      const given = credentials.createInsecure();
+      await using pool = new ChannelPool(TARGET, given, {
+        channelOptions: { 'grpc.primary_user_agent': 'x' },
+        channelFactory: Object.assign(make, { check }),
+      });
+      pool.getConnectivityState(true);
+      expect(checked).toEqual([[TARGET, given, expect.objectContaining({ 'grpc.primary_user_agent': 'x' })]]);
+      expect(checked[0]?.[2]).toMatchObject({ 'grpc.use_local_subchannel_pool': 1 });
+      expect(made).toMatchObject([[TARGET, given, { 'grpc.primary_user_agent': 'x' }]]);
+    });
+
+    it('throws what the channel factory finds wrong, before it has made a channel', () => {
+      const make = vi.fn<ChannelFactory>();
+      const check = (): never => {
+        throw new TypeError('these credentials cannot be taken along');
+      };
+      const channelFactory = Object.assign(make, { check });
+      expect(() => new ChannelPool(TARGET, credentials.createInsecure(), { channelFactory })).toThrow(
+        'these credentials cannot be taken along',
+      );
+      expect(make).not.toHaveBeenCalled();
     });
   });
 
