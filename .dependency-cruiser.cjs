@@ -6,7 +6,16 @@ const LAYERS = {
   'connection-policy': ['core'],
   'channel-pool': ['core', 'bounded-queue', 'connection-policy'],
   'stream-scope': ['core'],
-  'grpc-manifold': ['core', 'bounded-queue', 'channel-pool', 'circuit-breaker', 'connection-policy', 'stream-scope'],
+  'thread-channel': ['core'],
+  'grpc-manifold': [
+    'core',
+    'bounded-queue',
+    'channel-pool',
+    'circuit-breaker',
+    'connection-policy',
+    'stream-scope',
+    'thread-channel',
+  ],
   testing: ['core'],
 };
 

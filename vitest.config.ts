@@ -7,7 +7,8 @@ import { defineConfig } from 'vitest/config';
 const packages = fileURLToPath(new URL('./packages/', import.meta.url));
 const alias = readdirSync(packages).map((folder) => ({
   find: new RegExp(`^${folder === 'grpc-manifold' ? folder : `@grpc-manifold/${folder}`}$`),
-  replacement: `${packages}${folder}/src/index.ts`,
+  // Threads have programs of their own, and run what was built.
+  replacement: `${packages}${folder}/${folder === 'thread-channel' ? 'dist/index.js' : 'src/index.ts'}`,
 }));
 
 export default defineConfig({
@@ -15,6 +16,8 @@ export default defineConfig({
   // `using` is compiled down: the oldest Node we support has no syntax for it.
   oxc: { target: 'es2022' },
   test: {
+    // Every pool's connections in worker threads (CONTRIBUTING.md).
+    setupFiles: process.env['MANIFOLD_THREADS'] === undefined ? [] : ['test/e2e/src/threads/in-threads.ts'],
     include: ['{packages,examples,test}/*/src/**/*.test.ts'],
     // A process a file: tests count the sockets, timers and listeners of theirs.
     pool: 'forks',

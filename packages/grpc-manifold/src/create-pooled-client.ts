@@ -7,6 +7,7 @@ import {
   type ClientOptions,
 } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
+import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
 import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
 
@@ -67,9 +68,12 @@ export function createPooledClient<C extends Client>(
     return build(Client, targetOrPool, targetOrPool.share(), options);
   }
   const split = splitOptions(checkOptions(ownerOptions));
-  const pool = new ChannelPool(targetOrPool, credentialsOrOptions as ChannelCredentials, split.pool);
+  const { threads } = split;
+  const channelFactory = threads > 0 ? threadChannelFactory({ threads }) : undefined;
+  const poolOptions = channelFactory === undefined ? split.pool : { ...split.pool, channelFactory };
+  const pool = new ChannelPool(targetOrPool, credentialsOrOptions as ChannelCredentials, poolOptions);
   try {
-    return build(Client, pool, pool, split.client);
+    return build(Client, pool, pool, split.client, channelFactory);
   } catch (error) {
     pool.close();
     throw error;
@@ -87,7 +91,13 @@ function build<C extends Client>(
   pool: ChannelPool,
   channel: ChannelInterface & AsyncDisposable,
   options: ClientOptions,
+  /** What has nothing more to do when the channel is disposed of. */
+  last?: AsyncDisposable,
 ): PooledClient<C> {
+  const dispose = async (): Promise<void> => {
+    await channel[Symbol.asyncDispose]();
+    await last?.[Symbol.asyncDispose]();
+  };
   // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
   const client = new Client(pool.getTarget(), grpcCredentials.createInsecure(), {
     ...options,
@@ -96,6 +106,6 @@ function build<C extends Client>(
   });
   return Object.defineProperties(client, {
     pool: { value: pool },
-    [Symbol.asyncDispose]: { value: () => channel[Symbol.asyncDispose]() },
+    [Symbol.asyncDispose]: { value: dispose },
   }) as PooledClient<C>;
 }

@@ -84,6 +84,12 @@ export {
   type WatchStreamsOptions,
 } from '@grpc-manifold/stream-scope';
 export {
+  threadChannelFactory,
+  tlsCredentials,
+  type ThreadChannelFactoryOptions,
+  type TlsCredentialsOptions,
+} from '@grpc-manifold/thread-channel';
+export {
   explain,
   type BreakerExplanation,
   type CallExplanation,

@@ -1,5 +1,6 @@
 import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
 import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
+import { OptionReader } from '@grpc-manifold/core';
 
 /** What a client takes for itself, whatever channel it uses. */
 export type ClientOnlyOptions = Readonly<
@@ -18,6 +19,11 @@ type KnownChannelOptions = {
  * channel options of every connection.
  */
 export interface PooledClientOptions extends ChannelPoolOptions, ClientOnlyOptions, KnownChannelOptions {
+  /**
+   * Worker threads that the connections live in, off the event loop that makes the calls (docs/guides/threads.md); 0 for none.
+   * Not together with `channelFactory`. 0 to 64; default 0.
+   */
+  readonly threads?: number;
   readonly [key: `grpc.${string}` | `grpc-node.${string}`]: unknown;
 }
 
@@ -29,11 +35,16 @@ const POOL_OPTION_NAMES: readonly string[] = CHANNEL_POOL_OPTION_NAMES;
  *
  * @throws TypeError for a key that is none of both.
  */
-export function splitOptions(options: PooledClientOptions): { pool: ChannelPoolOptions; client: ClientOnlyOptions } {
+export function splitOptions(options: PooledClientOptions): {
+  pool: ChannelPoolOptions;
+  client: ClientOnlyOptions;
+  threads: number;
+} {
+  const { threads, ...others } = options;
   const pool: Record<string, unknown> = {};
   const client: Record<string, unknown> = {};
   const flat: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(options) as [string, unknown][]) {
+  for (const [key, value] of Object.entries(others) as [string, unknown][]) {
     if (POOL_OPTION_NAMES.includes(key)) pool[key] = value;
     else if ((CLIENT_OPTION_NAMES as readonly string[]).includes(key)) client[key] = value;
     else if (/^grpc[.-]/.test(key)) flat[key] = value;
@@ -45,7 +56,7 @@ export function splitOptions(options: PooledClientOptions): { pool: ChannelPoolO
     // A wrong `channelOptions` is left as it is, for the pool to complain of.
     pool['channelOptions'] = { ...flat, ...given };
   }
-  return { pool, client };
+  return { pool, client, threads: checkThreads(threads, pool) };
 }
 
 /**
@@ -65,10 +76,23 @@ export function clientOnlyOptions(options: ClientOptions): ClientOnlyOptions {
   return options;
 }
 
+function checkThreads(threads: unknown, { channelFactory }: ChannelPoolOptions): number {
+  if (threads === undefined) return 0;
+  const read = new OptionReader('createPooledClient', { threads: threads as number }, ['threads']);
+  const count = read.integer('threads', 0, { min: 0, max: 64 });
+  if (count > 0 && channelFactory !== undefined) {
+    throw new TypeError(
+      'createPooledClient: threads and channelFactory cannot both be set: each says where connections live; ' +
+        'several pools share threads by channelFactory: threadChannelFactory({ threads })',
+    );
+  }
+  return count;
+}
+
 function unknownOption(key: string): string {
   if (key === 'channelOverride' || key === 'channelFactoryOverride') {
     return `createPooledClient: ${key} cannot be set: the pool is the channel; use channelFactory for its connections`;
   }
-  const known = [...CHANNEL_POOL_OPTION_NAMES, ...CLIENT_OPTION_NAMES].join(', ');
+  const known = [...CHANNEL_POOL_OPTION_NAMES, ...CLIENT_OPTION_NAMES, 'threads'].join(', ');
   return `createPooledClient: unknown option '${key}'; known are ${known}, and keys that begin with 'grpc.' or 'grpc-node.'`;
 }

@@ -9,6 +9,7 @@ import { readMetadata } from '../wire/metadata-record.js';
 import type { News, Order } from '../wire/order.js';
 import { Outbox } from '../wire/outbox.js';
 import { readSight, type Sight } from '../wire/sight.js';
+import { readStatus } from '../wire/status-record.js';
 
 /** What is told by a thread comes in nobody's context: not in that of the call that happened to start it. */
 const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
@@ -203,8 +204,8 @@ export class ChannelThread {
         return true;
       }
       case Record.Status: {
-        const [code, neverActedOn, details] = [from.u8(), from.u8() === 1, from.text()];
-        const ending = { code, details, metadata: readMetadata(from) };
+        const neverActedOn = from.u8() === 1;
+        const ending = readStatus(from);
         this.#calls.get(id)?.ended(ending, neverActedOn);
         return true;
       }

@@ -3,17 +3,16 @@ import { messageOf, systemClock, type Timer } from '@grpc-manifold/core';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
-import { readMetadata, writeMetadata } from '../wire/metadata-record.js';
+import { readMetadata } from '../wire/metadata-record.js';
 import type { News, Order } from '../wire/order.js';
 import { Outbox, type Port } from '../wire/outbox.js';
 import { START } from '../wire/start.js';
+import { writeStatus } from '../wire/status-record.js';
 import { HostedCall, type CallHost } from './hosted-call.js';
 import { HostedChannel } from './hosted-channel.js';
 
 /** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
 const LOOK_MS = 20;
-/** The same while none of them has a call. */
-const IDLE_LOOK_MS = 100;
 
 /** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
 export class Host implements CallHost {
@@ -43,7 +42,7 @@ export class Host implements CallHost {
   }
 
   ended(call: HostedCall): void {
-    if (this.#calls.delete(call.id)) call.channel.openCalls -= 1;
+    this.#calls.delete(call.id);
   }
 
   #carryOut(from: BatchReader): void {
@@ -93,11 +92,9 @@ export class Host implements CallHost {
       const hasCredentials = (flags & START.hasCredentials) !== 0;
       const call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
       this.#calls.set(id, call);
-      channel.openCalls += 1;
       call.start(metadata);
     } catch (error) {
       const isKnown = this.#calls.delete(id);
-      if (isKnown) channel.openCalls -= 1;
       // grpc-js throws for a channel that was closed meanwhile.
       this.#refuse(id, isKnown ? messageOf(error) : 'Channel closed before call started');
     }
@@ -107,10 +104,8 @@ export class Host implements CallHost {
     const to = this.open();
     to.u8(Record.Status);
     to.u32(id);
-    to.u8(status.UNAVAILABLE);
     to.u8(0);
-    to.text(details);
-    writeMetadata(to, new Metadata());
+    writeStatus(to, { code: status.UNAVAILABLE, details, metadata: new Metadata() });
   }
 
   #answerCredentials(call: HostedCall | undefined, from: BatchReader): void {
@@ -163,15 +158,10 @@ export class Host implements CallHost {
   }
 
   #lookLater(): void {
-    let hasCalls = false;
-    for (const { openCalls } of this.#channels.values()) hasCalls ||= openCalls > 0;
-    this.#look = systemClock.setTimer(
-      () => {
-        this.#look = undefined;
-        this.#tellSights();
-        if (this.#channels.size > 0) this.#lookLater();
-      },
-      hasCalls ? LOOK_MS : IDLE_LOOK_MS,
-    );
+    this.#look = systemClock.setTimer(() => {
+      this.#look = undefined;
+      this.#tellSights();
+      if (this.#channels.size > 0) this.#lookLater();
+    }, LOOK_MS);
   }
 }

@@ -10,6 +10,7 @@ import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { READ_AHEAD } from '../wire/credit.js';
 import { writeMetadata } from '../wire/metadata-record.js';
+import { writeStatus } from '../wire/status-record.js';
 import type { HostedChannel } from './hosted-channel.js';
 
 /** What a call is asked for at its start. */
@@ -124,16 +125,14 @@ export class HostedCall implements InterceptingListener {
     this.#readOn();
   }
 
-  onReceiveStatus({ code, details, metadata }: StatusObject): void {
+  onReceiveStatus(ending: StatusObject): void {
     this.host.ended(this);
     if (this.#isCancelled) return;
     // Why a call was lost is seen at its connection.
-    if (code !== status.OK) this.channel.tellSight();
+    if (ending.code !== status.OK) this.channel.tellSight();
     const to = this.#tell(Record.Status);
-    to.u8(code);
     to.u8(this.channel.connection.neverActedOn(this.#call, this.#streamId) ? 1 : 0);
-    to.text(details);
-    writeMetadata(to, metadata);
+    writeStatus(to, ending);
   }
 
   #tell(record: number): BatchWriter {

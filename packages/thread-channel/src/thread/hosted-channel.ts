@@ -12,8 +12,6 @@ type Opening = Extract<Order, { kind: 'open' }>;
 export class HostedChannel {
   readonly id: number;
   readonly connection: Connection;
-  /** Calls on it that have no status yet. */
-  openCalls = 0;
   #hasToldAuth = false;
   #isClosed = false;
   #told: Sight = UNSEEN;

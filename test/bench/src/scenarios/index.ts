@@ -7,6 +7,7 @@ import { queue } from './queue.js';
 import { rotation } from './rotation.js';
 import { stalledServer } from './stalled-server.js';
 import { streamsLimit } from './streams-limit.js';
+import { threads } from './threads.js';
 
 /** Every scenario, in the order that they run in. */
 export const scenarios: readonly Scenario[] = [
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   pick,
   rotation,
   breaker,
+  threads,
 ];

@@ -13,6 +13,10 @@ export function openClient(variant: string, port: number, connections: Connectio
       return openGrpcGcp(port, connections);
     case 'grpc-manifold':
       return openGrpcManifold(port, connections);
+    case 'threads: 1':
+      return openGrpcManifold(port, connections, 1);
+    case 'threads: 2':
+      return openGrpcManifold(port, connections, 2);
     case 'http2':
       return openHttp2(port);
     default:

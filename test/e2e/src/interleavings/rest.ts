@@ -1,12 +1,18 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { ClientSockets } from './client-sockets.js';
 import { must } from './must.js';
 import type { Run } from './run.js';
 
 /** How long rest is waited for: when it has not come by then it never does. */
 const NO_REST_MS = 5_000;
+/**
+ * Connections live in other threads, whose turns and sockets are not to be seen from here: rest is then that nothing has
+ * changed for longer than the 20 ms after which a thread looks at them again.
+ */
+const IN_THREADS = process.env['MANIFOLD_THREADS'] !== undefined;
+const THREAD_ROUND_MS = 10;
 /** Rounds in which nothing may have changed before we call it rest. */
-const QUIET_ROUNDS = 2;
+const QUIET_ROUNDS = IN_THREADS ? 5 : 2;
 /** What is put off to a later turn of the event loop, and what that puts off in its turn. */
 const TURNS = 4;
 
@@ -43,6 +49,7 @@ export class Rest implements Disposable {
 
   /** Lets go by what is put off. */
   async turns(): Promise<void> {
+    if (IN_THREADS) await delay(THREAD_ROUND_MS);
     for (let left = TURNS; left > 0; left -= 1) await turn();
   }
 
@@ -78,7 +85,7 @@ export class Rest implements Disposable {
     const { open, admitted } = peer;
     // A session that was left is not read: that its peer is gone is found out when its grace is over, and time stands still.
     const graces = clock.refdTimers - (isEnding ? 0 : Math.min(queuedCalls, 1));
-    const surplus = this.#sockets.open - open.length;
+    const surplus = IN_THREADS ? 0 : this.#sockets.open - open.length;
     return surplus < 0 || surplus > graces || connecting > open.length - admitted.length;
   }
 }

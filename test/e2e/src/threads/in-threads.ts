@@ -1,0 +1,36 @@
+import { connectionOf, ObservedConnection, systemClock, CONNECTION, type ChannelFactory } from '@grpc-manifold/core';
+import { threadChannelFactory } from '@grpc-manifold/thread-channel';
+import { afterAll, vi } from 'vitest';
+
+// With MANIFOLD_THREADS=2 every pool of the end-to-end tests has its connections in two worker threads, unless a test brings
+// channels of its own. Nothing in the packages knows of it: the tests replace the default of one option.
+
+const threads = threadChannelFactory({ threads: Number(process.env['MANIFOLD_THREADS']) });
+
+const inThreads: ChannelFactory = (target, credentials, options, member) => {
+  try {
+    threads.check?.(target, credentials, options);
+  } catch {
+    return here(target, credentials, options, member);
+  }
+  return threads(target, credentials, options, member);
+};
+
+/** What a pool does by itself, for credentials and targets that cannot cross. */
+const here: ChannelFactory = (target, credentials, channelOptions) => {
+  const connection = new ObservedConnection({ target, credentials, channelOptions, clock: systemClock });
+  const { channel } = connection;
+  if (connectionOf(channel) === undefined) Object.assign(channel, { [CONNECTION]: connection });
+  return channel;
+};
+
+vi.mock('../../../../packages/channel-pool/src/options.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../../../packages/channel-pool/src/options.js')>();
+  const resolve: typeof original.resolveChannelPoolOptions = (options) => {
+    const resolved = original.resolveChannelPoolOptions(options);
+    return { ...resolved, channelFactory: resolved.channelFactory ?? inThreads };
+  };
+  return { ...original, resolveChannelPoolOptions: resolve };
+});
+
+afterAll(() => threads[Symbol.asyncDispose]());
