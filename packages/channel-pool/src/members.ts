@@ -129,7 +129,7 @@ export class Members implements PooledChannelObserver {
     const { keepaliveOptions, ...given } = settings;
     this.#settings = { ...given, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
     this.#keepaliveOptions = keepaliveOptions;
-    this.#seesSessions = channelFactory === undefined;
+    this.#seesSessions = channelFactory === undefined || channelFactory.showsConnections === true;
     this.#picker = pickerOf(options.picker, clock, random);
     this.#isOwnPicker = typeof options.picker === 'string';
     this.#backoff = new ConnectionBackoff(options.channelOptions, random);

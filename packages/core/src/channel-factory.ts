@@ -13,6 +13,11 @@ export interface ChannelFactory {
    * there.
    */
   check?(target: string, credentials: ChannelCredentials, options: ChannelOptions): void;
+  /**
+   * True when its channels show their connection (`connectionOf`). The pool sends PINGs itself then; of others it asks grpc-js to
+   * send them. Default false.
+   */
+  readonly showsConnections?: boolean;
 }
 
 /** A call as grpc-js channels make them; the package exports no name for it. */

@@ -44,7 +44,7 @@ export function splitOptions(options: PooledClientOptions): {
   const pool: Record<string, unknown> = {};
   const client: Record<string, unknown> = {};
   const flat: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(others) as [string, unknown][]) {
+  for (const [key, value] of Object.entries<unknown>(others)) {
     if (POOL_OPTION_NAMES.includes(key)) pool[key] = value;
     else if ((CLIENT_OPTION_NAMES as readonly string[]).includes(key)) client[key] = value;
     else if (/^grpc[.-]/.test(key)) flat[key] = value;

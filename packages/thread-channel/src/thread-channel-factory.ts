@@ -19,6 +19,7 @@ export function threadChannelFactory(options?: ThreadChannelFactoryOptions): Cha
   const make: ChannelFactory = (target, credentials, channelOptions) =>
     new ThreadChannel(threads, target, credentials, channelOptions);
   return Object.assign(make, {
+    showsConnections: true,
     check: (target: string, credentials: ChannelCredentials, channelOptions: ChannelOptions): void =>
       new ThreadChannel(threads, target, credentials, channelOptions).close(),
     [Symbol.asyncDispose]: () => threads[Symbol.asyncDispose](),

@@ -201,6 +201,21 @@ export class Scene implements AsyncDisposable {
     return this.#changed.until(isSo, () => JSON.stringify(this.pool.stats()));
   }
 
+  /** Resolves when the stats of the pool show it, of which nobody is told. */
+  async sees(isSo: () => boolean): Promise<void> {
+    const looking = setInterval(() => this.look(), 1);
+    try {
+      await this.until(isSo);
+    } finally {
+      clearInterval(looking);
+    }
+  }
+
+  /** Streams that the pool puts on a connection. */
+  limitOf(id: number): number | undefined {
+    return this.pool.stats().channels.find((channel) => channel.id === id)?.maxConcurrentStreams;
+  }
+
   /** Something else that {@link until} waits for may be so. */
   look(): void {
     this.#changed.changed();

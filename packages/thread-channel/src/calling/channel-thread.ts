@@ -81,8 +81,9 @@ export class ChannelThread {
       this.#end = { reason: this.#reasonFor(0), neverStarted: true };
       return;
     }
-    worker.unref();
     worker.on('message', (message: Batch | News) => this.#take(message));
+    // Behind the listener, which refs it.
+    worker.unref();
     worker.on('error', (error: unknown) => {
       this.#error = error;
     });

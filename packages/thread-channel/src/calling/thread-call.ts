@@ -245,8 +245,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
   /** Tells the writer of a message that it was taken: now, while few are under way, else when the connection has taken it. */
   #await(context: MessageContext, bytes: number): void {
     const unwritten = (this.#unwritten ??= []);
-    const isAhead =
-      unwritten.length < WRITE_AHEAD.messages && this.#unwrittenBytes + bytes <= WRITE_AHEAD.bytes;
+    const isAhead = unwritten.length < WRITE_AHEAD.messages && this.#unwrittenBytes + bytes <= WRITE_AHEAD.bytes;
     unwritten.push({ bytes, context: isAhead ? undefined : context });
     this.#unwrittenBytes += bytes;
     if (isAhead) settleWrite(context);

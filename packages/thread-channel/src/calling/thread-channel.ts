@@ -80,11 +80,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
     return this.#connection?.state ?? connectivityState.IDLE;
   }
 
-  watchConnectivityState(
-    seen: connectivityState,
-    deadline: Date | number,
-    callback: (error?: Error) => void,
-  ): void {
+  watchConnectivityState(seen: connectivityState, deadline: Date | number, callback: (error?: Error) => void): void {
     if (this.#isClosed) throw new Error('Channel has been shut down');
     const dueMs = Number(deadline);
     const watcher: Watcher = { seen, callback, dueMs };
@@ -110,13 +106,11 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#connection?.closeChannel();
+    const connection = this.#connection;
+    if (connection === undefined) return this.#closed();
+    connection.closeChannel();
     // A member's is closed for good by its pool.
-    if (!this.#isMember) void this.#connection?.close('the channel was closed');
-    this.#shadow.close();
-    this.#tellWatchers(connectivityState.SHUTDOWN);
+    if (!this.#isMember) void connection.close('the channel was closed');
   }
 
   connectionForCall(): ThreadConnection | undefined {
@@ -136,14 +130,18 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
   #connected(): ThreadConnection {
     const current = this.#connection;
     if (current !== undefined && (this.#isMember || !current.isLost)) return current;
-    const connection = new ThreadConnection(this, this.threads.next(), {
-      target: this.target,
-      options: this.#options,
-      credentials: this.#crossing.recipe,
-      isOnce: this.#isMember,
-    });
+    const { target } = this;
+    const settings = { target, options: this.#options, credentials: this.#crossing.recipe, isOnce: this.#isMember };
+    const connection = new ThreadConnection(this, this.threads.next(), settings, () => this.#closed());
     this.#connection = connection;
     return connection;
+  }
+
+  #closed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#shadow.close();
+    this.#tellWatchers(connectivityState.SHUTDOWN);
   }
 
   #tellWatchers(state: connectivityState): void {

@@ -38,6 +38,8 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     readonly channel: ChannelInterface,
     readonly thread: ChannelThread,
     settings: ThreadConnectionSettings,
+    /** Called when the channel is closed. */
+    private readonly onChannelClosed: () => void,
   ) {
     this.number = thread.nextNumber();
     if (thread.end === undefined) {
@@ -84,15 +86,13 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   closeChannel(): void {
     if (this.#isChannelClosed) return;
-    this.#isChannelClosed = true;
-    this.#onState = undefined;
+    this.#closeHere();
     this.#post('close-channel');
   }
 
   close(reason: string): Promise<number> {
     if (this.#closing !== undefined) return this.#closing.promise;
-    this.#isChannelClosed = true;
-    this.#onState = undefined;
+    this.#closeHere();
     if (this.isLost) return Promise.resolve(0);
     let resolve: (forcedSockets: number) => void = () => undefined;
     const promise = new Promise<number>((settle) => {
@@ -154,6 +154,13 @@ export class ThreadConnection implements Connection, ThreadedConnection {
       this.state === connectivityState.READY ? connectivityState.IDLE : connectivityState.TRANSIENT_FAILURE,
     );
     this.#closing?.resolve(0);
+  }
+
+  #closeHere(): void {
+    if (this.#isChannelClosed) return;
+    this.#isChannelClosed = true;
+    this.#onState = undefined;
+    this.onChannelClosed();
   }
 
   #ask(kind: 'ask' | 'ping', onAnswer: (isAnswered: boolean) => void): boolean {

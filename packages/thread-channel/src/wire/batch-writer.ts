@@ -72,7 +72,7 @@ export class BatchWriter {
   /** Gives what was gathered, and begins anew. The buffers in it are to be transferred. */
   take(): Batch {
     this.#view.setUint8(this.#at, Record.End);
-    const batch: Batch = [this.#buffer.buffer as ArrayBuffer, ...this.#attachments];
+    const batch: Batch = [this.#buffer.buffer, ...this.#attachments];
     // One that grew keeps its size for a while: a quarter less each time.
     this.#size = Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, this.#at, Math.ceil(this.#size * 0.75)));
     this.#buffer = Buffer.allocUnsafeSlow(this.#size);
@@ -105,5 +105,5 @@ function wholeOf(message: Buffer): ArrayBuffer {
 function copyOf(message: Buffer): ArrayBuffer {
   const copy = Buffer.allocUnsafeSlow(message.length);
   message.copy(copy);
-  return copy.buffer as ArrayBuffer;
+  return copy.buffer;
 }

@@ -2,9 +2,12 @@ import { Metadata, type MetadataOptions } from '@grpc/grpc-js';
 import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 
-const OPTIONS = ['idempotentRequest', 'waitForReady', 'cacheableRequest', 'corked'] as const satisfies readonly (
-  keyof MetadataOptions
-)[];
+const OPTIONS = [
+  'idempotentRequest',
+  'waitForReady',
+  'cacheableRequest',
+  'corked',
+] as const satisfies readonly (keyof MetadataOptions)[];
 const IS_TEXT = 1;
 const IS_BYTES = 2;
 const IS_END = 0;

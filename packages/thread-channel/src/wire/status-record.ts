@@ -8,8 +8,8 @@ const NO_CODE = 255;
 
 /** Writes a status as grpc-js told it. */
 export function writeStatus(to: BatchWriter, { code, details, metadata }: StatusObject): void {
-  to.u8((code as number | undefined) ?? NO_CODE);
-  to.text((details as string | undefined) ?? '');
+  to.u8(code ?? NO_CODE);
+  to.text(details ?? '');
   writeMetadata(to, metadata);
 }
 

@@ -146,7 +146,9 @@ describe.each(PEERS)('leaving an `await using` block with onDispose cancel while
       const { madeSockets, openSockets } = await program.exit(kind);
       expect(openSockets).toBe(0);
       // Nothing was opened again while the pool closed.
-      if (peer.proxy !== undefined) expect(peer.proxy.acceptedConnections).toBe(madeSockets);
+      if (madeSockets !== null && peer.proxy !== undefined) {
+        expect(peer.proxy.acceptedConnections).toBe(madeSockets);
+      }
     });
   });
 });
@@ -219,9 +221,9 @@ describe('a process that never disposes its client', () => {
     });
     await server.waitFor(({ sessions, finishedCalls }) => sessions === 4 && finishedCalls === 8);
     program.tell({ kind: 'leave' });
-    const { endings, openSockets } = await program.exit('four idle connections');
+    const { endings, madeSockets, openSockets } = await program.exit('four idle connections');
     expect(endings).toHaveLength(8);
-    expect(openSockets).toBe(4);
+    if (madeSockets !== null) expect(openSockets).toBe(4);
   });
 
   it.each(PEERS.slice(2))('is not held by a pool that connects in vain while %s', async (kind) => {

@@ -7,14 +7,17 @@ import { afterAll, vi } from 'vitest';
 
 const threads = threadChannelFactory({ threads: Number(process.env['MANIFOLD_THREADS']) });
 
-const inThreads: ChannelFactory = (target, credentials, options, member) => {
-  try {
-    threads.check?.(target, credentials, options);
-  } catch {
-    return here(target, credentials, options, member);
-  }
-  return threads(target, credentials, options, member);
-};
+const inThreads: ChannelFactory = Object.assign(
+  (...[target, credentials, options, member]: Parameters<ChannelFactory>) => {
+    try {
+      threads.check?.(target, credentials, options);
+    } catch {
+      return here(target, credentials, options, member);
+    }
+    return threads(target, credentials, options, member);
+  },
+  { showsConnections: true },
+);
 
 /** What a pool does by itself, for credentials and targets that cannot cross. */
 const here: ChannelFactory = (target, credentials, channelOptions) => {
@@ -24,9 +27,13 @@ const here: ChannelFactory = (target, credentials, channelOptions) => {
   return channel;
 };
 
+interface PoolOptionsModule {
+  resolveChannelPoolOptions(options: unknown): { readonly channelFactory: ChannelFactory | undefined };
+}
+
 vi.mock('../../../../packages/channel-pool/src/options.js', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../../../packages/channel-pool/src/options.js')>();
-  const resolve: typeof original.resolveChannelPoolOptions = (options) => {
+  const original = await importOriginal<PoolOptionsModule>();
+  const resolve: PoolOptionsModule['resolveChannelPoolOptions'] = (options) => {
     const resolved = original.resolveChannelPoolOptions(options);
     return { ...resolved, channelFactory: resolved.channelFactory ?? inThreads };
   };

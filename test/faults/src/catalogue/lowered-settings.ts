@@ -18,6 +18,8 @@ export const LOWERED_SETTINGS: Fault = {
     scene.struck();
     victim.sendSettings({ maxConcurrentStreams: 1 });
     await victim.waitFor(() => acknowledged() > before);
+    // At once, but where connections live in threads: there they are looked at every 20 ms.
+    await scene.sees(() => scene.limitOf(VICTIM) === 1);
     const streams = victim.headersReceived;
     await scene.begin('begun after', kind, { member: VICTIM }).outcome;
     if (victim.headersReceived > streams) throw new Error('a call was put on the connection that is over its limit');

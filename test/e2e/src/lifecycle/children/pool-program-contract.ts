@@ -38,6 +38,7 @@ export type PoolProgramMessage =
 export interface PoolProgramReport {
   readonly startedCalls: number;
   readonly endings: readonly { readonly code: string; readonly refusedBy?: string; readonly fault?: string }[];
-  readonly madeSockets: number;
+  /** Null where they are made in threads, and not seen. */
+  readonly madeSockets: number | null;
   readonly openSockets: number;
 }

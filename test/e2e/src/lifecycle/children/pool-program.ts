@@ -3,10 +3,10 @@ import { subscribe } from 'node:diagnostics_channel';
 import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { credentials, Metadata, status, type CallOptions } from '@grpc/grpc-js';
-import { createPooledClient, explain, type PooledClient } from 'grpc-manifold';
+import { createPooledClient, explain, tlsCredentials, type PooledClient } from 'grpc-manifold';
 import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
 import type { PoolProgramMessage, PoolProgramOptions, PoolProgramReport } from './pool-program-contract.js';
-import { programOptions, say, told } from './program-side.js';
+import { programOptions, say, threads, told } from './program-side.js';
 
 const {
   target,
@@ -34,13 +34,26 @@ subscribe('net.client.socket', (message) => {
 const endings: PoolProgramReport['endings'][number][] = [];
 let startedCalls = 0;
 
+/** Those in threads are not seen here; what is: that another connection is being made. */
+function watchThreads(client: PooledClient<EchoClient>): void {
+  if (threads === 0) return;
+  const seen = new Set<number>();
+  const watch = setInterval(() => {
+    for (const { id } of client.pool.stats().channels) {
+      if (!seen.has(id)) say<PoolProgramMessage>({ kind: 'socket' });
+      seen.add(id);
+    }
+  }, 1);
+  watch.unref();
+}
+
 function open(): PooledClient<EchoClient> {
   if (rootCertificate !== undefined) {
     // The certificate is for this name; the target is an address, which TLS does not take for one.
-    const options = { ...pool, 'grpc.ssl_target_name_override': 'localhost' };
-    return createPooledClient(Client, target, credentials.createSsl(Buffer.from(rootCertificate)), options);
+    const options = { ...pool, threads, 'grpc.ssl_target_name_override': 'localhost' };
+    return createPooledClient(Client, target, tlsCredentials({ rootCerts: Buffer.from(rootCertificate) }), options);
   }
-  return createPooledClient(Client, target, credentials.createInsecure(), pool);
+  return createPooledClient(Client, target, credentials.createInsecure(), { ...pool, threads });
 }
 
 function start(client: EchoClient): void {
@@ -64,10 +77,12 @@ function start(client: EchoClient): void {
 
 process.on('exit', () => {
   // IPC is asynchronous and would be lost here.
-  writeSync(1, JSON.stringify({ startedCalls, endings, madeSockets, openSockets: openSockets.size }));
+  const made = threads > 0 ? null : madeSockets;
+  writeSync(1, JSON.stringify({ startedCalls, endings, madeSockets: made, openSockets: openSockets.size }));
 });
 
 async function work(client: PooledClient<EchoClient>): Promise<void> {
+  watchThreads(client);
   if (connects === true) client.pool.getConnectivityState(true);
   start(client);
   if (waits === true) await told('leave');

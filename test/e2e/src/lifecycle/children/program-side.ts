@@ -21,3 +21,6 @@ export function told(kind: string): Promise<void> {
     process.on('message', listen);
   });
 }
+
+/** Worker threads that the connections of this process are to live in: MANIFOLD_THREADS, as for the tests themselves. */
+export const threads = Number(process.env['MANIFOLD_THREADS'] ?? 0);

@@ -2,7 +2,7 @@
 import { credentials, status } from '@grpc/grpc-js';
 import { createPooledClient, explain } from 'grpc-manifold';
 import { loadEchoPackage } from '@grpc-manifold/testing';
-import { programOptions, say } from '../../lifecycle/children/program-side.js';
+import { programOptions, say, threads } from '../../lifecycle/children/program-side.js';
 import type { LoadMessage, LoadOptions, LoadOrder } from './load-contract.js';
 
 const TICK_MS = 5;
@@ -11,7 +11,7 @@ const SAMPLE_EVERY_MS = 1_000;
 const MB = 1 << 20;
 
 const { target, callsPerSecond, callsPerSecondAfterwards, requestBytes, deadlineMs } = programOptions<LoadOptions>();
-const client = createPooledClient(loadEchoPackage().EchoClient, target, credentials.createInsecure());
+const client = createPooledClient(loadEchoPackage().EchoClient, target, credentials.createInsecure(), { threads });
 const payload = Buffer.alloc(requestBytes);
 
 type Phase = 'before' | 'stalled' | 'afterwards';

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { credentials, type ClientReadableStream } from '@grpc/grpc-js';
 import { loadEchoPackage, type EchoClient, type EchoResponse } from '@grpc-manifold/testing';
 import { createPooledClient, openStreams, scoped, scopedUpload, StreamScope, watchStreams } from 'grpc-manifold';
-import { programOptions, say, told } from '../../lifecycle/children/program-side.js';
+import { programOptions, say, threads, told } from '../../lifecycle/children/program-side.js';
 import {
   FORGOTTEN,
   HELD,
@@ -22,7 +22,7 @@ if (collectGarbage === undefined) throw new Error('run with --expose-gc');
 const { EchoClient: Echo } = loadEchoPackage();
 const client: EchoClient =
   options.client === 'pooled'
-    ? createPooledClient(Echo, options.target, credentials.createInsecure())
+    ? createPooledClient(Echo, options.target, credentials.createInsecure(), { threads })
     : new Echo(options.target, credentials.createInsecure());
 const reports: ReportedStream[] = [];
 const warnings: string[] = [];

@@ -1,0 +1,99 @@
+import type { CallCredentials } from '@grpc/grpc-js';
+import { ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js';
+import { selfSignedCertificate } from '@grpc-manifold/testing';
+import { describe, expect, it } from 'vitest';
+import { crossingCredentials, crossingOptions, checkTarget } from './crossing.js';
+import { credentialsOf } from './credentials-recipe.js';
+import { tlsCredentials } from './tls-credentials.js';
+
+const token = (value: string): CallCredentials =>
+  credentials.createFromMetadataGenerator((_options, callback) => {
+    const metadata = new Metadata();
+    metadata.set('authorization', value);
+    callback(null, metadata);
+  });
+
+describe('credentials', () => {
+  it('cross when they are insecure', () => {
+    const crossing = crossingCredentials(credentials.createInsecure());
+    expect(crossing).toEqual({ recipe: { kind: 'insecure' }, callCredentials: undefined });
+    expect(credentialsOf(crossing.recipe)._isSecure()).toBe(false);
+  });
+
+  it('cross when they were made by tlsCredentials, with all that they were made of', async () => {
+    const { cert, key } = await selfSignedCertificate();
+    const options = { rootCerts: Buffer.from(cert), privateKey: Buffer.from(key), certChain: Buffer.from(cert) };
+    const made = tlsCredentials({ ...options, verifyOptions: { rejectUnauthorized: false } });
+    expect(made).toBeInstanceOf(ChannelCredentials);
+    const { recipe } = crossingCredentials(made);
+    expect(recipe).toEqual({ kind: 'tls', ...options, rejectUnauthorized: false });
+    expect(credentialsOf(structuredClone(recipe))._isSecure()).toBe(true);
+  });
+
+  it('leave call credentials behind, also those that were composed one after the other', async () => {
+    const made = credentials.combineChannelCredentials(tlsCredentials(), token('a'));
+    const { recipe, callCredentials } = crossingCredentials(made.compose(token('b')));
+    expect(recipe.kind).toBe('tls');
+    const metadata = await callCredentials?.generateMetadata({ service_url: 'https://x', method_name: 'y' });
+    expect(metadata?.get('authorization')).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['made by createSsl', () => credentials.createSsl()],
+    [
+      'made by createSsl and composed',
+      () => credentials.combineChannelCredentials(credentials.createSsl(), token('a')),
+    ],
+  ])('do not cross when they were %s, and the error says what to do', (_name, make) => {
+    expect(() => crossingCredentials(make())).toThrow(TypeError);
+    expect(() => crossingCredentials(make())).toThrow(/tlsCredentials.*createInsecure.*threads: 0/);
+  });
+
+  it('do not cross with a function that checks who is at the other end', () => {
+    const made = tlsCredentials({ verifyOptions: { checkServerIdentity: () => undefined } });
+    expect(() => crossingCredentials(made)).toThrow(/checkServerIdentity is a function.*threads: 0/);
+  });
+
+  it.each([
+    [{ rootCert: Buffer.alloc(0) }, /unknown option 'rootCert'/],
+    [{ rootCerts: 'PEM' }, /Root certificate.*Buffer/i],
+    [{ privateKey: Buffer.from('x') }, /accompanying certificate chain/],
+    [{ verifyOptions: 3 }, /verifyOptions must be an object, got 3/],
+    ['PEM', /options must be an object/],
+  ])('are not made of %j', (options, message) => {
+    expect(() => tlsCredentials(options as never)).toThrow(message);
+  });
+
+  it('do not take the options of the caller for their own', () => {
+    const options = { rootCerts: null as Buffer | null };
+    const made = tlsCredentials(options);
+    options.rootCerts = Buffer.from('changed');
+    expect(crossingCredentials(made).recipe).toMatchObject({ rootCerts: null });
+  });
+});
+
+describe('channel options', () => {
+  it('cross as copies', () => {
+    const options = { 'grpc.keepalive_time_ms': 10_000, 'grpc.primary_user_agent': 'me', other: { deep: [1] } };
+    const crossing = crossingOptions(options);
+    expect(crossing).toEqual(options);
+    expect(crossing['other']).not.toBe(options.other);
+  });
+
+  it('do not cross when they cannot be cloned, and the error names the first that cannot', () => {
+    const options = { 'grpc.keepalive_time_ms': 1, custom: () => 3 };
+    expect(() => crossingOptions(options)).toThrow(
+      /channel option custom must be a plain value.*\[Function.*threads: 0/,
+    );
+  });
+});
+
+describe('targets', () => {
+  it.each(['dns:localhost:80', 'ipv4:127.0.0.1:80', 'ipv6:[::1]:80', 'unix:/tmp/x'])('may be %s', (target) => {
+    expect(() => checkTarget(target)).not.toThrow();
+  });
+
+  it.each(['xds:///service', 'consul:service'])('are not resolved in a thread when they are %s', (target) => {
+    expect(() => checkTarget(target)).toThrow(new RegExp(`${target}.*threads: 0`));
+  });
+});

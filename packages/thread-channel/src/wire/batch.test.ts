@@ -1,0 +1,169 @@
+import { Metadata, status } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Batch } from './batch.js';
+import { BatchReader } from './batch-reader.js';
+import { BatchWriter, TRANSFER_BYTES } from './batch-writer.js';
+import { readMetadata, writeMetadata } from './metadata-record.js';
+import { readStatus, writeStatus } from './status-record.js';
+
+/** Hands a batch over as a port does. */
+function across(batch: Batch): Batch {
+  return structuredClone(batch, { transfer: batch });
+}
+
+type Part =
+  | { readonly kind: 'u8' | 'u32' | 'f64'; readonly value: number }
+  | { readonly kind: 'text'; readonly value: string }
+  | { readonly kind: 'bytes'; readonly value: Buffer }
+  | { readonly kind: 'payload'; readonly value: Buffer };
+
+const buffer = (maxLength: number): fc.Arbitrary<Buffer> =>
+  fc.uint8Array({ maxLength, size: 'max' }).map((bytes) => Buffer.from(bytes));
+
+const parts = fc.array(
+  fc.oneof(
+    fc.record({ kind: fc.constant('u8' as const), value: fc.integer({ min: 0, max: 255 }) }),
+    fc.record({ kind: fc.constant('u32' as const), value: fc.integer({ min: 0, max: 0xffff_ffff }) }),
+    fc.record({ kind: fc.constant('f64' as const), value: fc.double() }),
+    fc.record({ kind: fc.constant('text' as const), value: fc.string({ unit: 'binary', maxLength: 2_000 }) }),
+    fc.record({ kind: fc.constant('bytes' as const), value: buffer(3_000) }),
+    fc.record({
+      kind: fc.constant('payload' as const),
+      value: fc.nat(2 * TRANSFER_BYTES).map((length) => Buffer.alloc(length, length % 251)),
+    }),
+  ),
+  { maxLength: 40 },
+);
+
+function write(to: BatchWriter, part: Part, isOurs: boolean): void {
+  switch (part.kind) {
+    case 'text':
+      return to.text(part.value);
+    case 'payload':
+      return to.payload(isOurs ? Buffer.from(part.value) : part.value, isOurs);
+    case 'bytes':
+      return to.bytes(part.value);
+    default:
+      return to[part.kind](part.value);
+  }
+}
+
+function read(from: BatchReader, { kind }: Part): unknown {
+  return from[kind]();
+}
+
+describe('a batch', () => {
+  it('brings what was written, in order, whatever it is', () => {
+    const to = new BatchWriter();
+    fc.assert(
+      fc.property(parts, fc.boolean(), (given, isOurs) => {
+        for (const part of given) write(to, part, isOurs);
+        const from = new BatchReader(across(to.take()));
+        // A lone surrogate has no UTF-8.
+        for (const part of given) {
+          const expected = part.kind === 'text' ? Buffer.from(part.value).toString() : part.value;
+          const got = read(from, part);
+          if (Buffer.isBuffer(got)) expect(got.equals(expected as Buffer)).toBe(true);
+          else expect(got).toEqual(expected);
+        }
+        expect(from.u8()).toBe(0);
+      }),
+      { seed: 20_261_128, numRuns: 100 },
+    );
+  });
+
+  it('leaves a message that somebody else holds as it is', () => {
+    const to = new BatchWriter();
+    const message = Buffer.alloc(TRANSFER_BYTES, 7);
+    to.payload(message, false);
+    expect(new BatchReader(across(to.take())).payload()).toEqual(message);
+    expect(message).toEqual(Buffer.alloc(TRANSFER_BYTES, 7));
+  });
+
+  it('hands over the memory of a large message that is ours', () => {
+    const to = new BatchWriter();
+    const message = Buffer.from(new ArrayBuffer(TRANSFER_BYTES));
+    to.payload(message, true);
+    expect(new BatchReader(across(to.take())).payload()).toHaveLength(TRANSFER_BYTES);
+    expect(message).toHaveLength(0);
+  });
+
+  it('copies a large message that is a part of something larger', () => {
+    const to = new BatchWriter();
+    const whole = Buffer.alloc(3 * TRANSFER_BYTES, 1);
+    to.payload(whole.subarray(TRANSFER_BYTES, 2 * TRANSFER_BYTES).fill(2), true);
+    expect(new BatchReader(across(to.take())).payload()).toEqual(Buffer.alloc(TRANSFER_BYTES, 2));
+    expect(whole[0]).toBe(1);
+  });
+
+  it('takes a message in shared memory', () => {
+    const to = new BatchWriter();
+    const shared = Buffer.from(new SharedArrayBuffer(TRANSFER_BYTES)).fill(3);
+    to.payload(shared, true);
+    expect(new BatchReader(across(to.take())).payload()).toEqual(Buffer.alloc(TRANSFER_BYTES, 3));
+  });
+
+  it('is made in a buffer that goes back to its size after a large one', () => {
+    const to = new BatchWriter();
+    to.bytes(Buffer.alloc(1 << 20));
+    expect(to.take()[0].byteLength).toBeGreaterThan(1 << 20);
+    const sizes = Array.from({ length: 40 }, () => {
+      to.u8(1);
+      return to.take()[0].byteLength;
+    });
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(262_144);
+    expect(sizes.at(-1)).toBe(4_096);
+  });
+
+  it('gives out copies: nothing that was read keeps it alive', () => {
+    const to = new BatchWriter();
+    to.bytes(Buffer.from('kept'));
+    const batch = across(to.take());
+    const kept = new BatchReader(batch).bytes();
+    new Uint8Array(batch[0]).fill(0);
+    expect(kept.toString()).toBe('kept');
+  });
+});
+
+describe('metadata', () => {
+  it('comes with every value, in order, binary ones and options too', () => {
+    const metadata = new Metadata({ waitForReady: true, idempotentRequest: true });
+    metadata.add('key', 'one');
+    metadata.add('key', 'two');
+    metadata.add('trace-bin', Buffer.from([0, 255, 128]));
+    metadata.add('trace-bin', Buffer.alloc(0));
+    metadata.add('empty', '');
+    const to = new BatchWriter();
+    writeMetadata(to, metadata);
+    const read = readMetadata(new BatchReader(across(to.take())));
+    expect(read.toJSON()).toEqual(metadata.toJSON());
+    expect(read.getOptions()).toEqual({ waitForReady: true, idempotentRequest: true });
+  });
+
+  it('is empty where it was', () => {
+    const to = new BatchWriter();
+    writeMetadata(to, new Metadata());
+    const read = readMetadata(new BatchReader(across(to.take())));
+    expect(read.toJSON()).toEqual({});
+    expect(read.getOptions()).toEqual({});
+  });
+});
+
+describe('a status', () => {
+  it('comes with its code, details and trailers', () => {
+    const metadata = new Metadata();
+    metadata.add('why', 'because');
+    const to = new BatchWriter();
+    writeStatus(to, { code: status.ABORTED, details: 'schön ☃', metadata });
+    const read = readStatus(new BatchReader(across(to.take())));
+    expect(read).toMatchObject({ code: status.ABORTED, details: 'schön ☃' });
+    expect(read.metadata.toJSON()).toEqual({ why: ['because'] });
+  });
+
+  it('comes without a code where grpc-js gave none', () => {
+    const to = new BatchWriter();
+    writeStatus(to, { code: undefined, details: undefined, metadata: new Metadata() } as never);
+    expect(Object.keys(readStatus(new BatchReader(across(to.take()))))).toEqual(['metadata']);
+  });
+});

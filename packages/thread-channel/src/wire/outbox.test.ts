@@ -1,0 +1,77 @@
+import { FakeClock, settled } from '@grpc-manifold/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Batch } from './batch.js';
+import { BatchReader } from './batch-reader.js';
+import { Outbox } from './outbox.js';
+
+describe('an outbox', () => {
+  let clock: FakeClock;
+  let posted: unknown[];
+  let outbox: Outbox<string>;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    const out: unknown[] = [];
+    posted = out;
+    outbox = new Outbox<string>({ postMessage: (value) => out.push(value) }, clock);
+  });
+
+  async function turn(): Promise<void> {
+    clock.advance(0);
+    await settled();
+  }
+
+  const first = (batch: unknown): number => new BatchReader(batch as Batch).u8();
+
+  it('sends all that is written in a turn at its end, at once', async () => {
+    outbox.open().u8(1);
+    outbox.open().u8(2);
+    expect(posted).toEqual([]);
+    await turn();
+    expect(posted).toHaveLength(1);
+    const from = new BatchReader(posted[0] as Batch);
+    expect([from.u8(), from.u8(), from.u8()]).toEqual([1, 2, 0]);
+  });
+
+  it('sends nothing when nothing was written', async () => {
+    await turn();
+    expect(posted).toEqual([]);
+  });
+
+  it('sends what is written before a message before it', async () => {
+    outbox.open().u8(1);
+    outbox.post('order');
+    outbox.open().u8(2);
+    await turn();
+    expect(posted).toEqual([expect.anything(), 'order', expect.anything()]);
+    expect([first(posted[0]), first(posted[2])]).toEqual([1, 2]);
+  });
+
+  it('does not wait for the end of the turn with much', () => {
+    for (let written = 0; written < 300_000; written += 1_004) outbox.open().bytes(Buffer.alloc(1_000));
+    expect(posted.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('asks what else is to be sent before it sends, and sends it along', async () => {
+    let asked = 0;
+    outbox.beforeSending = () => {
+      asked += 1;
+      outbox.open().u8(9);
+    };
+    outbox.open().u8(1);
+    await turn();
+    const from = new BatchReader(posted[0] as Batch);
+    expect([from.u8(), from.u8(), from.u8(), asked]).toEqual([1, 9, 0, 1]);
+    await turn();
+    expect(posted).toHaveLength(1);
+  });
+
+  it('throws away what is written once it is closed', async () => {
+    outbox.open().u8(1);
+    outbox.close();
+    outbox.post('order');
+    outbox.open().u8(2);
+    await turn();
+    expect(posted).toEqual([]);
+  });
+});
