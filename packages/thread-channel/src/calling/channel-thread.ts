@@ -168,6 +168,7 @@ export class ChannelThread {
   #take(message: Batch | News): void {
     if (Array.isArray(message)) {
       this.#read(new BatchReader(message));
+      this.#outbox.reuse(message);
     } else if (message.kind === 'started') {
       this.#hasStarted = true;
     } else {

@@ -29,8 +29,12 @@ export class Host implements CallHost {
 
   /** Does what the calling thread asks for. */
   receive(message: Batch | Order): void {
-    if (Array.isArray(message)) this.#carryOut(new BatchReader(message));
-    else this.#obey(message);
+    if (Array.isArray(message)) {
+      this.#carryOut(new BatchReader(message));
+      this.#outbox.reuse(message);
+    } else {
+      this.#obey(message);
+    }
   }
 
   open(): BatchWriter {

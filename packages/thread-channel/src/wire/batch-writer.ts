@@ -17,6 +17,7 @@ export class BatchWriter {
   #buffer = Buffer.allocUnsafeSlow(SMALLEST_BYTES);
   #view = viewOf(this.#buffer);
   #at = 0;
+  #spare: Buffer<ArrayBuffer> | undefined;
   #attachments: ArrayBuffer[] = [];
 
   /** Bytes of the records that were gathered. */
@@ -75,11 +76,24 @@ export class BatchWriter {
     const batch: Batch = [this.#buffer.buffer, ...this.#attachments];
     // One that grew keeps its size for a while: a quarter less each time.
     this.#size = Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, this.#at, Math.ceil(this.#size * 0.75)));
-    this.#buffer = Buffer.allocUnsafeSlow(this.#size);
-    this.#view = viewOf(this.#buffer);
+    this.#begin(this.#spare ?? Buffer.allocUnsafeSlow(this.#size));
+    this.#spare = undefined;
     if (this.#attachments.length > 0) this.#attachments = [];
     this.#at = 0;
     return batch;
+  }
+
+  /**
+   * Takes memory that is of no more use for the batch after this one: what one thread has read comes back with what it
+   * answers, and neither has to make, nor to collect, a buffer for each batch.
+   */
+  reuse(memory: ArrayBuffer): void {
+    if (memory.byteLength >= this.#size && memory.byteLength <= LARGEST_BYTES) this.#spare = Buffer.from(memory);
+  }
+
+  #begin(buffer: Buffer<ArrayBuffer>): void {
+    this.#buffer = buffer;
+    this.#view = viewOf(buffer);
   }
 
   #reserve(bytes: number): void {
@@ -88,8 +102,7 @@ export class BatchWriter {
     if (needed < this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed + 1, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#at);
-    this.#buffer = larger;
-    this.#view = viewOf(larger);
+    this.#begin(larger);
   }
 }
 

@@ -40,6 +40,11 @@ export class Outbox<Message> {
     return this.#writer;
   }
 
+  /** Takes the memory of a batch that came in and was read: the next that goes out is written into it. */
+  reuse([memory]: Batch): void {
+    this.#writer.reuse(memory);
+  }
+
   /** Sends a message by itself, behind what was written before it. */
   post(message: Message): void {
     if (this.#isClosed) return;
