@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { ResourceLimits } from 'node:worker_threads';
 import { OptionReader } from '@grpc-manifold/core';
 
 /** Options of {@link threadChannelFactory}. */
@@ -10,7 +11,15 @@ export interface ThreadChannelFactoryOptions {
    * the one beside this module.
    */
   readonly workerUrl?: URL;
+  /**
+   * Memory that each thread may use, as Node's `Worker` takes it; one that needs more ends, and its calls with UNAVAILABLE.
+   * Default: Node's.
+   */
+  readonly resourceLimits?: ResourceLimits;
 }
+
+/** {@link ThreadChannelFactoryOptions} with every default filled in. */
+export type ResolvedThreadChannelFactoryOptions = Required<ThreadChannelFactoryOptions>;
 
 /**
  * Fills in the defaults and checks every value.
@@ -19,11 +28,15 @@ export interface ThreadChannelFactoryOptions {
  */
 export function resolveThreadChannelFactoryOptions(
   options: ThreadChannelFactoryOptions | undefined,
-): Required<ThreadChannelFactoryOptions> {
-  const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl']);
+): ResolvedThreadChannelFactoryOptions {
+  const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl', 'resourceLimits']);
   const workerUrl: unknown = options?.workerUrl ?? new URL('./thread/worker.js', import.meta.url);
   if (!(workerUrl instanceof URL)) {
     throw new TypeError(`threadChannelFactory: workerUrl must be a URL, got ${inspect(workerUrl, { depth: 0 })}`);
   }
-  return { threads: read.integer('threads', 1, { min: 1, max: 64 }), workerUrl };
+  return {
+    threads: read.integer('threads', 1, { min: 1, max: 64 }),
+    workerUrl,
+    resourceLimits: { ...read.optionalObject('resourceLimits') },
+  };
 }

@@ -14,8 +14,7 @@ import { resolveThreadChannelFactoryOptions, type ThreadChannelFactoryOptions } 
  * credentials, options and targets that cannot cross to a thread, and says what can.
  */
 export function threadChannelFactory(options?: ThreadChannelFactoryOptions): ChannelFactory & AsyncDisposable {
-  const { threads: count, workerUrl } = resolveThreadChannelFactoryOptions(options);
-  const threads = new ChannelThreads(count, workerUrl);
+  const threads = new ChannelThreads(resolveThreadChannelFactoryOptions(options));
   const make: ChannelFactory = (target, credentials, channelOptions) =>
     new ThreadChannel(threads, target, credentials, channelOptions);
   return Object.assign(make, {

@@ -249,6 +249,8 @@ export class ChannelThread {
     const [connections, calls] = [[...this.#connections.values()], [...this.#calls.values()]];
     this.#connections.clear();
     this.#calls.clear();
+    // Whoever is told may want another connection at once: not in this thread.
+    this.onChange(this);
     // Connections first: a call that was lost is told why.
     for (const each of [...connections, ...calls]) {
       try {
@@ -257,7 +259,6 @@ export class ChannelThread {
         throwLater(error);
       }
     }
-    this.onChange(this);
   }
 
   #reasonFor(code: number): string {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { systemClock, type Timer } from '@grpc-manifold/core';
+import type { ResolvedThreadChannelFactoryOptions } from '../options.js';
 import { ChannelThread } from './channel-thread.js';
 
 /** Milliseconds for which a thread without connections is kept: starting one takes some 100. */
@@ -17,11 +18,8 @@ export class ChannelThreads implements AsyncDisposable {
   readonly #places: readonly Place[];
   #isDisposed = false;
 
-  constructor(
-    count: number,
-    private readonly workerUrl: URL,
-  ) {
-    this.#places = Array.from({ length: count }, () => ({ thread: undefined, timer: undefined }));
+  constructor(private readonly options: ResolvedThreadChannelFactoryOptions) {
+    this.#places = Array.from({ length: options.threads }, () => ({ thread: undefined, timer: undefined }));
   }
 
   /** The thread for another connection: that with the fewest. It has ended where none can be started. */
@@ -47,7 +45,8 @@ export class ChannelThreads implements AsyncDisposable {
     return new ChannelThread(
       () => {
         if (this.#isDisposed) throw new Error('its threads were disposed of');
-        return new Worker(this.workerUrl, { name });
+        const { workerUrl, resourceLimits } = this.options;
+        return new Worker(workerUrl, { name, resourceLimits });
       },
       (thread) => this.#changed(place, thread),
     );

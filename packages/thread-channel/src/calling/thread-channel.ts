@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import {
   CONNECTION,
+  isXdsTarget,
   systemClock,
   type ChannelCall,
   type ConnectedChannel,
@@ -57,7 +58,12 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
     this.callCredentials = this.#crossing.callCredentials;
     this.#options = withRoomForWrites(crossingOptions(options));
     this.#shadow = new Channel(target, credentials, options);
-    checkTarget(this.#shadow.getTarget());
+    try {
+      checkTarget(isXdsTarget(target) ? target : this.#shadow.getTarget());
+    } catch (error) {
+      this.#shadow.close();
+      throw error;
+    }
   }
 
   /** For a pool: the one connection of this channel. */

@@ -1,0 +1,11 @@
+/** Where the threads of a test and the test meet. */
+export const ORDERS = 'grpc-manifold told worker';
+
+/** What a thread is told: `how` it is to come to its end, or to collect its garbage and tell what is left. */
+export type WorkerOrder =
+  | { readonly thread: number; readonly how: 'throws' | 'rejects' | 'runs out of memory' | 'exits' }
+  | { readonly thread: number; readonly how: 'tells its heap' };
+
+/** What a thread tells. */
+export type WorkerTold =
+  { readonly kind: 'here'; readonly thread: number } | { readonly kind: 'heap'; readonly bytes: number };
