@@ -79,7 +79,9 @@ describe('call credentials of a channel in a thread', () => {
     });
     await using client = open(credentials.combineChannelCredentials(tlsCredentials({ rootCerts }), watching));
     expect((await unary(client)).error).toBeNull();
-    expect(asked).toEqual([['/manifold.testing.v1.Echo/Unary', expect.stringMatching(/^https:\/\/.*\/manifold\.testing\.v1\.Echo$/)]]);
+    expect(asked).toEqual([
+      ['/manifold.testing.v1.Echo/Unary', expect.stringMatching(/^https:\/\/.*\/manifold\.testing\.v1\.Echo$/)],
+    ]);
   });
 
   it('add what they make to the metadata of each call, those of the call before those of the channel', async () => {

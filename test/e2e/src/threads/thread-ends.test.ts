@@ -130,7 +130,8 @@ describe.each(['throws', 'rejects', 'exits', 'runs out of memory'] as const)('a 
     await Promise.all(streams.filter((stream) => !ended.includes(stream)).map((stream) => stream.round()));
     const told = warnings.filter(({ name }) => name === 'GrpcManifoldWarning').map(({ message }) => message);
     expect(told).toEqual([expect.stringContaining('thread-channel: The thread of the connection ended')]);
-    if (how === 'throws' || how === 'rejects')
+    if (how === 'throws' || how === 'rejects') {
       expect(told[0]).toContain(how === 'throws' ? 'told to throw' : 'told to reject');
+    }
   });
 });
