@@ -1,0 +1,275 @@
+import { Metadata, status, type InterceptingListener, type StatusObject } from '@grpc/grpc-js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Record } from '../wire/batch.js';
+import { BatchReader } from '../wire/batch-reader.js';
+import { BatchWriter } from '../wire/batch-writer.js';
+import { READ_AHEAD, WRITE_AHEAD } from '../wire/credit.js';
+import { readMetadata } from '../wire/metadata-record.js';
+import { ThreadCall } from './thread-call.js';
+import type { ThreadConnection } from './thread-connection.js';
+
+const NUMBER = 7;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const statusOf = (code: status, details = ''): StatusObject => ({ code, details, metadata: new Metadata() });
+
+/** A call on a connection whose thread the test is. */
+class Stage {
+  readonly heard: (number | string)[] = [];
+  readonly statuses: StatusObject[] = [];
+  readonly writer = new BatchWriter();
+  entered = 0;
+  left = 0;
+  onMessage: () => void = () => undefined;
+  readonly call: ThreadCall;
+  #isIn = false;
+
+  constructor(deadline: Date | number = Infinity, { isLost = false, isClosed = false } = {}) {
+    const connection = {
+      number: NUMBER,
+      isLost,
+      error: { message: 'its thread is gone' },
+      peer: '127.0.0.1:1',
+      authContext: null,
+      open: () => this.writer,
+      enter: (call: ThreadCall) => {
+        call.id = 1;
+        this.entered += 1;
+        this.#isIn = true;
+      },
+      leave: () => {
+        if (this.#isIn) this.left += 1;
+        this.#isIn = false;
+      },
+    } as unknown as ThreadConnection;
+    const channel = {
+      callCredentials: undefined,
+      getTarget: () => 'dns:target',
+      connectionForCall: () => (isClosed ? undefined : connection),
+    };
+    this.call = new ThreadCall(channel, '/a/B', deadline, 'authority', null, null);
+  }
+
+  readonly listener: InterceptingListener = {
+    onReceiveMetadata: () => this.heard.push('headers'),
+    onReceiveMessage: (message: Buffer) => {
+      this.heard.push(message.length);
+      this.onMessage();
+    },
+    onReceiveStatus: (ending) => {
+      this.heard.push(`status ${ending.code}`);
+      this.statuses.push(ending);
+    },
+  };
+
+  start(): this {
+    this.call.start(new Metadata(), this.listener);
+    return this;
+  }
+
+  /** The records that were written since it was asked last, by their kind. */
+  told(): number[] {
+    const from = new BatchReader(this.writer.take());
+    const records: number[] = [];
+    for (let record = from.u8(); record !== Record.End; record = from.u8()) {
+      records.push(record);
+      expect(from.u32()).toBe(1);
+      skip(record, from);
+    }
+    return records;
+  }
+}
+
+function skip(record: number, from: BatchReader): void {
+  switch (record) {
+    case Record.Start: {
+      expect(from.u32()).toBe(NUMBER);
+      const flags = from.u8();
+      from.text();
+      if (flags & 1) from.f64();
+      if (flags & 2) from.text();
+      readMetadata(from);
+      return;
+    }
+    case Record.Message:
+      from.u32();
+      from.u8();
+      from.payload();
+      return;
+    case Record.Cancel:
+      from.u8();
+      from.text();
+      return;
+    case Record.Taken:
+      from.u32();
+      from.f64();
+  }
+}
+
+describe('what a call hears', () => {
+  it('is a message for each time that it asks, in order, and the status after the last', async () => {
+    const stage = new Stage().start();
+    stage.call.received(Buffer.alloc(1));
+    stage.call.received(Buffer.alloc(2));
+    stage.call.ended(statusOf(status.OK), false);
+    expect(stage.heard).toEqual([]);
+    stage.call.startRead();
+    await turn();
+    expect(stage.heard).toEqual([1]);
+    stage.call.startRead();
+    await turn();
+    expect(stage.heard).toEqual([1, 2, 'status 0']);
+    expect([stage.entered, stage.left]).toEqual([1, 1]);
+  });
+
+  it('comes at once when it was asked for before, and never in the stack of who asks', async () => {
+    const stage = new Stage().start();
+    stage.call.startRead();
+    stage.call.startRead();
+    stage.call.received(Buffer.alloc(1));
+    stage.call.received(Buffer.alloc(2));
+    expect(stage.heard).toEqual([1]);
+    stage.call.startRead();
+    expect(stage.heard).toEqual([1]);
+    await turn();
+    expect(stage.heard).toEqual([1, 2]);
+  });
+
+  it('is an error behind the messages that a reader still takes', async () => {
+    const stage = new Stage().start();
+    stage.onMessage = () => stage.call.startRead();
+    stage.call.startRead();
+    for (let size = 1; size <= 5; size += 1) stage.call.received(Buffer.alloc(size));
+    stage.call.ended(statusOf(status.ABORTED), false);
+    await turn();
+    await turn();
+    expect(stage.heard).toEqual([1, 2, 3, 4, 5, 'status 10']);
+  });
+
+  it('is an error at once, and no message, when the reader has stopped', async () => {
+    const stage = new Stage().start();
+    stage.call.received(Buffer.alloc(1));
+    stage.call.ended(statusOf(status.ABORTED), true);
+    await turn();
+    await turn();
+    expect(stage.heard).toEqual(['status 10']);
+    expect(stage.call.neverActedOn).toBe(true);
+  });
+
+  it('gives the thread new credit before the old is used up, by messages and by bytes', () => {
+    const stage = new Stage().start();
+    stage.onMessage = () => stage.call.startRead();
+    stage.call.startRead();
+    stage.told();
+    for (let count = 0; count < READ_AHEAD.messages / 2 - 1; count += 1) stage.call.received(Buffer.alloc(1));
+    expect(stage.told()).toEqual([]);
+    stage.call.received(Buffer.alloc(1));
+    expect(stage.told()).toEqual([Record.Taken]);
+    stage.call.received(Buffer.alloc(READ_AHEAD.bytes / 2));
+    expect(stage.told()).toEqual([Record.Taken]);
+  });
+});
+
+describe('what a call writes', () => {
+  it('is acknowledged ahead of the connection for so many messages, and no more', async () => {
+    const stage = new Stage().start();
+    let acknowledged = 0;
+    const callback = (): void => void (acknowledged += 1);
+    for (let count = 0; count < WRITE_AHEAD.messages + 3; count += 1) {
+      stage.call.sendMessageWithContext({ callback }, Buffer.alloc(1));
+    }
+    await turn();
+    expect(acknowledged).toBe(WRITE_AHEAD.messages);
+    stage.call.written(WRITE_AHEAD.messages);
+    expect(acknowledged).toBe(WRITE_AHEAD.messages);
+    stage.call.written(2);
+    expect(acknowledged).toBe(WRITE_AHEAD.messages + 2);
+  });
+
+  it('is acknowledged ahead for so many bytes, and no more', async () => {
+    const stage = new Stage().start();
+    let acknowledged = 0;
+    const callback = (): void => void (acknowledged += 1);
+    stage.call.sendMessageWithContext({ callback }, Buffer.alloc(WRITE_AHEAD.bytes));
+    stage.call.sendMessageWithContext({ callback }, Buffer.alloc(1));
+    await turn();
+    expect(acknowledged).toBe(1);
+    stage.call.written(2);
+    expect(acknowledged).toBe(2);
+  });
+
+  it('is settled when the call ends, and after it', async () => {
+    const stage = new Stage().start();
+    let acknowledged = 0;
+    const callback = (): void => void (acknowledged += 1);
+    for (let count = 0; count < 30; count += 1) stage.call.sendMessageWithContext({ callback }, Buffer.alloc(1));
+    stage.call.cancelWithStatus(status.CANCELLED, 'enough');
+    stage.call.sendMessageWithContext({ callback }, Buffer.alloc(1));
+    await turn();
+    expect(acknowledged).toBe(31);
+  });
+
+  it('may come before the start', () => {
+    const stage = new Stage();
+    stage.call.sendMessageWithContext({}, Buffer.alloc(1));
+    stage.call.halfClose();
+    stage.start();
+    expect(stage.told()).toEqual([Record.Start, Record.Message, Record.HalfClose]);
+  });
+});
+
+describe('a call', () => {
+  it('that is cancelled before its start never gets to the thread', async () => {
+    const stage = new Stage();
+    stage.call.cancelWithStatus(status.CANCELLED, 'too early');
+    stage.start();
+    await turn();
+    expect(stage.statuses).toEqual([expect.objectContaining({ code: status.CANCELLED, details: 'too early' })]);
+    expect([stage.told(), stage.entered]).toEqual([[], 0]);
+  });
+
+  it.each([
+    ['a closed channel', { isClosed: true }, 'Channel closed before call started'],
+    ['a lost connection', { isLost: true }, 'its thread is gone'],
+  ])('that is started on %s is UNAVAILABLE', async (_name, options, details) => {
+    const stage = new Stage(Infinity, options).start();
+    expect(stage.statuses).toEqual([]);
+    await turn();
+    expect(stage.statuses).toEqual([expect.objectContaining({ code: status.UNAVAILABLE, details })]);
+    expect(stage.entered).toBe(0);
+  });
+
+  it('has one status and is let go once, whatever comes in whatever order', async () => {
+    const actions = {
+      headers: ({ call }: Stage) => call.headers(new Metadata()),
+      message: ({ call }: Stage) => call.received(Buffer.alloc(1)),
+      ok: ({ call }: Stage) => call.ended(statusOf(status.OK), false),
+      error: ({ call }: Stage) => call.ended(statusOf(status.ABORTED), false),
+      lost: ({ call }: Stage) => call.lost('gone'),
+      written: ({ call }: Stage) => call.written(1),
+      read: ({ call }: Stage) => call.startRead(),
+      write: ({ call }: Stage) => call.sendMessageWithContext({ callback: () => undefined }, Buffer.alloc(9_000)),
+      halfClose: ({ call }: Stage) => call.halfClose(),
+      cancel: ({ call }: Stage) => call.cancelWithStatus(status.CANCELLED, ''),
+      turn: () => turn(),
+    } as const;
+    const names = Object.keys(actions) as (keyof typeof actions)[];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...names), { maxLength: 25, size: 'max' }),
+        fc.boolean(),
+        async (steps, readsOn) => {
+          const stage = new Stage().start();
+          if (readsOn) stage.onMessage = () => stage.call.startRead();
+          for (const step of steps) await actions[step](stage);
+          stage.call.lost('in the end');
+          for (let left = 4; left > 0; left -= 1) await turn();
+          expect(stage.statuses).toHaveLength(1);
+          expect(stage.heard.at(-1)).toMatch(/status/);
+          expect([stage.entered, stage.left]).toEqual([1, 1]);
+        },
+      ),
+      { seed: 20_261_128, numRuns: 500 },
+    );
+  });
+});
