@@ -19,6 +19,9 @@ export class Host implements CallHost {
   readonly #channels = new Map<number, HostedChannel>();
   readonly #calls = new Map<number, HostedCall>();
   readonly #outbox: Outbox<News>;
+  readonly #inbox: (Batch | Order)[] = [];
+  /** A batch was carried out in this turn. */
+  #isBusy = false;
   #look: Timer | undefined;
 
   constructor(port: Port) {
@@ -27,15 +30,30 @@ export class Host implements CallHost {
     this.#outbox.post({ kind: 'started' });
   }
 
-  /** Does what the calling thread asks for. */
+  /**
+   * Does what the calling thread asks for, in order: one batch a turn of the event loop. What came of it goes out to the servers at
+   * the end of the turn, so that they work on the first calls of a burst while this thread is at the next.
+   */
   receive(message: Batch | Order): void {
-    if (Array.isArray(message)) {
-      this.#carryOut(new BatchReader(message));
-      this.#outbox.reuse(message);
-    } else {
-      this.#obey(message);
-    }
+    this.#inbox.push(message);
+    if (!this.#isBusy) this.#next();
   }
+
+  readonly #next = (): void => {
+    this.#isBusy = false;
+    while (!this.#isBusy) {
+      const message = this.#inbox.shift();
+      if (message === undefined) return;
+      if (Array.isArray(message)) {
+        this.#isBusy = true;
+        systemClock.soon(this.#next);
+        this.#carryOut(new BatchReader(message));
+        this.#outbox.reuse(message);
+      } else {
+        this.#obey(message);
+      }
+    }
+  };
 
   open(): BatchWriter {
     return this.#outbox.open();
