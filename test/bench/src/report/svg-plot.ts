@@ -1,12 +1,9 @@
 import { scaleLinear } from 'd3-scale';
 import type { Plot } from '../scenario.js';
+import { COLOURS, GRID, paper, text, WIDTH } from './svg-paper.js';
 
-const WIDTH = 720;
 const HEIGHT = 300;
 const MARGIN = { top: 34, right: 130, bottom: 40, left: 56 };
-const COLOURS = ['#1b7fbd', '#d1495b', '#3f9b5f', '#e39b2d', '#8a5fbf', '#7a8794'];
-const INK = '#30363d';
-const GRID = '#d7dbe0';
 
 /** Draws a plot as an SVG that is small, stands alone and reads on any background. */
 export function svgPlot({ title, x, y, lines }: Plot): string {
@@ -38,20 +35,11 @@ export function svgPlot({ title, x, y, lines }: Plot): string {
       text(right + 34, row, line.label),
     ];
   });
-  return `${[
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="12">`,
-    `<rect width="${WIDTH}" height="${HEIGHT}" rx="6" fill="#fff"/>`,
+  return paper(HEIGHT, [
     text(left, 20, `${title}: ${y.title}`),
     ...grid,
     ...ticks,
     text((left + right) / 2, HEIGHT - 6, x.title, 'middle'),
     ...drawn,
-    '</svg>',
-  ].join('\n')}\n`;
-}
-
-function text(x: number, y: number, content: string, anchor = 'start'): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  const place = `x="${Number(x.toFixed(1))}" y="${Number(y.toFixed(1))}"`;
-  return `<text ${place} fill="${INK}"${anchor === 'start' ? '' : ` text-anchor="${anchor}"`}>${escaped}</text>`;
+  ]);
 }
