@@ -6,6 +6,7 @@ import {
   type Interceptor,
   type requestCallback,
 } from '@grpc/grpc-js';
+import * as own from '@grpc-manifold/thread-channel';
 import {
   ChannelPool,
   ChannelPoolRegistry,
@@ -13,9 +14,14 @@ import {
   pooledChannelFactory,
   poolInterceptor,
   repool,
+  threadChannelFactory,
+  tlsCredentials,
   type ChannelPoolOptions,
   type ChannelPoolRegistryStats,
   type PooledClient,
+  type PooledClientOptions,
+  type ThreadChannelFactoryOptions,
+  type TlsCredentialsOptions,
 } from 'grpc-manifold';
 import type { Equal, Expect } from './expect.js';
 
@@ -51,6 +57,14 @@ createPooledClient(EchoClient, 'localhost:50051', insecure, { channelOverride: p
 createPooledClient(EchoClient, 'localhost:50051', insecure, { picker: 'most-streams' });
 // @ts-expect-error options are read once
 const _frozen = ((options: ChannelPoolOptions) => (options.maxChannels = 3))({});
+
+// Connections in threads.
+const threaded = createPooledClient(EchoClient, 'localhost:50051', tlsCredentials(), { threads: 2, maxChannels: 4 });
+createPooledClient(EchoClient, 'localhost:50051', insecure, { channelFactory: threadChannelFactory() });
+// @ts-expect-error a number of threads
+createPooledClient(EchoClient, 'localhost:50051', insecure, { threads: true });
+// @ts-expect-error a pool has a channelFactory instead
+new ChannelPool('localhost:50051', insecure, { threads: 2 });
 
 // Disposable, compiled down for the oldest Node.
 async function scope(): Promise<void> {
@@ -95,5 +109,11 @@ export type Checks = [
   Expect<Equal<typeof owner, PooledClient<EchoClient>>>,
   Expect<Equal<typeof owner.pool, ChannelPool>>,
   Expect<Equal<typeof shared, PooledClient<EchoClient>>>,
+  Expect<Equal<typeof threaded, PooledClient<EchoClient>>>,
+  Expect<Equal<PooledClientOptions['threads'], number | undefined>>,
+  Expect<Equal<typeof threadChannelFactory, typeof own.threadChannelFactory>>,
+  Expect<Equal<typeof tlsCredentials, typeof own.tlsCredentials>>,
+  Expect<Equal<ThreadChannelFactoryOptions, own.ThreadChannelFactoryOptions>>,
+  Expect<Equal<TlsCredentialsOptions, own.TlsCredentialsOptions>>,
   Expect<Equal<ReturnType<(typeof owner)[typeof Symbol.asyncDispose]>, PromiseLike<void>>>,
 ];
