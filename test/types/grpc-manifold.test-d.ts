@@ -6,7 +6,7 @@ import {
   type Interceptor,
   type requestCallback,
 } from '@grpc/grpc-js';
-import * as own from '@grpc-manifold/thread-channel';
+import type * as own from '@grpc-manifold/thread-channel';
 import {
   ChannelPool,
   ChannelPoolRegistry,
