@@ -2,12 +2,7 @@ import { Metadata, type MetadataOptions } from '@grpc/grpc-js';
 import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 
-const OPTIONS = [
-  'idempotentRequest',
-  'waitForReady',
-  'cacheableRequest',
-  'corked',
-] as const satisfies readonly (keyof MetadataOptions)[];
+const FLAG = { idempotentRequest: 1, waitForReady: 2, cacheableRequest: 4, corked: 8 } as const;
 const IS_TEXT = 1;
 const IS_BYTES = 2;
 const IS_END = 0;
@@ -43,14 +38,20 @@ export function readMetadata(from: BatchReader): Metadata {
 }
 
 function flagsOf(options: MetadataOptions): number {
-  let flags = 0;
-  for (const [bit, name] of OPTIONS.entries()) if (options[name] === true) flags |= 1 << bit;
-  return flags;
+  return (
+    (options.idempotentRequest === true ? FLAG.idempotentRequest : 0) |
+    (options.waitForReady === true ? FLAG.waitForReady : 0) |
+    (options.cacheableRequest === true ? FLAG.cacheableRequest : 0) |
+    (options.corked === true ? FLAG.corked : 0)
+  );
 }
 
 function optionsOf(flags: number): MetadataOptions | undefined {
   if (flags === 0) return undefined;
-  const options: MetadataOptions = {};
-  for (const [bit, name] of OPTIONS.entries()) if ((flags & (1 << bit)) !== 0) options[name] = true;
-  return options;
+  return {
+    ...(flags & FLAG.idempotentRequest ? { idempotentRequest: true } : {}),
+    ...(flags & FLAG.waitForReady ? { waitForReady: true } : {}),
+    ...(flags & FLAG.cacheableRequest ? { cacheableRequest: true } : {}),
+    ...(flags & FLAG.corked ? { corked: true } : {}),
+  };
 }

@@ -48,7 +48,7 @@ describe('an outbox', () => {
   });
 
   it('does not wait for the end of the turn with much', () => {
-    for (let written = 0; written < 300_000; written += 1_004) outbox.open().bytes(Buffer.alloc(1_000));
+    for (let count = 0; count < 15; count += 1) outbox.open().bytes(Buffer.alloc(1_000));
     expect(posted.length).toBeGreaterThanOrEqual(2);
   });
 

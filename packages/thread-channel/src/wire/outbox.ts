@@ -2,8 +2,11 @@ import type { Clock } from '@grpc-manifold/core';
 import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 
-/** Bytes after which a batch does not wait for the end of the turn: the other thread can begin on it. */
-const FULL_BYTES = 131_072;
+/**
+ * Bytes after which a batch does not wait for the end of the turn: some twenty-five small calls. The other thread begins on
+ * them while this one goes on; else a hundred calls that come together stay together, and each thread waits for the other.
+ */
+const FULL_BYTES = 4_096;
 
 /** What a batch goes out by. */
 export interface Port {
