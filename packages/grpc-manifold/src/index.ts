@@ -86,6 +86,7 @@ export {
 export {
   threadChannelFactory,
   tlsCredentials,
+  type ThreadChannelFactory,
   type ThreadChannelFactoryOptions,
   type TlsCredentialsOptions,
 } from '@grpc-manifold/thread-channel';

@@ -30,7 +30,7 @@ export function resolveThreadChannelFactoryOptions(
   options: ThreadChannelFactoryOptions | undefined,
 ): ResolvedThreadChannelFactoryOptions {
   const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl', 'resourceLimits']);
-  const workerUrl: unknown = options?.workerUrl ?? new URL('./thread/worker.js', import.meta.url);
+  const workerUrl: unknown = options?.workerUrl ?? workerBesideThis();
   if (!(workerUrl instanceof URL)) {
     throw new TypeError(`threadChannelFactory: workerUrl must be a URL, got ${inspect(workerUrl, { depth: 0 })}`);
   }
@@ -39,4 +39,14 @@ export function resolveThreadChannelFactoryOptions(
     workerUrl,
     resourceLimits: { ...read.optionalObject('resourceLimits') },
   };
+}
+
+function workerBesideThis(): URL {
+  // A bundler that makes CommonJS leaves nothing there.
+  const here = import.meta.url as string | undefined;
+  if (here !== undefined) return new URL('./thread/worker.js', here);
+  throw new TypeError(
+    'threadChannelFactory: workerUrl must be given where this module is bundled: a URL of the program that ' +
+      '@grpc-manifold/thread-channel/worker is, got undefined',
+  );
 }

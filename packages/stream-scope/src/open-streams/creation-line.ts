@@ -12,11 +12,18 @@ const ONE_IN = 32;
 const FRAMES = [4, 20];
 
 /** This package, sources and compiled alike, as stack traces name its files. */
-const root = new URL('../../', import.meta.url);
-const ours = [root.href, fileURLToPath(root)];
+const ours = placesOfThisPackage();
 /** Node, what the engine brings along (`Array.map (<anonymous>)`), grpc-js and our packages as npm installs them. */
 const THEIRS =
   /\bnode:|<anonymous>\)?$|[\\/]node_modules[\\/](?:@grpc[\\/]grpc-js|@grpc-manifold[\\/][^\\/]+|grpc-manifold)[\\/]/;
+
+/** None where a bundler has made CommonJS of it: such a module does not know where it is. */
+function placesOfThisPackage(): readonly string[] {
+  const here = import.meta.url as string | undefined;
+  if (here === undefined) return [];
+  const root = new URL('../../', here);
+  return [root.href, fileURLToPath(root)];
+}
 
 /** Any function: it is only looked for. */
 export type Caller = (...args: never[]) => unknown;

@@ -50,8 +50,9 @@ export class BatchReader {
 
   payload(): Buffer {
     if (this.u8() === 0) return this.bytes();
+    const [offset, length] = [this.u32(), this.u32()];
     const attachment = this.#attachments[this.#nextAttachment] as ArrayBuffer;
     this.#nextAttachment += 1;
-    return Buffer.from(attachment);
+    return Buffer.from(attachment, offset, length);
   }
 }

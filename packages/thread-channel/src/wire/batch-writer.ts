@@ -10,6 +10,8 @@ const LARGEST_BYTES = 262_144;
  * less than the hand-over: measured, docs/guides/threads.md.
  */
 export const TRANSFER_BYTES = 16_384;
+/** Bytes beside a message that may be handed over with it. */
+const MOST_BESIDES_BYTES = 64;
 
 /** Gathers what one thread has to say to the other in a turn of the event loop. */
 export class BatchWriter {
@@ -64,10 +66,15 @@ export class BatchWriter {
    * @param isOurs nobody else holds it: its memory may be handed over as it is.
    */
   payload(message: Buffer, isOurs: boolean): void {
-    const isAttached = message.length >= TRANSFER_BYTES;
-    this.u8(isAttached ? 1 : 0);
-    if (isAttached) this.#attachments.push(isOurs ? wholeOf(message) : copyOf(message));
-    else this.bytes(message);
+    if (message.length < TRANSFER_BYTES) {
+      this.u8(0);
+      return this.bytes(message);
+    }
+    const { buffer, byteOffset, length } = isOurs && isAlmostWhole(message) ? message : copyOf(message);
+    this.u8(1);
+    this.u32(byteOffset);
+    this.u32(length);
+    this.#attachments.push(buffer as ArrayBuffer);
   }
 
   /** Gives what was gathered, and begins anew. The buffers in it are to be transferred. */
@@ -110,13 +117,13 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
-function wholeOf(message: Buffer): ArrayBuffer {
-  const { buffer } = message;
-  return buffer instanceof ArrayBuffer && buffer.byteLength === message.length ? buffer : copyOf(message);
+/** grpc-js gives out a message behind the five bytes of its frame, in memory that is nobody else's. */
+function isAlmostWhole({ buffer, length }: Buffer): boolean {
+  return buffer instanceof ArrayBuffer && buffer.byteLength - length <= MOST_BESIDES_BYTES;
 }
 
-function copyOf(message: Buffer): ArrayBuffer {
+function copyOf(message: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(message.length);
   message.copy(copy);
-  return copy.buffer;
+  return copy;
 }

@@ -89,6 +89,14 @@ describe('a batch', () => {
     expect(message).toHaveLength(0);
   });
 
+  it('hands over the memory of one that is ours behind the few bytes of its frame', () => {
+    const to = new BatchWriter();
+    const message = Buffer.from(new ArrayBuffer(TRANSFER_BYTES + 5), 5).fill(4);
+    to.payload(message, true);
+    expect(new BatchReader(across(to.take())).payload()).toEqual(Buffer.alloc(TRANSFER_BYTES, 4));
+    expect(message).toHaveLength(0);
+  });
+
   it('copies a large message that is a part of something larger', () => {
     const to = new BatchWriter();
     const whole = Buffer.alloc(3 * TRANSFER_BYTES, 1);

@@ -3,10 +3,12 @@ import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 
 /**
- * Bytes after which a batch does not wait for the end of the turn: some twenty-five small calls. The other thread begins on
+ * Records after which a batch does not wait for the end of the turn: those of some twenty unary calls. The other thread begins on
  * them while this one goes on; else a hundred calls that come together stay together, and each thread waits for the other.
  */
-const FULL_BYTES = 4_096;
+const FULL_RECORDS = 64;
+/** The same in bytes. */
+const FULL_BYTES = 131_072;
 
 /** What a batch goes out by. */
 export interface Port {
@@ -21,6 +23,7 @@ export class Outbox<Message> {
   readonly #writer = new BatchWriter();
   readonly #port: Port;
   readonly #clock: Clock;
+  #records = 0;
   #isDue = false;
   #isFlushing = false;
   #isClosed = false;
@@ -32,14 +35,15 @@ export class Outbox<Message> {
     this.#clock = clock;
   }
 
-  /** Gives the writer, for records that go out at the end of this turn. */
+  /** Gives the writer for one record, that goes out at the end of this turn at the latest. */
   open(): BatchWriter {
     if (!this.#isDue) {
       this.#isDue = true;
       this.#clock.soon(this.#send);
-    } else if (this.#writer.length > FULL_BYTES) {
+    } else if (this.#records >= FULL_RECORDS || this.#writer.length > FULL_BYTES) {
       this.flush();
     }
+    this.#records += 1;
     return this.#writer;
   }
 
@@ -63,6 +67,7 @@ export class Outbox<Message> {
     this.beforeSending?.();
     this.#isFlushing = false;
     if (this.#writer.length === 0) return;
+    this.#records = 0;
     const batch: Batch = this.#writer.take();
     this.#port.postMessage(batch, batch);
   }

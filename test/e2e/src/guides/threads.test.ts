@@ -167,7 +167,7 @@ describe('the README and the guide to threads', () => {
     // #region
     await using threads = threadChannelFactory();
     const plain = new EchoClient(target, credentials.createInsecure(), {
-      channelFactoryOverride: (address, given, options) => threads(address, given, options, { id: 1 }),
+      channelFactoryOverride: threads,
     });
     // #endregion
     expect(await ask(plain)).toEqual({ error: null, response: expect.objectContaining({ payload }) });

@@ -10,11 +10,11 @@ const threads = threadChannelFactory({ threads: Number(process.env['MANIFOLD_THR
 const inThreads: ChannelFactory = Object.assign(
   (...[target, credentials, options, member]: Parameters<ChannelFactory>) => {
     try {
-      threads.check?.(target, credentials, options);
+      threads.check(target, credentials, options);
     } catch {
       return here(target, credentials, options, member);
     }
-    return threads(target, credentials, options, member);
+    return threads(target, credentials, options);
   },
   { showsConnections: true },
 );
