@@ -24,7 +24,7 @@ new ChannelPool('localhost:50051', credentials.createInsecure(), { channelFactor
 
 // It makes the channel of a plain client, too.
 ({
-  channelFactoryOverride: (address, given, options) => threads(address, given, options, { id: 1 }),
+  channelFactoryOverride: threads,
 }) satisfies ClientOptions;
 
 // @ts-expect-error a path is not a URL
@@ -60,7 +60,8 @@ async function scope(): Promise<void> {
 void scope;
 
 export type Checks = [
-  Expect<Equal<typeof threads, ChannelFactory & AsyncDisposable>>,
+  Expect<Equal<typeof threads, ThreadChannelFactory>>,
+  Expect<ThreadChannelFactory extends ChannelFactory & AsyncDisposable ? true : false>,
   Expect<Equal<Parameters<typeof threadChannelFactory>, [options?: ThreadChannelFactoryOptions]>>,
   Expect<Equal<ThreadChannelFactoryOptions['workerUrl'], URL | undefined>>,
   Expect<Equal<ThreadChannelFactoryOptions['resourceLimits'], ResourceLimits | undefined>>,
