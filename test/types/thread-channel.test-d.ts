@@ -4,6 +4,7 @@ import type { ChannelFactory } from '@grpc-manifold/core';
 import {
   threadChannelFactory,
   tlsCredentials,
+  type ThreadChannelFactory,
   type ThreadChannelFactoryOptions,
   type TlsCredentialsOptions,
 } from '@grpc-manifold/thread-channel';
