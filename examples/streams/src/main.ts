@@ -70,7 +70,7 @@ try {
   if (!interrupted.signal.aborted) throw error;
   process.exitCode = 130;
 } finally {
-  server.disconnect();
+  if (server.connected) server.disconnect();
 }
 
 async function* pieces(): AsyncGenerator<Buffer> {

@@ -42,14 +42,18 @@ const follow: grpc.handleServerStreamingCall<Topic, Story> = (call) => {
 
 const submit: grpc.handleClientStreamingCall<Chunk, Receipt> = (call, callback) => {
   track(call);
-  void (async () => {
+  const take = async (): Promise<void> => {
     let receivedBytes = 0;
     for await (const { content } of call as AsyncIterable<Chunk>) {
       receivedBytes += content.length;
       await new Promise((resolve) => setTimeout(resolve, CHUNK_MS));
     }
     if (!call.cancelled) callback(null, { receivedBytes });
-  })();
+  };
+  take().catch((error: unknown) => {
+    // One that is cancelled is closed under whoever reads it, and has its status.
+    if (!call.cancelled) callback({ code: grpc.status.INTERNAL, details: String(error) });
+  });
 };
 
 const room = new Set<grpc.ServerDuplexStream<Line, Line>>();

@@ -13,7 +13,7 @@ function split(options: unknown): ReturnType<typeof splitOptions> {
 
 describe('splitOptions', () => {
   it('has nothing to tell apart without options', () => {
-    expect(split({})).toEqual({ pool: {}, client: {} });
+    expect(split({})).toEqual({ pool: {}, client: {}, threads: 0 });
   });
 
   it('gives the pool what is the pool’s, and the client what is the client’s', () => {
@@ -27,16 +27,21 @@ describe('splitOptions', () => {
     expect(split(options)).toEqual({
       pool: { maxChannels: 4, queue: { maxQueuedCalls: 5 } },
       client: { interceptors: [INTERCEPTOR], interceptor_providers: [], callInvocationTransformer: INTERCEPTOR },
+      threads: 0,
     });
   });
 
   it.each(CHANNEL_POOL_OPTION_NAMES)('gives %s to the pool, whatever it is worth', (name) => {
-    expect(split({ [name]: 5 })).toEqual({ pool: { [name]: 5 }, client: {} });
+    expect(split({ [name]: 5 })).toEqual({ pool: { [name]: 5 }, client: {}, threads: 0 });
+  });
+
+  it('tells in how many threads connections are to live', () => {
+    expect(split({ threads: 2 })).toEqual({ pool: {}, client: {}, threads: 2 });
   });
 
   it('takes flat grpc keys for channel options', () => {
     const flat = { 'grpc.keepalive_time_ms': 10_000, 'grpc-node.flow_control_window': 65_535 };
-    expect(split(flat)).toEqual({ pool: { channelOptions: flat }, client: {} });
+    expect(split(flat)).toEqual({ pool: { channelOptions: flat }, client: {}, threads: 0 });
   });
 
   it('lets channelOptions prevail over a flat key', () => {
