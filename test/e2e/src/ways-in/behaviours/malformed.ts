@@ -13,6 +13,15 @@ const answered = (name: string, answer: RawAnswer, outcome: object): Behaviour =
   shows: { client: expect.arrayContaining([['callback', expect.objectContaining(outcome), undefined]]) },
 });
 
+/** grpc-js resets such a stream when the headers come, if its end has not come by then: which is first is the machine's to say. */
+const whateverReset = (behaviour: Behaviour): Behaviour => ({
+  ...behaviour,
+  run: async (stage) => {
+    const { client, server } = (await behaviour.run(stage)) as { client: unknown; server: readonly object[] };
+    return { client, server: server.map((call) => ({ ...call, rstCode: undefined })) };
+  },
+});
+
 const received = (name: string, headers: Record<string, string>, data: Buffer): Behaviour => ({
   name,
   run: (stage) => callRaw(stage, afterRequest({ headers, data: [data] })),
@@ -131,10 +140,12 @@ export const malformedBehaviours: readonly Behaviour[] = [
   unpacked('a compressed message without an encoding', {}, expect.anything()),
   answered('HTTP status 404', { httpStatus: 404, trailersOnly: true, trailers: {} }, { code: 12 }),
   answered('HTTP status 503', { httpStatus: 503, trailersOnly: true, trailers: {} }, { code: 14 }),
-  answered(
-    'HTTP status 401 with a body',
-    { httpStatus: 401, headers: { 'content-type': 'text/html' }, data: [Buffer.from('<html>')], trailers: {} },
-    { code: 16 },
+  whateverReset(
+    answered(
+      'HTTP status 401 with a body',
+      { httpStatus: 401, headers: { 'content-type': 'text/html' }, data: [Buffer.from('<html>')], trailers: {} },
+      { code: 16 },
+    ),
   ),
   answered('no status at all', { data: [EMPTY_RESPONSE], trailers: { other: 'x' } }, { code: 2 }),
   resetBy('CANCEL', constants.NGHTTP2_CANCEL, 1),
