@@ -1,6 +1,8 @@
+import { Line, type Place } from '@grpc-manifold/core';
+
 /** The calls of one owner that have been started and have no status yet. */
 export class CallSet<Call> {
-  readonly #calls = new Set<Call>();
+  readonly #calls = new Line<Call>();
   #whenEmpty: (() => void)[] = [];
   #closed = false;
 
@@ -18,12 +20,16 @@ export class CallSet<Call> {
     return this.#calls.size;
   }
 
-  add(call: Call): void {
-    this.#calls.add(call);
+  /** Takes a call in, at a place of its own for this set. */
+  add(place: Place<Call>, call: Call): void {
+    if (place.item === undefined) this.#calls.push(place, call);
   }
 
-  delete(call: Call): void {
-    if (!this.#calls.delete(call) || this.#calls.size > 0) return;
+  /** Takes out what stands at a place of this set; harmless when it is free. */
+  delete(place: Place<Call>): void {
+    if (place.item === undefined) return;
+    this.#calls.remove(place);
+    if (this.#calls.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];
     for (const resolve of waiting) resolve();
@@ -31,7 +37,7 @@ export class CallSet<Call> {
 
   /** The calls as they are now: ending one takes it out of the set. */
   snapshot(): Call[] {
-    return [...this.#calls];
+    return this.#calls.toArray();
   }
 
   /** Resolves when no call is left; at once when there is none. */

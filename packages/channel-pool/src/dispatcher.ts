@@ -106,8 +106,8 @@ export class Dispatcher implements CallHost {
   admit(call: PooledCall): void {
     const { request } = call;
     this.counts.started += 1;
-    this.calls.add(call);
-    request.owner?.add(call);
+    this.calls.add(call.place, call);
+    request.owner?.add(call.placeAtOwner, call);
     if (this.calls.closed) return this.#refuse(call, 'closed', 'the pool is closed');
     if (request.owner?.closed === true) return this.#refuse(call, 'closed', 'the client is closed');
     if (request.deadlineMs !== Infinity) {
@@ -134,8 +134,8 @@ export class Dispatcher implements CallHost {
     this.queue.remove(call);
     this.#deadlines.remove(call);
     if (request.parent !== null) detachFromParent(request.parent, call);
-    this.calls.delete(call);
-    request.owner?.delete(call);
+    this.calls.delete(call.place);
+    request.owner?.delete(call.placeAtOwner);
     if (call.member !== undefined) this.#left(call, call.member, ending.code);
     this.#count(ending);
   }

@@ -1,3 +1,4 @@
+import { Place } from '@grpc-manifold/core';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@grpc-manifold/testing';
@@ -7,11 +8,13 @@ import { Drain } from './drain.js';
 function setUp(timeoutMs: number, ...open: string[]) {
   const clock = new FakeClock();
   const calls = new CallSet<string>();
-  for (const call of open) calls.add(call);
+  const places = new Map(open.map((call) => [call, new Place<string>()]));
+  for (const [call, place] of places) calls.add(place, call);
+  const end = (call: string): void => calls.delete(places.get(call) as Place<string>);
   const drain = new Drain(clock, calls, timeoutMs);
   const seen = { over: false };
   const done = drain.done().then(() => (seen.over = true));
-  return { clock, calls, drain, seen, done };
+  return { clock, calls, end, drain, seen, done };
 }
 
 describe('Drain', () => {
@@ -22,12 +25,12 @@ describe('Drain', () => {
   });
 
   it('is over when the last call has ended, and holds the process until then', async () => {
-    const { clock, calls, seen, done } = setUp(1_000, 'a', 'b');
+    const { clock, end, seen, done } = setUp(1_000, 'a', 'b');
     expect(clock.refdTimers).toBe(1);
-    calls.delete('a');
+    end('a');
     await setImmediate();
     expect(seen.over).toBe(false);
-    calls.delete('b');
+    end('b');
     await done;
     expect(clock.pendingTimers).toBe(0);
   });
@@ -51,12 +54,12 @@ describe('Drain', () => {
   });
 
   it('may have no end but that of its calls', async () => {
-    const { clock, calls, seen, done } = setUp(Infinity, 'a');
+    const { clock, end, seen, done } = setUp(Infinity, 'a');
     expect(clock.pendingTimers).toBe(0);
     clock.advance(1e12);
     await setImmediate();
     expect(seen.over).toBe(false);
-    calls.delete('a');
+    end('a');
     await done;
   });
 });

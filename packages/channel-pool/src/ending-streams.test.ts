@@ -6,6 +6,7 @@ import { ResetBudget } from './reset-budget.js';
 
 /** A stream that records what is done with it. */
 class ScriptedStream implements EndingStream {
+  resetPlace: EndingStream['resetPlace'];
   resets = 0;
   waits = 0;
   /** What the connection had shown of life when the reset went out. */

@@ -1,8 +1,10 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import { Line, Place, type Clock, type Timer } from '@grpc-manifold/core';
 import type { ResetBudget } from './reset-budget.js';
 
 /** A call that we ended for its caller, and whose stream must now be ended for the connection. */
 export interface EndingStream {
+  /** Where it waits for its reset; for {@link EndingStreams} to set. */
+  resetPlace: Place<EndingStream> | undefined;
   /** Ends the stream; the connection gets an RST_STREAM. */
   reset(): void;
   /** The reset must wait for the budget: what the other end sends until then is for nobody. */
@@ -44,7 +46,7 @@ const STALLED_AFTER_REVIEWS = 100;
  */
 export class EndingStreams {
   /** Waiting for the budget, oldest first. */
-  readonly #unsent = new Set<EndingStream>();
+  readonly #unsent = new Line<EndingStream>();
   /** Reset, but the connection has shown no life since. */
   #unconfirmed = 0;
   #lifeAtReset = 0;
@@ -67,15 +69,16 @@ export class EndingStreams {
 
   /** Ends a stream, now or as soon as the budget allows. */
   end(stream: EndingStream): void {
-    this.#unsent.add(stream);
+    stream.resetPlace = new Place();
+    this.#unsent.push(stream.resetPlace, stream);
     this.#send();
-    if (this.#unsent.has(stream)) stream.awaitReset();
+    if (isWaiting(stream)) stream.awaitReset();
     this.#watch();
   }
 
   /** The other end has ended a stream by itself. True when it was still waiting for its reset. */
   ended(stream: EndingStream): boolean {
-    if (!this.#unsent.delete(stream)) return false;
+    if (!this.#takeOut(stream)) return false;
     this.observer.onRoom();
     return true;
   }
@@ -92,8 +95,7 @@ export class EndingStreams {
 
   /** Lets go of all: the connection is about to be closed, so that no budget needs to be kept. */
   close(): void {
-    for (const stream of this.#unsent) stream.reset();
-    this.#unsent.clear();
+    for (const stream of this.#unsent.toArray()) if (this.#takeOut(stream)) stream.reset();
     this.#unconfirmed = 0;
     if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
     this.#timer = undefined;
@@ -103,9 +105,9 @@ export class EndingStreams {
     const nowMs = this.clock.elapsed();
     // One mark serves all: what was confirmed before these resets is taken off first.
     this.review();
-    for (const stream of this.#unsent) {
+    for (let stream = this.#unsent.first?.item; stream !== undefined; stream = this.#unsent.first?.item) {
       if (!this.budget.take(nowMs)) return;
-      this.#unsent.delete(stream);
+      this.#takeOut(stream);
       if (this.#unconfirmed === 0) {
         this.#silentSinceMs = nowMs;
         this.#silentReviews = 0;
@@ -114,6 +116,14 @@ export class EndingStreams {
       this.#lifeAtReset = this.connection.lifeSigns();
       stream.reset();
     }
+  }
+
+  /** False when it does not wait for its reset. */
+  #takeOut(stream: EndingStream): boolean {
+    const { resetPlace } = stream;
+    if (resetPlace?.item === undefined) return false;
+    this.#unsent.remove(resetPlace);
+    return true;
   }
 
   get #silentMs(): number {
@@ -146,4 +156,8 @@ export class EndingStreams {
     }
     this.#watch();
   };
+}
+
+function isWaiting(stream: EndingStream): boolean {
+  return stream.resetPlace?.item !== undefined;
 }

@@ -12,6 +12,7 @@ import {
   faultOfStatus,
   HeldOperations,
   markStatus,
+  Place,
   promptly,
   settleWrite,
   tellMessage,
@@ -21,6 +22,7 @@ import {
   type CallInfo,
   type CallKind,
   type ChannelCall,
+  type ChildCall,
   type MessageContext,
   type ParentCall,
   type Timed,
@@ -98,11 +100,16 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  */
 export class PooledCall
   extends AsyncResource
-  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream
+  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream, ChildCall
 {
   queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
   heapIndex = -1;
+  resetPlace: EndingStream['resetPlace'];
+  placeAtParent: ChildCall['placeAtParent'];
+  /** Where it stands among the calls of the pool, and among those of its owner. */
+  readonly place = new Place<PooledCall>();
+  readonly placeAtOwner = new Place<PooledCall>();
   /** Milliseconds that it waited before it was handed to a connection. */
   queueWaitMs = 0;
   /** When it was handed to a connection, and first answered, where that is measured; -1 otherwise. */

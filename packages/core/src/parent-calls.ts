@@ -1,15 +1,25 @@
 import { propagate, status, type ChannelInterface } from '@grpc/grpc-js';
+import { Line, Place } from './line.js';
 
 /** The server call that a call is made for, as interceptors and clients hand it over. */
 export type ParentCall = NonNullable<Parameters<ChannelInterface['createCall']>[3]>;
 
+/** Where a call stands among the children of its parent. */
+class PlaceAtParent extends Place<ChildCall> {
+  constructor(readonly parent: ParentCall) {
+    super();
+  }
+}
+
 /** A call that ends with its parent. */
 export interface ChildCall {
+  /** Set while it is attached. */
+  placeAtParent?: PlaceAtParent | undefined;
   cancelWithStatus(code: status, details: string): void;
 }
 
 interface Link {
-  readonly children: Set<ChildCall>;
+  readonly children: Line<ChildCall>;
   readonly onCancelled: () => void;
 }
 
@@ -31,22 +41,26 @@ export function attachToParent(parent: ParentCall, child: ChildCall): void {
   }
   let link = links.get(parent);
   if (link === undefined) {
-    const children = new Set<ChildCall>();
+    const children = new Line<ChildCall>();
     const onCancelled = (): void => {
-      for (const each of [...children]) each.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call');
+      for (const each of children.toArray()) each.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call');
     };
     link = { children, onCancelled };
     links.set(parent, link);
     parent.on('cancelled', onCancelled);
   }
-  link.children.add(child);
+  if (child.placeAtParent !== undefined) return;
+  child.placeAtParent = new PlaceAtParent(parent);
+  link.children.push(child.placeAtParent, child);
 }
 
 /** Ends the tie; harmless when there is none. */
 export function detachFromParent(parent: ParentCall, child: ChildCall): void {
   const link = links.get(parent);
-  if (link === undefined) return;
-  link.children.delete(child);
+  const { placeAtParent } = child;
+  if (link === undefined || placeAtParent?.parent !== parent) return;
+  child.placeAtParent = undefined;
+  link.children.remove(placeAtParent);
   if (link.children.size > 0) return;
   links.delete(parent);
   parent.removeListener('cancelled', link.onCancelled);

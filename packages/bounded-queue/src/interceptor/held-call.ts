@@ -64,6 +64,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  */
 export class HeldCall implements CallInfo, ChildCall, InterceptingListener, NextInterceptingCall, Queued, Timed {
   queueLinks: Queued['queueLinks'];
+  placeAtParent: ChildCall['placeAtParent'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */

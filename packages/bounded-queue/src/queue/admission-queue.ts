@@ -1,6 +1,5 @@
 import { inspect } from 'node:util';
-import { MAX_TIMER_MS, warn, type CallInfo, type Clock, type Timer } from '@grpc-manifold/core';
-import { Line, Place } from './line.js';
+import { Line, MAX_TIMER_MS, Place, warn, type CallInfo, type Clock, type Timer } from '@grpc-manifold/core';
 import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';

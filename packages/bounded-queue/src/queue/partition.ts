@@ -1,4 +1,4 @@
-import { Line } from './line.js';
+import { Line } from '@grpc-manifold/core';
 import { PriorityLevels } from './priority-levels.js';
 
 /** What a refusal tells of the partition of its call. */

@@ -1,4 +1,4 @@
-import { Line, type Place } from './line.js';
+import { Line, type Place } from '@grpc-manifold/core';
 
 /** Those of one priority, in the order in which they came. */
 export class Level<T> extends Line<T> {

@@ -1,5 +1,4 @@
-import type { CallInfo } from '@grpc-manifold/core';
-import { Place } from './line.js';
+import { Place, type CallInfo } from '@grpc-manifold/core';
 import type { Partition } from './partition.js';
 import type { Level } from './priority-levels.js';
 

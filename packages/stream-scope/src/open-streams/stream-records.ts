@@ -1,3 +1,4 @@
+import { Line } from '@grpc-manifold/core';
 import type { StreamRecord } from './stream-record.js';
 
 /** Somebody who is told as streams open and end. It must not throw: it is called from within a call. */
@@ -7,14 +8,14 @@ export interface RecordsObserver {
 }
 
 /** The streams of this process that have no status yet: every scoped one, and every one of a pooled client. */
-const records = new Set<StreamRecord>();
+const records = new Line<StreamRecord>();
 /** By the stream object of grpc-js, so that one that is scoped as well as pooled is listed once. */
 const byStream = new WeakMap<object, StreamRecord>();
 const observers = new Set<RecordsObserver>();
 
 /** Lists a stream, under the object that grpc-js made for it. */
 export function addRecord(stream: object, record: StreamRecord): void {
-  records.add(record);
+  if (!isListed(record)) records.push(record.place, record);
   byStream.set(stream, record);
   for (const observer of observers) observer.added(record);
 }
@@ -26,18 +27,19 @@ export function recordOf(stream: object): StreamRecord | undefined {
 
 /** A stream has its status. Harmless when that was told before. */
 export function removeRecord(record: StreamRecord): void {
-  if (!records.delete(record)) return;
+  if (!isListed(record)) return;
+  records.remove(record.place);
   for (const observer of observers) observer.removed(record);
 }
 
 /** True from the opening of a stream to its status. */
 export function isListed(record: StreamRecord): boolean {
-  return records.has(record);
+  return record.place.item !== undefined;
 }
 
 /** All that are listed, oldest first. */
-export function allRecords(): Iterable<StreamRecord> {
-  return records;
+export function allRecords(): StreamRecord[] {
+  return records.toArray();
 }
 
 /** How many are listed. */

@@ -1,23 +1,29 @@
+import { Line, Place } from '@grpc-manifold/core';
+
 type Callback = (reason: unknown) => void;
 
 /** One listener a signal, however many streams it ends: Node warns from the eleventh listener on. */
 class AbortWatch {
-  readonly #callbacks = new Set<Callback>();
+  readonly #callbacks = new Line<Callback>();
   readonly #listener = (): void => {
     watches.delete(this.signal);
-    for (const callback of [...this.#callbacks]) callback(this.signal.reason);
+    for (const callback of this.#callbacks.toArray()) callback(this.signal.reason);
   };
 
   constructor(private readonly signal: AbortSignal) {
     signal.addEventListener('abort', this.#listener, { once: true });
   }
 
-  add(callback: Callback): void {
-    this.#callbacks.add(callback);
+  /** @returns what takes it out again; harmless when it was. */
+  add(callback: Callback): () => void {
+    const place = new Place<Callback>();
+    this.#callbacks.push(place, callback);
+    return () => this.#remove(place);
   }
 
-  remove(callback: Callback): void {
-    this.#callbacks.delete(callback);
+  #remove(place: Place<Callback>): void {
+    if (place.item === undefined) return;
+    this.#callbacks.remove(place);
     if (this.#callbacks.size > 0 || watches.get(this.signal) !== this) return;
     watches.delete(this.signal);
     this.signal.removeEventListener('abort', this.#listener);
@@ -35,7 +41,5 @@ const watches = new WeakMap<AbortSignal, AbortWatch>();
 export function watchAbort(signal: AbortSignal, callback: Callback): () => void {
   let watch = watches.get(signal);
   if (watch === undefined) watches.set(signal, (watch = new AbortWatch(signal)));
-  const own = watch;
-  own.add(callback);
-  return () => own.remove(callback);
+  return watch.add(callback);
 }

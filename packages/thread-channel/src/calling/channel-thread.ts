@@ -5,6 +5,7 @@ import { messageOf, systemClock, warn } from '@grpc-manifold/core';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
+import { CallTable } from '../wire/call-table.js';
 import { readMetadata } from '../wire/metadata-record.js';
 import type { News, Order } from '../wire/order.js';
 import { Outbox } from '../wire/outbox.js';
@@ -49,7 +50,7 @@ export class ChannelThread {
   readonly #worker: Worker | undefined;
   readonly #outbox: Outbox<Order>;
   readonly #connections = new Map<number, ThreadedConnection>();
-  readonly #calls = new Map<number, ThreadedCall>();
+  readonly #calls = new CallTable<ThreadedCall>();
   readonly #exited: Promise<void>;
   #end: ThreadEnd | undefined;
   #nextNumber = 1;
@@ -126,12 +127,12 @@ export class ChannelThread {
   /** Takes a call in, and gives it its number. While it has calls the thread holds the process, as a connection would. */
   enter(call: ThreadedCall): void {
     call.id = this.nextNumber();
-    this.#calls.set(call.id, call);
+    this.#calls.add(call);
     this.hold();
   }
 
   leave(call: ThreadedCall): void {
-    if (this.#calls.delete(call.id)) this.release();
+    if (this.#calls.delete(call)) this.release();
   }
 
   /** Somebody waits for it. */
@@ -246,7 +247,7 @@ export class ChannelThread {
     const reason = this.#reasonFor(code);
     this.#end = { reason, neverStarted: !this.#hasStarted };
     if (!this.#isStopping) warn(`thread-channel: ${reason}${stackOf(this.#error)}`);
-    const [connections, calls] = [[...this.#connections.values()], [...this.#calls.values()]];
+    const [connections, calls] = [[...this.#connections.values()], this.#calls.toArray()];
     this.#connections.clear();
     this.#calls.clear();
     // Whoever is told may want another connection at once: not in this thread.

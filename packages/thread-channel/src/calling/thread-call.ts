@@ -43,6 +43,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
   id = 0;
   /** True when its server has said that it never acted on it. */
   neverActedOn = false;
+  placeAtParent: ChildCall['placeAtParent'];
   readonly #deadlineMs: number;
   #connection: ThreadConnection | undefined;
   #listener: InterceptingListener | undefined;

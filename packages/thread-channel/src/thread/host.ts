@@ -3,6 +3,7 @@ import { messageOf, systemClock, type Timer } from '@grpc-manifold/core';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
+import { CallTable } from '../wire/call-table.js';
 import { readMetadata } from '../wire/metadata-record.js';
 import type { News, Order } from '../wire/order.js';
 import { Outbox, type Port } from '../wire/outbox.js';
@@ -17,7 +18,7 @@ const LOOK_MS = 20;
 /** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
 export class Host implements CallHost {
   readonly #channels = new Map<number, HostedChannel>();
-  readonly #calls = new Map<number, HostedCall>();
+  readonly #calls = new CallTable<HostedCall>();
   readonly #outbox: Outbox<News>;
   readonly #inbox: (Batch | Order)[] = [];
   /** A batch was carried out in this turn. */
@@ -64,7 +65,7 @@ export class Host implements CallHost {
   }
 
   ended(call: HostedCall): void {
-    this.#calls.delete(call.id);
+    this.#calls.delete(call);
   }
 
   #carryOut(from: BatchReader): void {
@@ -110,13 +111,14 @@ export class Host implements CallHost {
     const host = flags & START.hasHost ? from.text() : null;
     const metadata = readMetadata(from);
     if (channel === undefined) return this.#refuse(id, 'Channel closed before call started');
+    let call: HostedCall | undefined;
     try {
       const hasCredentials = (flags & START.hasCredentials) !== 0;
-      const call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
-      this.#calls.set(id, call);
+      call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
+      this.#calls.add(call);
       call.start(metadata);
     } catch (error) {
-      const isKnown = this.#calls.delete(id);
+      const isKnown = call !== undefined && this.#calls.delete(call);
       // grpc-js throws for a channel that was closed meanwhile.
       this.#refuse(id, isKnown ? messageOf(error) : 'Channel closed before call started');
     }

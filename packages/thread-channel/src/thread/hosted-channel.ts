@@ -22,7 +22,9 @@ export class HostedChannel {
     opening: Opening,
     private readonly outbox: Outbox<News>,
   ) {
-    const { channel: id, target, options: channelOptions, credentials: recipe, isOnce } = opening;
+    const { channel: id, target, options, credentials: recipe, isOnce } = opening;
+    // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
+    const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
     const credentials = credentialsOf(recipe);
     this.id = id;
     const observed = { target, credentials, channelOptions, clock: systemClock };

@@ -48,7 +48,7 @@ describe('an outbox', () => {
   });
 
   it('does not wait for the end of the turn with much', () => {
-    for (let count = 0; count < 150; count += 1) outbox.open().u8(1);
+    for (let count = 0; count < 200; count += 1) outbox.open().u8(1);
     expect(posted).toHaveLength(2);
     for (let count = 0; count < 5; count += 1) outbox.open().bytes(Buffer.alloc(100_000));
     expect(posted).toHaveLength(4);

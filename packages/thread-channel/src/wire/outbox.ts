@@ -3,10 +3,10 @@ import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 
 /**
- * Records after which a batch does not wait for the end of the turn: those of some twenty unary calls. The other thread begins on
+ * Records after which a batch does not wait for the end of the turn: those of some thirty unary calls. The other thread begins on
  * them while this one goes on; else a hundred calls that come together stay together, and each thread waits for the other.
  */
-const FULL_RECORDS = 64;
+const FULL_RECORDS = 96;
 /** The same in bytes. */
 const FULL_BYTES = 131_072;
 

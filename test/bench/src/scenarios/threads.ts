@@ -1,11 +1,9 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { ConnectionCount, UnaryClient } from '../clients/unary-client.js';
-import { closedLoop, type ClosedLoop } from '../load/closed-loop.js';
-import { openLoop } from '../load/open-loop.js';
-import { findCell, type Goal, type Measurement, type Scenario } from '../scenario.js';
+import { startProcess } from '../child-process.js';
+import { newsFrom } from '../process-news.js';
+import { findCell, type Goal, type Scenario, type Variant } from '../scenario.js';
 import { startUnaryServer, type UnaryServer } from '../servers/start-unary-server.js';
+import type { ThreadLoadNews, ThreadLoadOptions, ThreadLoadOrder } from '../thread-load/thread-load.js';
 import { failures, noFailures } from './failures.js';
-import { openClient } from './open-client.js';
 
 const IN_THREADS = ['threads: 1', 'threads: 2'];
 const SMALL = '100 B, 128 at once';
@@ -13,19 +11,21 @@ const STEADY = '100 B, 5,000 calls/s';
 const LARGE = '200 KB each way, 16 at once';
 const SMALL_BYTES = 100;
 const LARGE_BYTES = 200_000;
-const STEADY_CALLS_PER_SECOND = 5_000;
-const LOOP_DELAY_RESOLUTION_MS = 1;
 
-/** One connection, as raw has it, or one for each thread. */
-function connectionsOf(variant: string): ConnectionCount {
-  const count = variant === 'threads: 2' ? 2 : 1;
-  return { min: count, max: count };
-}
+type Load = Pick<ThreadLoadOptions, 'requestBytes' | 'load'>;
+const LOADS: Readonly<Record<string, Load>> = {
+  [SMALL]: { requestBytes: SMALL_BYTES, load: { concurrency: 128 } },
+  [STEADY]: { requestBytes: SMALL_BYTES, load: { callsPerSecond: 5_000 } },
+  [LARGE]: { requestBytes: LARGE_BYTES, load: { concurrency: 16 } },
+};
 
-/** What is left on the calling thread when connections live in others. */
+/**
+ * What is left on the calling thread when connections live in others. Each client and load has a process of its own, as it would in
+ * an application: within one, the compiled code and the heap of one variant weigh on the next.
+ */
 export const threads: Scenario = {
   name: 'threads',
-  work: 'unary calls, server without a stream limit on the same cores; a connection for each thread',
+  work: 'unary calls, server without a stream limit on the same cores; a connection for each thread, a process for each client',
   metrics: [
     { key: 'loopUs', title: 'event loop µs/call', digits: 1, ratio: true },
     { key: 'threadUs', title: 'thread CPU µs/call', digits: 1, ratio: true },
@@ -40,31 +40,21 @@ export const threads: Scenario = {
   rounds: { measured: 15, warmUp: 3 },
 
   async open(variants, { quick }) {
-    const measureMs = quick ? 200 : 600;
+    const measureMs = quick ? 200 : 1_000;
     const small = await startUnaryServer({});
     const large = await startUnaryServer({ responseBytes: LARGE_BYTES });
-    const loop = (concurrency: number): ClosedLoop => ({ concurrency, rampMs: 50, measureMs });
+    const serverOf = (caseName: string): UnaryServer => (caseName === LARGE ? large : small);
     return {
-      variants: variants.map((name) => {
-        const open = ({ port }: UnaryServer): UnaryClient => openClient(name, port, connectionsOf(name));
-        const clients: Readonly<Record<string, UnaryClient>> = {
-          [SMALL]: open(small),
-          [STEADY]: open(small),
-          [LARGE]: open(large),
-        };
-        return {
-          name,
-          measure: (caseName) => {
-            const client = clients[caseName] as UnaryClient;
-            if (caseName === STEADY) return steadily(client, measureMs * 2);
-            const request = Buffer.alloc(caseName === LARGE ? LARGE_BYTES : SMALL_BYTES);
-            return busily(client, request, loop(caseName === LARGE ? 16 : 128));
-          },
-          close: async () => {
-            for (const client of Object.values(clients)) await client.close();
-          },
-        };
-      }),
+      variants: await Promise.all(
+        variants.map((name) =>
+          openVariant(name, (caseName) => ({
+            variant: name,
+            port: serverOf(caseName).port,
+            measureMs,
+            ...(LOADS[caseName] as Load),
+          })),
+        ),
+      ),
       close: async () => {
         for (const server of [small, large]) await server.stop();
       },
@@ -90,31 +80,25 @@ export const threads: Scenario = {
   },
 };
 
-async function busily(client: UnaryClient, request: Buffer, loop: ClosedLoop): Promise<Measurement> {
-  return { sample: { ...(await closedLoop((done) => client.send(request, {}, done), loop)) } };
-}
-
-/** A load that does not wait for its answers, and how late the event loop is under it. */
-async function steadily(client: UnaryClient, measureMs: number): Promise<Measurement> {
-  const request = Buffer.alloc(SMALL_BYTES);
-  const delay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
-  let open = 0;
-  let failedCalls = 0;
-  const load = openLoop(STEADY_CALLS_PER_SECOND, () => {
-    open += 1;
-    client.send(request, {}, (error) => {
-      open -= 1;
-      if (error !== null) failedCalls += 1;
-    });
-  });
-  await new Promise((resolve) => setTimeout(resolve, measureMs / 4));
-  delay.enable();
-  await new Promise((resolve) => setTimeout(resolve, measureMs));
-  delay.disable();
-  load.stop();
-  while (open > 0) await new Promise((resolve) => setTimeout(resolve, 1));
-  // What it records is the time between two timers.
-  const lateMs = (percentile: number): number =>
-    Math.max(0, delay.percentile(percentile) / 1e6 - LOOP_DELAY_RESOLUTION_MS);
-  return { sample: { loopDelayP50Ms: lateMs(50), loopDelayP99Ms: lateMs(99), failedCalls } };
+/** A variant with a process for each case. */
+async function openVariant(name: string, optionsOf: (caseName: string) => ThreadLoadOptions): Promise<Variant> {
+  const module = new URL('../thread-load/load-process.js', import.meta.url);
+  const processes = new Map(
+    await Promise.all(
+      Object.keys(LOADS).map(async (caseName) => [caseName, await startProcess(module, optionsOf(caseName))] as const),
+    ),
+  );
+  return {
+    name,
+    async measure(caseName) {
+      const child = processes.get(caseName)?.child;
+      if (child === undefined) return undefined;
+      const measured = newsFrom<ThreadLoadNews>(child)('measured');
+      child.send({ kind: 'measure' } satisfies ThreadLoadOrder);
+      return (await measured).measurement;
+    },
+    close: async () => {
+      for (const each of processes.values()) await each.stop();
+    },
+  };
 }

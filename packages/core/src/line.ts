@@ -8,6 +8,11 @@ export class Place<T> {
 /**
  * Things one behind another, each in a place of its own: entering at the end and leaving from anywhere are O(1) and
  * allocate nothing.
+ *
+ * Whatever comes and goes with calls is kept in one of these and never in a `Map` or `Set`. V8 replaces the hash table of those
+ * as entries come and go, and each table points to the one that replaced it. Once one has grown old, as all that lives through a
+ * mark-compact has, it keeps its successors and whatever they held alive: no scavenge frees a call until the next mark-compact
+ * (docs/decisions/0017). A place that was left points nowhere.
  */
 export class Line<T> {
   first: Place<T> | undefined;
@@ -32,5 +37,12 @@ export class Line<T> {
     else place.next.previous = place.previous;
     place.item = place.previous = place.next = undefined;
     this.size -= 1;
+  }
+
+  /** The things as they are now, first to last. */
+  toArray(): T[] {
+    const items: T[] = [];
+    for (let place = this.first; place !== undefined; place = place.next) items.push(place.item as T);
+    return items;
   }
 }
