@@ -18,6 +18,7 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
+  unsendable,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -208,6 +209,11 @@ export class PooledCall
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
+    const complaint = unsendable(message);
+    if (complaint !== undefined) {
+      settleWrite(context);
+      return this.cancelWithStatus(status.INTERNAL, complaint);
+    }
     this.#sentMessages += 1;
     // One message can be sent again; of more, as many would have to be kept as grpc-js takes for written.
     this.#sent = this.#sentMessages === 1 ? { context: settledOnce(context), message } : undefined;

@@ -31,6 +31,7 @@ export {
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { Line, Place } from './line.js';
+export { unsendable } from './unsendable.js';
 export { messageOf } from './message-of.js';
 export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';
 export { warn } from './warn.js';

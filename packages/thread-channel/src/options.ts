@@ -4,6 +4,8 @@ import { OptionReader } from '@grpc-manifold/core';
 
 /** Garbage that a thread makes before it is collected; Node's own bound is 48. */
 const YOUNG_GENERATION_MB = 192;
+/** What Node starts a worker from. */
+const WORKER_PROTOCOLS: readonly string[] = ['file:', 'data:'];
 
 /** Options of {@link threadChannelFactory}. */
 export interface ThreadChannelFactoryOptions {
@@ -35,14 +37,29 @@ export function resolveThreadChannelFactoryOptions(
 ): ResolvedThreadChannelFactoryOptions {
   const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl', 'resourceLimits']);
   const workerUrl: unknown = options?.workerUrl ?? workerBesideThis();
-  if (!(workerUrl instanceof URL)) {
-    throw new TypeError(`threadChannelFactory: workerUrl must be a URL, got ${inspect(workerUrl, { depth: 0 })}`);
+  if (!(workerUrl instanceof URL && WORKER_PROTOCOLS.includes(workerUrl.protocol))) {
+    throw new TypeError(
+      `threadChannelFactory: workerUrl must be a URL of ${WORKER_PROTOCOLS.join(' or ')}, got ${inspect(workerUrl, { depth: 0 })}`,
+    );
   }
   return {
     threads: read.integer('threads', 1, { min: 1, max: 64 }),
     workerUrl,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB, ...read.optionalObject('resourceLimits') },
+    resourceLimits: resolveResourceLimits(options?.resourceLimits),
   };
+}
+
+function resolveResourceLimits(limits: ResourceLimits | undefined): ResourceLimits {
+  new OptionReader('threadChannelFactory', { resourceLimits: limits }, ['resourceLimits']).optionalObject(
+    'resourceLimits',
+  );
+  const keys = ['maxYoungGenerationSizeMb', 'maxOldGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'] as const;
+  const read = new OptionReader('threadChannelFactory: resourceLimits', limits, keys);
+  const resolved: ResourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
+  for (const key of keys) {
+    if (limits?.[key] !== undefined) resolved[key] = read.number(key, 0, { min: 1, unlimited: false });
+  }
+  return resolved;
 }
 
 function workerBesideThis(): URL {

@@ -15,7 +15,7 @@ import {
   type ScriptedPeer,
 } from '@grpc-manifold/testing';
 import type { ChannelCall } from '../channel-factory.js';
-import { ObservedConnection, type ObservedConnectionSettings } from './observed-connection.js';
+import { ObservedConnection, peerOf, type ObservedConnectionSettings } from './observed-connection.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;
 const INSECURE = credentials.createInsecure();
@@ -257,5 +257,15 @@ describe('ObservedConnection', () => {
       clock.advance(0);
       expect(await closed).toBe(1);
     });
+  });
+});
+
+describe('the other end of a socket', () => {
+  it.each([
+    [{ remoteAddress: '127.0.0.1', remotePort: 80, remoteFamily: 'IPv4' }, '127.0.0.1:80'],
+    [{ remoteAddress: '::1', remotePort: 80, remoteFamily: 'IPv6' }, '[::1]:80'],
+    [{ remoteAddress: undefined, remotePort: undefined, remoteFamily: undefined }, undefined],
+  ])('is told as grpc-js does: %j', (socket, peer) => {
+    expect(peerOf(socket)).toBe(peer);
   });
 });

@@ -31,6 +31,13 @@ export interface ObservedConnectionSettings {
   readonly channel?: ChannelInterface;
 }
 
+/** Tells who is at the other end of a socket, as grpc-js writes it; undefined where that has no port. */
+export function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'remoteFamily'>): string | undefined {
+  const { remoteAddress, remotePort, remoteFamily } = socket;
+  if (remoteAddress === undefined) return undefined;
+  return `${remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+}
+
 /** The connection of a grpc-js channel of this thread, seen by the sockets that it opens and the session on them. */
 export class ObservedConnection implements Connection {
   readonly channel: ChannelInterface;
@@ -84,8 +91,7 @@ export class ObservedConnection implements Connection {
   }
 
   get peer(): string | undefined {
-    const socket = this.#http2Socket;
-    return socket?.remoteAddress === undefined ? undefined : `${socket.remoteAddress}:${socket.remotePort}`;
+    return this.#http2Socket && peerOf(this.#http2Socket);
   }
 
   get bytesRead(): number {

@@ -12,6 +12,8 @@ import { Outbox } from '../wire/outbox.js';
 import { readSight, type Sight } from '../wire/sight.js';
 import { readStatus } from '../wire/status-record.js';
 
+const LAST_NUMBER = 0xffff_ffff;
+
 /** What is told by a thread comes in nobody's context: not in that of the call that happened to start it. */
 const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
 
@@ -116,11 +118,14 @@ export class ChannelThread {
     if (this.#connections.delete(connection.number)) this.onChange(this);
   }
 
-  /** Gives a number that was not given before in this thread. */
+  /** Gives a number that nobody in this thread has. */
   nextNumber(): number {
-    const number = this.#nextNumber;
-    // A record has 32 bits for it; by then the calls of the first round are long over.
-    this.#nextNumber = number === 0xffff_ffff ? 1 : number + 1;
+    // A record has 32 bits for it: at 10,000 calls a second it begins again after five days, and a stream may be older.
+    let number: number;
+    do {
+      number = this.#nextNumber;
+      this.#nextNumber = number === LAST_NUMBER ? 1 : number + 1;
+    } while (this.#calls.get(number) !== undefined || this.#connections.has(number));
     return number;
   }
 
@@ -149,6 +154,11 @@ export class ChannelThread {
   /** For records that go out at the end of this turn of the event loop. */
   open(): BatchWriter {
     return this.#outbox.open();
+  }
+
+  /** Takes back the record that was opened last. */
+  undo(): void {
+    this.#outbox.undo();
   }
 
   /** Sends an order, behind the records that were written before it. */

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { systemClock, type Timer } from '@grpc-manifold/core';
 import type { ResolvedThreadChannelFactoryOptions } from '../options.js';
+import { processDefaults } from '../crossing/process-defaults.js';
 import { ChannelThread } from './channel-thread.js';
 
 /** Milliseconds for which a thread without connections is kept: starting one takes some 100. */
@@ -46,7 +47,7 @@ export class ChannelThreads implements AsyncDisposable {
       () => {
         if (this.#isDisposed) throw new Error('its threads were disposed of');
         const { workerUrl, resourceLimits } = this.options;
-        return new Worker(workerUrl, { name, resourceLimits });
+        return new Worker(workerUrl, { name, resourceLimits, workerData: processDefaults(), ...execArgv() });
       },
       (thread) => this.#changed(place, thread),
     );
@@ -74,6 +75,14 @@ export class ChannelThreads implements AsyncDisposable {
     if (place.timer !== undefined) systemClock.clearTimer(place.timer);
     place.timer = undefined;
   }
+}
+
+/**
+ * A worker takes over how this process was started, and Node refuses one that would read its program from where `--input-type`
+ * says: there it gets nothing of it. (What is listed here must do without V8's own flags, or Node refuses that.)
+ */
+function execArgv(): { execArgv?: string[] } {
+  return process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {};
 }
 
 function sizeOf({ thread }: Place): number {

@@ -1,4 +1,6 @@
 import { Metadata, status, type InterceptingListener, type StatusObject } from '@grpc/grpc-js';
+import { DeadlineTimers } from '@grpc-manifold/core';
+import { FakeClock } from '@grpc-manifold/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Record } from '../wire/batch.js';
@@ -18,6 +20,8 @@ class Stage {
   readonly heard: (number | string)[] = [];
   readonly statuses: StatusObject[] = [];
   readonly writer = new BatchWriter();
+  readonly clock = new FakeClock();
+  readonly deadlines = new DeadlineTimers<ThreadCall>(this.clock, (call) => call.deadlinePassed());
   entered = 0;
   left = 0;
   onMessage: () => void = () => undefined;
@@ -31,7 +35,11 @@ class Stage {
       error: { message: 'its thread is gone' },
       peer: '127.0.0.1:1',
       authContext: null,
-      open: () => this.writer,
+      open: () => {
+        this.writer.mark();
+        return this.writer;
+      },
+      undo: () => this.writer.undo(),
       enter: (call: ThreadCall) => {
         call.id = 1;
         this.entered += 1;
@@ -44,6 +52,7 @@ class Stage {
     } as unknown as ThreadConnection;
     const channel = {
       callCredentials: undefined,
+      deadlines: this.deadlines,
       getTarget: () => 'dns:target',
       connectionForCall: () => (isClosed ? undefined : connection),
     };

@@ -15,10 +15,13 @@ import {
   propagates,
   settleWrite,
   systemClock,
+  unsendable,
   type ChannelCall,
   type ChildCall,
+  type DeadlineTimers,
   type MessageContext,
   type ParentCall,
+  type Timed,
 } from '@grpc-manifold/core';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
@@ -29,8 +32,12 @@ import { START } from '../wire/start.js';
 import type { ThreadedCall } from './channel-thread.js';
 import type { ThreadConnection } from './thread-connection.js';
 
+/** Milliseconds that the thread is given to end a call by its deadline itself: it knows what the call waited for. */
+const DEADLINE_GRACE_MS = 50;
+
 /** The channel that a call was made on. */
 export interface CallingChannel {
+  readonly deadlines: DeadlineTimers<ThreadCall>;
   readonly callCredentials: CallCredentials | undefined;
   getTarget(): string;
   /** Where a call is carried; undefined when the channel is closed. */
@@ -38,13 +45,16 @@ export interface CallingChannel {
 }
 
 /** A call on a channel in a thread, as the calling thread has it. */
-export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
+export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   /** Its number in its thread; 0 before it is started. */
   id = 0;
   /** True when its server has said that it never acted on it. */
   neverActedOn = false;
   placeAtParent: ChildCall['placeAtParent'];
+  dueMs = Infinity;
+  heapIndex = -1;
   readonly #deadlineMs: number;
+  #startedMs = 0;
   #connection: ThreadConnection | undefined;
   #listener: InterceptingListener | undefined;
   #credentials: CallCredentials | undefined;
@@ -85,13 +95,23 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
     if (connection === undefined) return this.#endSoon(status.UNAVAILABLE, 'Channel closed before call started');
     if (connection.isLost) return this.#endSoon(status.UNAVAILABLE, connection.error?.message ?? 'Its thread is gone');
     this.#connection = connection;
+    if (this.#deadlineMs !== Infinity) {
+      this.#startedMs = systemClock.now();
+      if (this.#deadlineMs <= this.#startedMs) return this.deadlinePassed();
+      this.channel.deadlines.add(this, this.#deadlineMs + DEADLINE_GRACE_MS);
+    }
     const { parent } = this;
     if (parent !== null && propagates(this.propagateFlags, propagate.CANCELLATION)) {
       attachToParent(parent, this);
       if (this.#isEnded) return;
     }
     connection.enter(this);
-    this.#writeStart(connection, metadata);
+    try {
+      this.#writeStart(connection, metadata);
+    } catch (error) {
+      connection.undo();
+      return this.#endSoon(status.INTERNAL, `Failed to start HTTP/2 stream with error ${messageOf(error)}`);
+    }
     this.#early?.replayOn(this);
     this.#early = undefined;
   }
@@ -104,6 +124,11 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
     if (this.#isEnded) return settleWrite(context);
+    const complaint = unsendable(message);
+    if (complaint !== undefined) {
+      settleWrite(context);
+      return this.cancelWithStatus(status.INTERNAL, complaint);
+    }
     if (this.id === 0) return this.#hold().sendMessage(context, message, message.length);
     const isAwaited = context.callback !== undefined;
     if (isAwaited) this.#await(context, message.length);
@@ -127,10 +152,17 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
     }
     if (this.id !== 0 && this.#ending === undefined) {
       const to = this.#tell(Record.Cancel);
-      to.u8(code);
-      to.text(details);
+      to.f64(code);
+      // Whoever cancels by an interceptor may have left them out.
+      to.text(String((details as string | undefined) ?? ''));
     }
     this.#endSoon(code, details);
+  }
+
+  /** The thread has not said so itself: it is blocked, or has ended the call behind messages that nobody reads. */
+  deadlinePassed(): void {
+    const seconds = ((Math.max(this.#deadlineMs, this.#startedMs) - this.#startedMs) / 1_000).toFixed(3);
+    this.cancelWithStatus(status.DEADLINE_EXCEEDED, `Deadline exceeded after ${seconds}s,in its thread`);
   }
 
   setCredentials(credentials: CallCredentials): void {
@@ -201,13 +233,26 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
       failure = error ?? new Error('no reason was given');
     }
     if (this.#isEnded) return;
+    if (failure === undefined) {
+      try {
+        return writeMetadata(this.#answer(question, true), metadata ?? new Metadata());
+      } catch (error) {
+        this.#connection?.undo();
+        failure = error;
+      }
+    }
+    const code: unknown = (failure as { code?: unknown }).code;
+    const details = messageOf(failure);
+    const to = this.#answer(question, false);
+    to.f64(typeof code === 'number' ? code : NaN);
+    to.text(details);
+  }
+
+  #answer(question: number, isMade: boolean): BatchWriter {
     const to = this.#tell(Record.Credentials);
     to.u32(question);
-    to.u8(failure === undefined ? 1 : 0);
-    if (failure === undefined) return writeMetadata(to, metadata ?? new Metadata());
-    const code: unknown = (failure as { code?: unknown }).code;
-    to.f64(typeof code === 'number' ? code : NaN);
-    to.text(messageOf(failure));
+    to.u8(isMade ? 1 : 0);
+    return to;
   }
 
   #writeStart({ number }: ThreadConnection, metadata: Metadata): void {
@@ -313,6 +358,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall {
   /** Gives back all that it holds, before anybody is told. */
   #release(): void {
     this.#leave();
+    if (this.heapIndex >= 0) this.channel.deadlines.remove(this);
     this.#inbox = undefined;
     const unwritten = this.#unwritten;
     this.#unwritten = undefined;

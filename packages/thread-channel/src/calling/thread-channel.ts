@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import {
   CONNECTION,
+  DeadlineTimers,
   isXdsTarget,
   systemClock,
   type ChannelCall,
@@ -38,6 +39,7 @@ interface Watcher {
  */
 export class ThreadChannel implements ConnectedChannel, CallingChannel {
   readonly callCredentials: CallCredentials | undefined;
+  readonly deadlines = new DeadlineTimers<ThreadCall>(systemClock, (call) => call.deadlinePassed());
   /** grpc-js's own channel, which is never connected: it checks what it is given, and has a place in channelz. */
   readonly #shadow: Channel;
   readonly #crossing: CrossingCredentials;

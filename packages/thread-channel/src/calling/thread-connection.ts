@@ -111,6 +111,10 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     return this.thread.open();
   }
 
+  undo(): void {
+    this.thread.undo();
+  }
+
   enter(call: ThreadedCall): void {
     this.thread.enter(call);
   }
@@ -128,6 +132,9 @@ export class ThreadConnection implements Connection, ThreadedConnection {
         return this.stateIs(connectivityState.TRANSIENT_FAILURE);
       case 'answer':
         return this.#answered(news.question, news.isAnswered);
+      case 'peer':
+        this.peer = news.peer;
+        return;
       case 'auth':
         this.authContext = withBuffers(news.context);
         return;

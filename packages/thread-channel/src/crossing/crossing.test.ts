@@ -64,6 +64,21 @@ describe('credentials', () => {
     expect(() => tlsCredentials(options as never)).toThrow(message);
   });
 
+  it('are not taken for insecure ones when they only inherit from those', () => {
+    const own = Object.create(credentials.createInsecure(), {}) as ChannelCredentials;
+    expect(() => crossingCredentials(own)).toThrow(/cannot cross to a thread/);
+  });
+
+  it('have keys of their own: what the caller does with his is nothing to them', async () => {
+    const { cert, key } = await selfSignedCertificate();
+    const [certChain, privateKey] = [Buffer.from(cert), Buffer.from(key)];
+    const made = tlsCredentials({ certChain, privateKey });
+    privateKey.fill(0);
+    const { recipe } = crossingCredentials(made);
+    expect(recipe).toMatchObject({ privateKey: Buffer.from(key) });
+    expect(recipe.kind === 'tls' && recipe.privateKey?.buffer.byteLength).toBe(key.length);
+  });
+
   it('do not take the options of the caller for their own', () => {
     const options = { rootCerts: null as Buffer | null };
     const made = tlsCredentials(options);
@@ -85,6 +100,25 @@ describe('channel options', () => {
     expect(() => crossingOptions(options)).toThrow(
       /channel option custom must be a plain value.*\[Function.*threads: 0/,
     );
+  });
+});
+
+describe('channel options that lose something when they are cloned', () => {
+  class Balancer {
+    readonly name = 'mine';
+  }
+
+  it.each([
+    ['an object of a class', new Balancer()],
+    ['a Buffer', Buffer.from('x')],
+  ])('do not cross: %s', (_name, value) => {
+    expect(() => crossingOptions({ custom: value })).toThrow(/channel option custom must be a plain value/);
+  });
+
+  it('cross when they are undefined: the key is there', () => {
+    expect(crossingOptions({ 'grpc.primary_user_agent': undefined } as never)).toEqual({
+      'grpc.primary_user_agent': undefined,
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { inspect, isDeepStrictEqual } from 'node:util';
 import { credentials as grpcCredentials, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { CrossingCredentials } from './credentials-recipe.js';
 import { tlsRecipeOf } from './tls-credentials.js';
@@ -15,7 +15,7 @@ const STAY = 'keep the connections on this thread with threads: 0';
 export function crossingCredentials(credentials: ChannelCredentials): CrossingCredentials {
   const tls = tlsRecipeOf(credentials);
   if (tls !== undefined) return tls;
-  if (credentials.constructor === grpcCredentials.createInsecure().constructor) {
+  if (Object.getPrototypeOf(credentials) === Object.getPrototypeOf(grpcCredentials.createInsecure())) {
     return { recipe: { kind: 'insecure' }, callCredentials: undefined };
   }
   throw new TypeError(
@@ -33,7 +33,7 @@ export function crossingOptions(options: ChannelOptions): ChannelOptions {
   const crossing: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(options) as [string, unknown][]) {
     try {
-      crossing[key] = structuredClone(value);
+      crossing[key] = cloneOf(value);
     } catch {
       throw new TypeError(
         `thread-channel: the channel option ${key} must be a plain value to cross to a thread, got ${inspect(value, { depth: 0 })}; ` +
@@ -42,6 +42,13 @@ export function crossingOptions(options: ChannelOptions): ChannelOptions {
     }
   }
   return crossing;
+}
+
+/** @throws for what is not there once it is cloned: functions, symbols, and the class of an object. */
+function cloneOf(value: unknown): unknown {
+  const clone: unknown = structuredClone(value);
+  if (!isDeepStrictEqual(clone, value)) throw new TypeError('It is an object of a class');
+  return clone;
 }
 
 /**

@@ -1,3 +1,4 @@
+import tls from 'node:tls';
 import {
   credentials as grpcCredentials,
   type CallCredentials,
@@ -37,7 +38,36 @@ export function tlsCredentials(options: TlsCredentialsOptions = {}): ChannelCred
   const { rootCerts, privateKey, certChain } = options;
   const verifyOptions = read.optionalObject('verifyOptions');
   const made = grpcCredentials.createSsl(rootCerts, privateKey, certChain, verifyOptions);
-  return remembering(made, { options: { ...options }, callCredentials: undefined });
+  const copies = {
+    rootCerts: copyOf(rootCerts) ?? trustedHere(),
+    privateKey: copyOf(privateKey),
+    certChain: copyOf(certChain),
+    verifyOptions: { ...verifyOptions },
+  };
+  return remembering(made, { options: copies, callCredentials: undefined });
+}
+
+/** In memory of its own, like what createSsl makes of it: its owner may do with the original what he likes. */
+function copyOf(pem: Buffer | null | undefined): Buffer | null {
+  if (pem === null || pem === undefined) return null;
+  const copy = Buffer.allocUnsafeSlow(pem.length);
+  pem.copy(copy);
+  return copy;
+}
+
+/**
+ * The certificates that this thread trusts, where it was told so by `tls.setDefaultCACertificates` (Node 22.19, 24.5): that is for
+ * one thread only. Null where every thread trusts the same.
+ */
+function trustedHere(): Buffer | null {
+  const { getCACertificates } = tls as {
+    getCACertificates?: (kind: 'default' | 'bundled' | 'system' | 'extra') => readonly string[];
+  };
+  if (getCACertificates === undefined || process.env['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH'] !== undefined) return null;
+  const trusted = new Set(getCACertificates('default'));
+  const builtIn = new Set([...getCACertificates('bundled'), ...getCACertificates('extra')]);
+  const isAsBuilt = trusted.size === builtIn.size && [...trusted].every((certificate) => builtIn.has(certificate));
+  return isAsBuilt ? null : Buffer.from([...trusted].join('\n'));
 }
 
 /** Tells what {@link tlsCredentials} were made of, as a thread can use it. Undefined for others. */

@@ -15,9 +15,14 @@ import { HostedChannel } from './hosted-channel.js';
 /** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
 const LOOK_MS = 20;
 
+/** As grpc-js says it. */
+const CLOSED = 'Channel closed before call started';
+
 /** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
 export class Host implements CallHost {
   readonly #channels = new Map<number, HostedChannel>();
+  /** Why there is none of a number, until it is closed. */
+  readonly #refusals = new Map<number, string>();
   readonly #calls = new CallTable<HostedCall>();
   readonly #outbox: Outbox<News>;
   readonly #inbox: (Batch | Order)[] = [];
@@ -85,7 +90,7 @@ export class Host implements CallHost {
           this.#calls.get(id)?.halfClose();
           break;
         case Record.Cancel: {
-          const [code, details] = [from.u8(), from.text()];
+          const [code, details] = [from.f64(), from.text()];
           this.#calls.get(id)?.cancel(code, details);
           break;
         }
@@ -104,13 +109,14 @@ export class Host implements CallHost {
   }
 
   #start(id: number, from: BatchReader): void {
-    const channel = this.#channels.get(from.u32());
+    const number = from.u32();
+    const channel = this.#channels.get(number);
     const flags = from.u8();
     const method = from.text();
     const deadlineMs = flags & START.hasDeadline ? from.f64() : Infinity;
     const host = flags & START.hasHost ? from.text() : null;
     const metadata = readMetadata(from);
-    if (channel === undefined) return this.#refuse(id, 'Channel closed before call started');
+    if (channel === undefined) return this.#refuse(id, this.#refusals.get(number) ?? CLOSED);
     let call: HostedCall | undefined;
     try {
       const hasCredentials = (flags & START.hasCredentials) !== 0;
@@ -120,7 +126,7 @@ export class Host implements CallHost {
     } catch (error) {
       const isKnown = call !== undefined && this.#calls.delete(call);
       // grpc-js throws for a channel that was closed meanwhile.
-      this.#refuse(id, isKnown ? messageOf(error) : 'Channel closed before call started');
+      this.#refuse(id, isKnown ? messageOf(error) : CLOSED);
     }
   }
 
@@ -166,13 +172,18 @@ export class Host implements CallHost {
       this.#channels.set(order.channel, new HostedChannel(order, this.#outbox));
       if (this.#look === undefined) this.#lookLater();
     } catch (error) {
-      this.#outbox.post({ kind: 'refused', channel: order.channel, error: messageOf(error) });
+      const reason = messageOf(error);
+      this.#refusals.set(order.channel, reason);
+      this.#outbox.post({ kind: 'refused', channel: order.channel, error: reason });
     }
   }
 
   #answerForNobody(order: Order): void {
     const { channel } = order;
-    if (order.kind === 'close') this.#outbox.post({ kind: 'closed', channel, forcedSockets: 0 });
+    if (order.kind === 'close') {
+      this.#refusals.delete(channel);
+      this.#outbox.post({ kind: 'closed', channel, forcedSockets: 0 });
+    }
     if (order.kind !== 'ask' && order.kind !== 'ping') return;
     this.#outbox.post({ kind: 'answer', channel, question: order.question, isAnswered: false });
   }

@@ -50,7 +50,8 @@ export class HostedCall implements InterceptingListener {
   /** Behind the one that is being sent: before its stream exists a call of grpc-js keeps only the last it was given. */
   #outgoing: Outgoing[] | undefined;
   #isHalfClosed = false;
-  #isCancelled = false;
+  /** It has its status, or was cancelled: nothing more is sent, and nobody is told. */
+  #isOver = false;
   #credentialQuestions: Map<number, AnswerOfCredentials> | undefined;
   #nextQuestion = 1;
 
@@ -75,6 +76,7 @@ export class HostedCall implements InterceptingListener {
   }
 
   send(message: Buffer, flags: number, isAwaited: boolean): void {
+    if (this.#isOver) return;
     const outgoing = { message, flags, isAwaited };
     if (this.#isSending) (this.#outgoing ??= []).push(outgoing);
     else this.#send(outgoing);
@@ -82,11 +84,12 @@ export class HostedCall implements InterceptingListener {
 
   halfClose(): void {
     this.#isHalfClosed = true;
+    if (this.#isOver) return;
     if (this.#outgoing === undefined || this.#outgoing.length === 0) this.#call.halfClose();
   }
 
   cancel(code: status, details: string): void {
-    this.#isCancelled = true;
+    this.#isOver = true;
     this.#outgoing = undefined;
     this.#call.cancelWithStatus(code, details);
     // A grpc-js call that was started in this very tick has no stream yet, and opens it in spite of the cancel
@@ -111,13 +114,13 @@ export class HostedCall implements InterceptingListener {
   // ── what the connection tells ─────────────────────────────────────────────────────────────────────────────────────
 
   onReceiveMetadata(metadata: Metadata): void {
-    if (this.#isCancelled) return;
-    this.channel.tellAuth(this.#call.getAuthContext());
+    if (this.#isOver) return;
+    this.channel.tellOtherEnd(this.#call);
     writeMetadata(this.#tell(Record.Headers), metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
-    if (this.#isCancelled) return;
+    if (this.#isOver) return;
     this.#isReading = false;
     this.#untakenMessages += 1;
     this.#untakenBytes += message.length;
@@ -127,7 +130,11 @@ export class HostedCall implements InterceptingListener {
 
   onReceiveStatus(ending: StatusObject): void {
     this.host.ended(this);
-    if (this.#isCancelled) return;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    // What waits behind the message that is being sent would only fill the retry buffer of the channel, for good.
+    this.#outgoing = undefined;
+    this.channel.tellOtherEnd(this.#call);
     // Why a call was lost is seen at its connection.
     if (ending.code !== status.OK) this.channel.tellSight();
     const to = this.#tell(Record.Status);
@@ -154,7 +161,7 @@ export class HostedCall implements InterceptingListener {
     this.#isSending = true;
     const callback = (): void => {
       this.#isSending = false;
-      if (this.#isCancelled) return;
+      if (this.#isOver) return;
       if (isAwaited) this.#tell(Record.Written).u32(1);
       const next = this.#outgoing?.shift();
       if (next === undefined) return;

@@ -1,5 +1,5 @@
 import { Channel, type ChannelInterface, type connectivityState } from '@grpc/grpc-js';
-import { ObservedConnection, systemClock, type Connection } from '@grpc-manifold/core';
+import { ObservedConnection, systemClock, type ChannelCall, type Connection } from '@grpc-manifold/core';
 import { credentialsOf } from '../crossing/credentials-recipe.js';
 import { Record } from '../wire/batch.js';
 import type { AuthContext, News, Order } from '../wire/order.js';
@@ -12,7 +12,10 @@ type Opening = Extract<Order, { kind: 'open' }>;
 export class HostedChannel {
   readonly id: number;
   readonly connection: Connection;
-  #hasToldAuth = false;
+  #toldAuth: AuthContext | null = null;
+  /** Of one that connects more than once, and whose sockets are not seen. */
+  #peer: string | undefined;
+  readonly #isOnce: boolean;
   #isClosed = false;
   #told: Sight = UNSEEN;
   #isFollowed = false;
@@ -22,6 +25,7 @@ export class HostedChannel {
     opening: Opening,
     private readonly outbox: Outbox<News>,
   ) {
+    this.#isOnce = opening.isOnce;
     const { channel: id, target, options, credentials: recipe, isOnce } = opening;
     // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
     const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
@@ -74,11 +78,20 @@ export class HostedChannel {
     this.outbox.post({ kind: 'closed', channel: this.id, forcedSockets });
   }
 
-  /** Tells the calling thread who is at the other end, once. */
-  tellAuth(context: AuthContext | null): void {
-    if (this.#hasToldAuth || context === null) return;
-    this.#hasToldAuth = true;
-    this.outbox.post({ kind: 'auth', channel: this.id, context });
+  /** Tells the calling thread who is at the other end of a call, where that is somebody else than for the last. */
+  tellOtherEnd(call: ChannelCall): void {
+    // grpc-js has one object for each connection.
+    const context = call.getAuthContext();
+    if (context !== null && context !== this.#toldAuth) {
+      this.#toldAuth = context;
+      this.outbox.post({ kind: 'auth', channel: this.id, context });
+    }
+    if (this.#isOnce) return;
+    const peer = call.getPeer();
+    // Without a connection it is the target.
+    if (peer === this.#peer || peer === this.channel.getTarget()) return;
+    this.#peer = peer;
+    this.outbox.post({ kind: 'peer', channel: this.id, peer });
   }
 
   /** Tells what has changed of what is to be seen of the connection. */

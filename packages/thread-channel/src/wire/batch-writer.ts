@@ -21,10 +21,23 @@ export class BatchWriter {
   #at = 0;
   #spare: Buffer<ArrayBuffer> | undefined;
   #attachments: ArrayBuffer[] = [];
+  #begun = { at: 0, attachments: 0 };
 
   /** Bytes of the records that were gathered. */
   get length(): number {
     return this.#at;
+  }
+
+  /** A record begins: {@link undo} goes back to here. */
+  mark(): void {
+    this.#begun.at = this.#at;
+    this.#begun.attachments = this.#attachments.length;
+  }
+
+  /** Takes back what was written of the last record: half of one would be read as part of the next. */
+  undo(): void {
+    this.#at = this.#begun.at;
+    this.#attachments.length = this.#begun.attachments;
   }
 
   u8(value: number): void {

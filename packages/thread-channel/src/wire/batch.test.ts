@@ -2,6 +2,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from './batch.js';
+import { Record } from './batch.js';
 import { BatchReader } from './batch-reader.js';
 import { BatchWriter, TRANSFER_BYTES } from './batch-writer.js';
 import { readMetadata, writeMetadata } from './metadata-record.js';
@@ -158,7 +159,60 @@ describe('metadata', () => {
   });
 });
 
+describe('metadata of values that grpc-js lets pass', () => {
+  const odd = (key: string, value: unknown): Metadata => {
+    const metadata = new Metadata();
+    metadata.set(key, value as string);
+    return metadata;
+  };
+
+  it.each([
+    ['a number', 3, ['3']],
+    ['a boolean', true, ['true']],
+    ['a list', ['a', 'b'], ['a', 'b']],
+    ['none', undefined, []],
+    ['null', null, []],
+  ])('comes as HTTP/2 would write it: %s', (_name, value, read) => {
+    const to = new BatchWriter();
+    writeMetadata(to, odd('key', value));
+    expect(readMetadata(new BatchReader(across(to.take()))).get('key')).toEqual(read);
+  });
+
+  it('is refused where it can be no header, and what was written of it is taken back', () => {
+    const to = new BatchWriter();
+    to.mark();
+    to.u8(7);
+    to.mark();
+    to.payload(Buffer.alloc(TRANSFER_BYTES), false);
+    const list = ['plain'];
+    const metadata = odd('key', list);
+    list[0] = 'schön';
+    expect(() => writeMetadata(to, metadata)).toThrow(/Metadata key must have printable ASCII.*schön/);
+    to.undo();
+    to.mark();
+    to.u8(8);
+    const batch = across(to.take());
+    expect(batch).toHaveLength(1);
+    const from = new BatchReader(batch);
+    expect([from.u8(), from.u8(), from.u8()]).toEqual([7, 8, Record.End]);
+  });
+
+  it('comes without a key that objects cannot have', () => {
+    const metadata = odd('__proto__', 'hello');
+    metadata.set('key', 'value');
+    const to = new BatchWriter();
+    writeMetadata(to, metadata);
+    expect(readMetadata(new BatchReader(across(to.take()))).toJSON()).toEqual({ key: ['value'] });
+  });
+});
+
 describe('a status', () => {
+  it.each([0, 16, 17, 255, 256, 512, -1, 1.5, NaN])('comes with the code %d', (code) => {
+    const to = new BatchWriter();
+    writeStatus(to, { code, details: '', metadata: new Metadata() });
+    expect(readStatus(new BatchReader(across(to.take()))).code).toBe(code);
+  });
+
   it('comes with its code, details and trailers', () => {
     const metadata = new Metadata();
     metadata.add('why', 'because');

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Metadata, type MetadataOptions } from '@grpc/grpc-js';
 import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
@@ -7,24 +8,45 @@ const IS_TEXT = 1;
 const IS_BYTES = 2;
 const IS_END = 0;
 
-/** Writes metadata, its options included: for each value its kind, its key and itself. */
+/** What a header may have in it, as grpc-js checks strings. */
+const LEGAL_TEXT = /^[ -~]*$/;
+
+/**
+ * Writes metadata, its options included: for each value its kind, its key and itself.
+ *
+ * @throws TypeError for a value that cannot be a header. grpc-js lets pass whatever looks like one as a string; HTTP/2 makes one of it.
+ */
 export function writeMetadata(to: BatchWriter, metadata: Metadata): void {
   to.u8(flagsOf(metadata.getOptions()));
   const entries = metadata.toJSON();
-  for (const key in entries) {
-    for (const value of entries[key] as (string | Buffer)[]) {
-      if (typeof value === 'string') {
-        to.u8(IS_TEXT);
-        to.text(key);
-        to.text(value);
-      } else {
-        to.u8(IS_BYTES);
-        to.text(key);
-        to.bytes(value);
-      }
+  for (const key of Object.keys(entries)) {
+    for (const value of entries[key] as unknown[]) {
+      if (typeof value === 'string') writeText(to, key, value);
+      else writeOther(to, key, value);
     }
   }
   to.u8(IS_END);
+}
+
+function writeText(to: BatchWriter, key: string, value: string): void {
+  to.u8(IS_TEXT);
+  to.text(key);
+  to.text(value);
+}
+
+/** Bytes, or what HTTP/2 makes of something else. */
+function writeOther(to: BatchWriter, key: string, value: unknown): void {
+  if (value instanceof Uint8Array) {
+    to.u8(IS_BYTES);
+    to.text(key);
+    to.bytes(value);
+  } else if (Array.isArray(value)) {
+    for (const each of value as unknown[]) writeOther(to, key, each);
+  } else if (value !== undefined && value !== null) {
+    const text = String(value);
+    if (LEGAL_TEXT.test(text)) return writeText(to, key, text);
+    throw new TypeError(`Metadata ${key} must have printable ASCII for its value, got ${inspect(value)}`);
+  }
 }
 
 /** Reads what {@link writeMetadata} wrote. */

@@ -27,4 +27,5 @@ export type News =
   | { readonly kind: 'refused'; readonly channel: number; readonly error: string }
   | { readonly kind: 'answer'; readonly channel: number; readonly question: number; readonly isAnswered: boolean }
   | { readonly kind: 'closed'; readonly channel: number; readonly forcedSockets: number }
+  | { readonly kind: 'peer'; readonly channel: number; readonly peer: string }
   | { readonly kind: 'auth'; readonly channel: number; readonly context: AuthContext };

@@ -44,7 +44,13 @@ export class Outbox<Message> {
       this.flush();
     }
     this.#records += 1;
+    this.#writer.mark();
     return this.#writer;
+  }
+
+  /** Takes back the record that was opened last: its writing has failed. */
+  undo(): void {
+    this.#writer.undo();
   }
 
   /** Takes the memory of a batch that came in and was read: the next that goes out is written into it. */

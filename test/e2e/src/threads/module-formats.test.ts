@@ -1,9 +1,9 @@
-import { fork } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { startEchoServer, type EchoServer } from '@grpc-manifold/testing';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -27,7 +27,10 @@ afterAll(async () => {
 /** Runs a program and tells how its call ended, and how the program did. */
 async function run(file: string, options: Partial<SmallProgramOptions> = {}) {
   const given: SmallProgramOptions = { target: server.target, path: PATH, ...options };
-  const child = fork(file, [JSON.stringify(given)], { execArgv: [] });
+  return ending(fork(file, [JSON.stringify(given)], { execArgv: [] }));
+}
+
+async function ending(child: ChildProcess) {
   const exited = once(child, 'exit') as Promise<[number | null]>;
   const [told] = (await Promise.race([
     once(child, 'message'),
@@ -42,6 +45,14 @@ const WELL = { kind: 'ended', code: 0, details: '', exitCode: 0 };
 describe('a pool in threads', () => {
   it('works in an ES module', async () => {
     expect(await run(PROGRAM)).toEqual(WELL);
+  });
+
+  it('works in a program that comes from the command line', async () => {
+    const given: SmallProgramOptions = { target: server.target, path: PATH };
+    const source = `process.argv.splice(1, 0, 'none'); await import(${JSON.stringify(pathToFileURL(PROGRAM).href)});`;
+    const args = ['--input-type=module', '-e', source, JSON.stringify(given)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    expect(await ending(child)).toEqual(WELL);
   });
 
   it('works in CommonJS', async () => {

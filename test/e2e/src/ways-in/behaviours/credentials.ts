@@ -1,4 +1,5 @@
 import { credentials, Metadata, type CallCredentials, type CallOptions } from '@grpc/grpc-js';
+import { tlsCredentials } from '@grpc-manifold/thread-channel';
 import { expect } from 'vitest';
 import type { Behaviour, Stage } from '../behaviour.js';
 import { RecordedEvents } from '../recorded-events.js';
@@ -27,7 +28,8 @@ const secureTarget = (stage: Stage): Pick<Wish, 'target' | 'channelOptions'> => 
 });
 
 async function callSecure(stage: Stage, options: CallOptions, channel?: CallCredentials): Promise<unknown[]> {
-  const tls = credentials.createSsl(Buffer.from(stage.certificate));
+  // Those of createSsl could not cross to a thread.
+  const tls = tlsCredentials({ rootCerts: Buffer.from(stage.certificate) });
   const client = stage.open({
     ...secureTarget(stage),
     credentials: channel === undefined ? tls : credentials.combineChannelCredentials(tls, channel),
@@ -77,6 +79,21 @@ export const credentialsBehaviours: readonly Behaviour[] = [
     run: (stage) => callSecure(stage, { credentials: failing(Object.assign(new Error('not you'), { code: 7 })) }),
     shows: failed({ details: expect.stringContaining('not you') }),
   },
+  ...[401, 512, 1.5].map((code): Behaviour => ({
+    name: `call credentials that fail with the code ${code}, which gRPC does not know`,
+    run: (stage) => callSecure(stage, { credentials: failing(Object.assign(new Error('not you'), { code })) }),
+    shows: failed({ code }),
+  })),
+  {
+    name: 'call credentials that fail with something that is no Error',
+    run: (stage) => callSecure(stage, { credentials: failing({ code: 16, message: 'not an Error' } as never) }),
+    shows: failed({ details: expect.stringContaining('not an Error') }),
+  },
+  {
+    name: 'call credentials that answer with metadata that is no string',
+    run: (stage) => callSecure(stage, { credentials: adding({ authorization: 3 as never }) }),
+    shows: heard({ authorization: '3' }),
+  },
   {
     name: 'call credentials that never answer, until the deadline',
     run: (stage) =>
@@ -100,7 +117,7 @@ export const credentialsBehaviours: readonly Behaviour[] = [
   {
     name: 'a certificate that is not trusted',
     run: async (stage) => {
-      const client = stage.open({ ...secureTarget(stage), credentials: credentials.createSsl() });
+      const client = stage.open({ ...secureTarget(stage), credentials: tlsCredentials() });
       return new Promise((resolve) => client.unary({}, (error) => resolve(error?.code)));
     },
     shows: 14,
@@ -110,7 +127,7 @@ export const credentialsBehaviours: readonly Behaviour[] = [
     run: async (stage) => {
       const client = stage.open({
         ...secureTarget(stage),
-        credentials: credentials.createSsl(Buffer.from(stage.certificate)),
+        credentials: tlsCredentials({ rootCerts: Buffer.from(stage.certificate) }),
       });
       const recorded = new RecordedEvents();
       const call = recorded.on(client.serverStream({ responseCount: 1 }));

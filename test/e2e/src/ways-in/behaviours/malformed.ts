@@ -147,6 +147,18 @@ export const malformedBehaviours: readonly Behaviour[] = [
       { code: 16 },
     ),
   ),
+  ...['abc', '256', '300', '512', '-1', '1.5', '255'].map((sent) =>
+    answered(
+      `the status ${sent}, which gRPC does not know`,
+      { data: [EMPTY_RESPONSE], trailers: { 'grpc-status': sent, 'grpc-message': 'odd' } },
+      { code: Number(sent), details: 'odd' },
+    ),
+  ),
+  answered(
+    'a status that was sent twice',
+    { data: [EMPTY_RESPONSE], trailers: { 'grpc-status': ['13', '13'] } },
+    { code: NaN },
+  ),
   answered('no status at all', { data: [EMPTY_RESPONSE], trailers: { other: 'x' } }, { code: 2 }),
   resetBy('CANCEL', constants.NGHTTP2_CANCEL, 1),
   resetBy('INTERNAL_ERROR', constants.NGHTTP2_INTERNAL_ERROR, 13),

@@ -7,7 +7,30 @@ import { callRaw, callRawStream, EMPTY_RESPONSE } from './raw-calls.js';
 
 const anyStatus = (code: number): unknown => expect.arrayContaining([['status', expect.objectContaining({ code })]]);
 
+/** What grpc-js lets pass as the value of a name, though its types do not. */
+const oddValue = (name: string, value: unknown, header: readonly (readonly [string, string])[]): Behaviour => ({
+  name: `request metadata that is no string: ${name}`,
+  run: (stage) => {
+    const metadata = new Metadata();
+    metadata.set('odd', value as string);
+    return callRaw(stage, afterRequest({ data: [EMPTY_RESPONSE] }), {}, metadata);
+  },
+  shows: { server: [expect.objectContaining({ headers: expect.arrayContaining(header) })] },
+});
+
 export const metadataBehaviours: readonly Behaviour[] = [
+  oddValue('a number', 3, [['odd', '3']]),
+  oddValue('true', true, [['odd', 'true']]),
+  oddValue('a list', ['a', 'b'], []),
+  oddValue('undefined', undefined, []),
+  {
+    name: 'a header that is called as the prototype of objects is',
+    run: (stage) => {
+      const headers = JSON.parse('{ "__proto__": "hello", "after": "it" }') as Record<string, string>;
+      return callRaw(stage, afterRequest({ headers, data: [EMPTY_RESPONSE] })).then(({ client }) => client);
+    },
+    shows: expect.arrayContaining([['metadata', expect.arrayContaining([['after', ['it']]])]]),
+  },
   {
     name: 'request metadata in the order it was set, every value of a name',
     run: (stage) => {
