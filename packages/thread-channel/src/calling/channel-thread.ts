@@ -19,7 +19,8 @@ const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
 
 /** A connection in a thread, as the thread tells of it. */
 export interface ThreadedConnection {
-  readonly number: number;
+  /** Its number; given when it is taken in. */
+  number: number;
   told(news: Exclude<News, { kind: 'started' }>): void;
   stateIs(state: connectivityState): void;
   sees(changes: Partial<Sight>): void;
@@ -64,7 +65,7 @@ export class ChannelThread {
   /**
    * Starts it; one that cannot be started has ended.
    *
-   * @param onChange is told when it has one connection more or less, and when it has ended.
+   * @param onChange is told when it has one connection more or less, no call any more, and when it has ended.
    */
   constructor(
     start: () => Worker,
@@ -108,8 +109,19 @@ export class ChannelThread {
     return this.#connections.size;
   }
 
-  /** Takes a connection in, under a number that {@link nextNumber} gave. */
+  /** True when nobody needs it. */
+  get isIdle(): boolean {
+    return this.#connections.size === 0 && this.#calls.size === 0;
+  }
+
+  /** False until it has said something: a program that is not ours never does. */
+  get hasStarted(): boolean {
+    return this.#hasStarted;
+  }
+
+  /** Takes a connection in, and gives it its number. */
   add(connection: ThreadedConnection): void {
+    connection.number = this.#nextFree();
     this.#connections.set(connection.number, connection);
     this.onChange(this);
   }
@@ -119,7 +131,7 @@ export class ChannelThread {
   }
 
   /** Gives a number that nobody in this thread has. */
-  nextNumber(): number {
+  #nextFree(): number {
     // A record has 32 bits for it: at 10,000 calls a second it begins again after five days, and a stream may be older.
     let number: number;
     do {
@@ -131,13 +143,17 @@ export class ChannelThread {
 
   /** Takes a call in, and gives it its number. While it has calls the thread holds the process, as a connection would. */
   enter(call: ThreadedCall): void {
-    call.id = this.nextNumber();
+    call.id = this.#nextFree();
     this.#calls.add(call);
     this.hold();
   }
 
-  leave(call: ThreadedCall): void {
-    if (this.#calls.delete(call)) this.release();
+  /** @returns false when it is not in. */
+  leave(call: ThreadedCall): boolean {
+    if (!this.#calls.delete(call)) return false;
+    this.release();
+    if (this.isIdle) this.onChange(this);
+    return true;
   }
 
   /** Somebody waits for it. */
@@ -195,7 +211,7 @@ export class ChannelThread {
     for (let record = from.u8(); record !== Record.End; record = from.u8()) {
       const id = from.u32();
       try {
-        if (!this.#tell(record, id, from)) return this.#giveUp(unknownRecord(record));
+        if (!this.#tell(record, id, from)) return this.giveUp(unknownRecord(record));
       } catch (error) {
         // What a listener throws is its owner's to catch; the others in the batch must hear what is for them.
         throwLater(error);
@@ -247,7 +263,8 @@ export class ChannelThread {
     }
   }
 
-  #giveUp(error: Error): void {
+  /** Ends it as if it had ended by an error. */
+  giveUp(error: Error): void {
     this.#error = error;
     void this.#worker?.terminate();
   }

@@ -17,6 +17,8 @@ interface Place {
 /** The threads of one factory: started when a connection needs one, replaced when they end, stopped when nobody needs them. */
 export class ChannelThreads implements AsyncDisposable {
   readonly #places: readonly Place[];
+  /** Threads that nobody needs any more, on their way out. */
+  readonly #stopping = new Set<Promise<void>>();
   #isDisposed = false;
 
   constructor(private readonly options: ResolvedThreadChannelFactoryOptions) {
@@ -26,19 +28,24 @@ export class ChannelThreads implements AsyncDisposable {
   /** The thread for another connection: that with the fewest. It has ended where none can be started. */
   next(): ChannelThread {
     const place = this.#places.reduce((best, each) => (sizeOf(each) < sizeOf(best) ? each : best));
-    place.thread ??= this.#start(place);
-    return place.thread;
+    const thread = (place.thread ??= this.#start(place));
+    // One whose Worker could not even be made: nobody else tells of it.
+    if (thread.end?.neverStarted === true && place.timer === undefined && !this.#isDisposed) {
+      this.#later(place, RETRY_START_MS);
+    }
+    return thread;
   }
 
   /** Stops them all; the calls in them end with UNAVAILABLE. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
-    await Promise.all(
-      this.#places.map(async (place) => {
+    await Promise.all([
+      ...this.#stopping,
+      ...this.#places.map(async (place) => {
         this.#forget(place);
         await place.thread?.stop();
       }),
-    );
+    ]);
   }
 
   #start(place: Place): ChannelThread {
@@ -59,7 +66,7 @@ export class ChannelThreads implements AsyncDisposable {
     if (this.#isDisposed) return;
     if (thread.end?.neverStarted === true) this.#later(place, RETRY_START_MS);
     else if (thread.end !== undefined) place.thread = undefined;
-    else if (thread.connectionCount === 0) this.#later(place, LINGER_MS);
+    else if (thread.isIdle) this.#later(place, LINGER_MS);
   }
 
   /** Empties a place after a while, unless something happens to it before. */
@@ -67,7 +74,9 @@ export class ChannelThreads implements AsyncDisposable {
     place.timer = systemClock.setTimer(() => {
       const { thread } = place;
       place.thread = place.timer = undefined;
-      void thread?.stop();
+      if (thread === undefined) return;
+      const stopped = thread.stop().finally(() => this.#stopping.delete(stopped));
+      this.#stopping.add(stopped);
     }, delayMs);
   }
 
@@ -85,6 +94,7 @@ function execArgv(): { execArgv?: string[] } {
   return process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {};
 }
 
+/** One that has ended, and whose place is not free yet, takes nothing that another can. */
 function sizeOf({ thread }: Place): number {
-  return thread?.connectionCount ?? 0;
+  return thread?.end === undefined ? (thread?.connectionCount ?? 0) : Infinity;
 }

@@ -40,18 +40,19 @@ class Stage {
         return this.writer;
       },
       undo: () => this.writer.undo(),
-      enter: (call: ThreadCall) => {
+      enterCall: (call: ThreadCall) => {
         call.id = 1;
         this.entered += 1;
         this.#isIn = true;
       },
-      leave: () => {
+      leaveCall: () => {
         if (this.#isIn) this.left += 1;
         this.#isIn = false;
       },
     } as unknown as ThreadConnection;
     const channel = {
       callCredentials: undefined,
+      isMember: true,
       deadlines: this.deadlines,
       getTarget: () => 'dns:target',
       connectionForCall: () => (isClosed ? undefined : connection),
@@ -106,7 +107,7 @@ function skip(record: number, from: BatchReader): void {
       from.payload();
       return;
     case Record.Cancel:
-      from.u8();
+      from.f64();
       from.text();
       return;
     case Record.Taken:
@@ -280,5 +281,83 @@ describe('a call', () => {
       ),
       { seed: 20_261_128, numRuns: 500 },
     );
+  });
+});
+
+describe('a call that is asked for several things at once', () => {
+  it('gives out as many messages as were asked for, where they are there', async () => {
+    const stage = new Stage().start();
+    for (const length of [1, 2, 3]) stage.call.received(Buffer.alloc(length));
+    stage.call.startRead();
+    stage.call.startRead();
+    await turn();
+    expect(stage.heard).toEqual([1, 2]);
+  });
+
+  it('hands over in order what came before its start, and what comes meanwhile behind it', async () => {
+    const stage = new Stage();
+    const taken: string[] = [];
+    const send = (text: string): void =>
+      stage.call.sendMessageWithContext({ callback: () => taken.push(text) }, Buffer.alloc(WRITE_AHEAD.bytes, text));
+    for (const text of ['a', 'b']) send(text);
+    stage.start();
+    send('c');
+    stage.call.halfClose();
+    expect(stage.told()).toEqual([Record.Start, Record.Message]);
+    await turn();
+    // The first was acknowledged ahead.
+    expect(stage.told()).toEqual([Record.Message]);
+    stage.call.written(2);
+    expect(stage.told()).toEqual([Record.Message, Record.HalfClose]);
+    stage.call.written(1);
+    await turn();
+    expect(taken).toEqual(['a', 'b', 'c']);
+  });
+
+  it('tells its status behind a message that nobody could bear', async () => {
+    const stage = new Stage().start();
+    stage.onMessage = () => {
+      throw new Error('not that one');
+    };
+    const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
+    const others = process.listeners('uncaughtException').slice(0, -1);
+    for (const other of others) process.removeListener('uncaughtException', other);
+    stage.call.received(Buffer.alloc(1));
+    stage.call.ended(statusOf(status.OK), false);
+    stage.call.startRead();
+    expect(await thrown).toMatchObject({ message: 'not that one' });
+    for (const other of others) process.on('uncaughtException', other);
+    expect(stage.heard).toEqual([1, 'status 0']);
+  });
+});
+
+describe('the deadline of a call', () => {
+  it('is told at once where it has passed, and the thread hears nothing of the call', async () => {
+    const stage = new Stage(Date.now() - 1).start();
+    await turn();
+    expect(stage.statuses).toMatchObject([
+      { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded after 0.000s,before it was sent' },
+    ]);
+    expect([stage.told(), stage.entered]).toEqual([[], 0]);
+  });
+
+  it('is left to the thread for a while, and then told', async () => {
+    const deadline = Date.now() + 60_000;
+    const stage = new Stage(deadline).start();
+    stage.clock.advance(deadline - stage.clock.now());
+    await turn();
+    expect(stage.heard).toEqual([]);
+    stage.clock.advance(50);
+    await turn();
+    expect(stage.heard).toEqual([`status ${status.DEADLINE_EXCEEDED}`]);
+    expect(stage.told()).toEqual([Record.Start, Record.Cancel]);
+    expect(stage.left).toBe(1);
+  });
+
+  it('is forgotten with the call', () => {
+    const stage = new Stage(Date.now() + 60_000).start();
+    expect(stage.deadlines.size).toBe(1);
+    stage.call.ended(statusOf(status.OK), false);
+    expect([stage.deadlines.size, stage.clock.pendingTimers]).toEqual([0, 0]);
   });
 });

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import {
   Metadata,
   propagate,
@@ -37,6 +38,8 @@ const DEADLINE_GRACE_MS = 50;
 
 /** The channel that a call was made on. */
 export interface CallingChannel {
+  /** A pool has it, and sees to the async context in which its calls are told of. */
+  readonly isMember: boolean;
   readonly deadlines: DeadlineTimers<ThreadCall>;
   readonly callCredentials: CallCredentials | undefined;
   getTarget(): string;
@@ -63,7 +66,9 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   #cancelled: { readonly code: status; readonly details: string } | undefined;
   #isEnded = false;
   #wantsMessage = false;
-  #isDelivering = false;
+  /** Messages that were asked for, and are given out in the next tick. */
+  #due = 0;
+  #context: AsyncResource | undefined;
   /** Messages that came before they were asked for: as many as the thread was given credit for. */
   #inbox: Buffer[] | undefined;
   #takenMessages = 0;
@@ -89,7 +94,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
 
   start(metadata: Metadata, listener: InterceptingListener): void {
-    this.#listener = listener;
+    this.#listener = this.channel.isMember ? listener : inContext(this.#inContext(), listener);
     if (this.#cancelled !== undefined) return this.#endSoon(this.#cancelled.code, this.#cancelled.details);
     const connection = this.channel.connectionForCall();
     if (connection === undefined) return this.#endSoon(status.UNAVAILABLE, 'Channel closed before call started');
@@ -105,20 +110,25 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       attachToParent(parent, this);
       if (this.#isEnded) return;
     }
-    connection.enter(this);
+    // They may go by the context of the caller, and are asked in that of the thread's message.
+    if (this.#allCredentials() !== undefined) this.#inContext();
+    connection.enterCall(this);
     try {
       this.#writeStart(connection, metadata);
     } catch (error) {
       connection.undo();
       return this.#endSoon(status.INTERNAL, `Failed to start HTTP/2 stream with error ${messageOf(error)}`);
     }
-    this.#early?.replayOn(this);
-    this.#early = undefined;
+    this.#early?.replayOn({
+      startRead: () => this.startRead(),
+      sendMessageWithContext: (context, message) => this.#send(context, message),
+      halfClose: () => this.#halfClose(),
+    });
   }
 
   startRead(): void {
     if (this.#isEnded) return;
-    if (this.#inbox === undefined || this.#inbox.length === 0) this.#wantsMessage = true;
+    if (this.#inbox === undefined || this.#inbox.length <= this.#due) this.#wantsMessage = true;
     else this.#deliverSoon();
   }
 
@@ -129,7 +139,18 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       settleWrite(context);
       return this.cancelWithStatus(status.INTERNAL, complaint);
     }
-    if (this.id === 0) return this.#hold().sendMessage(context, message, message.length);
+    if (this.#holds) this.#hold().sendMessage(context, message, message.length);
+    else this.#send(context, message);
+  }
+
+  halfClose(): void {
+    if (this.#isEnded) return;
+    if (this.#holds) this.#hold().halfClose();
+    else this.#halfClose();
+  }
+
+  #send(context: MessageContext, message: Buffer): void {
+    if (this.#isEnded) return settleWrite(context);
     const isAwaited = context.callback !== undefined;
     if (isAwaited) this.#await(context, message.length);
     const to = this.#tell(Record.Message);
@@ -138,10 +159,13 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     to.payload(message, false);
   }
 
-  halfClose(): void {
-    if (this.#isEnded) return;
-    if (this.id === 0) this.#hold().halfClose();
-    else this.#tell(Record.HalfClose);
+  #halfClose(): void {
+    if (!this.#isEnded) this.#tell(Record.HalfClose);
+  }
+
+  /** It is not started, or what was asked for before that is not all handed over. */
+  get #holds(): boolean {
+    return this.id === 0 || this.#early?.replaying === true;
   }
 
   cancelWithStatus(code: status, details: string): void {
@@ -162,7 +186,10 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   /** The thread has not said so itself: it is blocked, or has ended the call behind messages that nobody reads. */
   deadlinePassed(): void {
     const seconds = ((Math.max(this.#deadlineMs, this.#startedMs) - this.#startedMs) / 1_000).toFixed(3);
-    this.cancelWithStatus(status.DEADLINE_EXCEEDED, `Deadline exceeded after ${seconds}s,in its thread`);
+    this.cancelWithStatus(
+      status.DEADLINE_EXCEEDED,
+      `Deadline exceeded after ${seconds}s,${this.id === 0 ? 'before it was sent' : 'in its thread'}`,
+    );
   }
 
   setCredentials(credentials: CallCredentials): void {
@@ -204,7 +231,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       const oldest = this.#unwritten?.shift();
       if (oldest === undefined) return;
       this.#unwrittenBytes -= oldest.bytes;
-      oldest.context?.callback?.();
+      if (oldest.context?.callback !== undefined) this.#inContext().runInAsyncScope(oldest.context.callback);
     }
   }
 
@@ -228,7 +255,9 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     let metadata: Metadata | undefined;
     let failure: unknown;
     try {
-      metadata = await this.#allCredentials()?.generateMetadata({ service_url: url, method_name: method });
+      metadata = await this.#inContext().runInAsyncScope(() =>
+        this.#allCredentials()?.generateMetadata({ service_url: url, method_name: method }),
+      );
     } catch (error) {
       failure = error ?? new Error('no reason was given');
     }
@@ -277,6 +306,11 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     return this.#credentials?.compose(callCredentials) ?? callCredentials;
   }
 
+  /** That of its caller: made where he is heard, for what he is told when the thread is. */
+  #inContext(): AsyncResource {
+    return (this.#context ??= new AsyncResource('GRPCMANIFOLD_THREAD_CALL'));
+  }
+
   #hold(): HeldOperations<Buffer> {
     return (this.#early ??= new HeldOperations());
   }
@@ -295,6 +329,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     unwritten.push({ bytes, context: isAhead ? undefined : context });
     this.#unwrittenBytes += bytes;
     if (isAhead) settleWrite(context);
+    else this.#inContext();
   }
 
   #deliver(message: Buffer): void {
@@ -317,14 +352,16 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
 
   /** Never in the stack of whoever asks, as in grpc-js. */
   #deliverSoon(): void {
-    if (this.#isDelivering) return;
-    this.#isDelivering = true;
+    this.#due += 1;
     process.nextTick(() => {
-      this.#isDelivering = false;
+      this.#due -= 1;
       const message = this.#isEnded ? undefined : this.#inbox?.shift();
       if (message === undefined) return;
-      this.#deliver(message);
-      if (!this.#isEnded) this.#settle();
+      try {
+        this.#deliver(message);
+      } finally {
+        if (!this.#isEnded) this.#settle();
+      }
     });
   }
 
@@ -368,6 +405,15 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   }
 
   #leave(): void {
-    this.#connection?.leave(this);
+    this.#connection?.leaveCall(this);
   }
+}
+
+/** Tells a listener in the context of its call. */
+function inContext(context: AsyncResource, listener: InterceptingListener): InterceptingListener {
+  return {
+    onReceiveMetadata: (metadata) => context.runInAsyncScope(() => listener.onReceiveMetadata(metadata)),
+    onReceiveMessage: (message: unknown) => context.runInAsyncScope(() => listener.onReceiveMessage(message)),
+    onReceiveStatus: (ending) => context.runInAsyncScope(() => listener.onReceiveStatus(ending)),
+  };
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import {
   Channel,
   connectivityState,
@@ -15,6 +16,7 @@ import {
   type ConnectedChannel,
   type Connection,
   type ParentCall,
+  type Timer,
 } from '@grpc-manifold/core';
 import { checkTarget, crossingCredentials, crossingOptions } from '../crossing/crossing.js';
 import type { CrossingCredentials } from '../crossing/credentials-recipe.js';
@@ -30,7 +32,7 @@ const RETRY_BUFFER = 'grpc.per_rpc_retry_buffer_size';
 interface Watcher {
   readonly seen: connectivityState;
   readonly callback: (error?: Error) => void;
-  readonly dueMs: number;
+  timer: Timer | undefined;
 }
 
 /**
@@ -45,7 +47,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
   readonly #crossing: CrossingCredentials;
   readonly #options: ChannelOptions;
   #connection: ThreadConnection | undefined;
-  #isMember = false;
+  isMember = false;
   #isClosed = false;
   #watchers: Watcher[] = [];
 
@@ -70,7 +72,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
 
   /** For a pool: the one connection of this channel. */
   get [CONNECTION](): Connection {
-    this.#isMember = true;
+    this.isMember = true;
     return this.#connected();
   }
 
@@ -84,22 +86,22 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
 
   getConnectivityState(tryToConnect: boolean): connectivityState {
     if (this.#isClosed) return connectivityState.SHUTDOWN;
-    if (tryToConnect && !this.#isMember) this.#connectByItself();
+    if (tryToConnect && !this.isMember) this.#connectByItself();
     return this.#connection?.state ?? connectivityState.IDLE;
   }
 
   watchConnectivityState(seen: connectivityState, deadline: Date | number, callback: (error?: Error) => void): void {
     if (this.#isClosed) throw new Error('Channel has been shut down');
     const dueMs = Number(deadline);
-    const watcher: Watcher = { seen, callback, dueMs };
+    const watcher: Watcher = { seen, callback, timer: undefined };
     this.#watchers.push(watcher);
     if (dueMs === Infinity) return;
-    systemClock.setTimer(() => {
-      const index = this.#watchers.indexOf(watcher);
-      if (index < 0) return;
-      this.#watchers.splice(index, 1);
+    watcher.timer = systemClock.setTimer(() => {
+      this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
       callback(new Error('Deadline passed without connectivity state change'));
     }, dueMs - systemClock.now());
+    // Somebody waits for it, as grpc-js has it.
+    watcher.timer.ref();
   }
 
   createCall(
@@ -110,20 +112,24 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
     propagateFlags: number | null | undefined,
   ): ChannelCall {
     if (this.#isClosed) throw new Error('Channel has been shut down');
+    if (typeof method !== 'string') throw new TypeError(`createCall: method must be a string, got ${inspect(method)}`);
+    if (typeof deadline !== 'number' && !(deadline instanceof Date)) {
+      throw new TypeError(`createCall: deadline must be a number or a Date, got ${inspect(deadline)}`);
+    }
     return new ThreadCall(this, method, deadline, host, parent, propagateFlags);
   }
 
   close(): void {
     const connection = this.#connection;
     if (connection === undefined) return this.#closed();
-    connection.closeChannel();
     // A member's is closed for good by its pool.
-    if (!this.#isMember) void connection.close('the channel was closed');
+    if (this.isMember) connection.closeChannel();
+    else connection.leave();
   }
 
   connectionForCall(): ThreadConnection | undefined {
     if (this.#isClosed) return undefined;
-    if (!this.#isMember) this.#connectByItself();
+    if (!this.isMember) this.#connectByItself();
     return this.#connected();
   }
 
@@ -137,10 +143,15 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
   /** What it has, or a new one in a thread that lives. */
   #connected(): ThreadConnection {
     const current = this.#connection;
-    if (current !== undefined && (this.#isMember || !current.isLost)) return current;
+    if (current !== undefined && (this.isMember || !current.isLost)) return current;
     const { target } = this;
-    const settings = { target, options: this.#options, credentials: this.#crossing.recipe, isOnce: this.#isMember };
-    const connection = new ThreadConnection(this, this.threads.next(), settings, () => this.#closed());
+    const settings = { target, options: this.#options, credentials: this.#crossing.recipe, isOnce: this.isMember };
+    const connection = new ThreadConnection(
+      this,
+      settings,
+      () => this.threads.next(),
+      () => this.#closed(),
+    );
     this.#connection = connection;
     return connection;
   }
@@ -156,7 +167,10 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
     const due = this.#watchers.filter(({ seen }) => seen !== state);
     if (due.length === 0) return;
     this.#watchers = this.#watchers.filter(({ seen }) => seen === state);
-    for (const { callback } of due) process.nextTick(callback);
+    for (const { callback, timer } of due) {
+      if (timer !== undefined) systemClock.clearTimer(timer);
+      process.nextTick(callback);
+    }
   }
 }
 

@@ -1,5 +1,12 @@
 import { connectivityState, type ChannelInterface, type ChannelOptions } from '@grpc/grpc-js';
-import type { ChannelCall, Connection, Goaway, SessionState } from '@grpc-manifold/core';
+import {
+  systemClock,
+  type ChannelCall,
+  type Connection,
+  type Goaway,
+  type SessionState,
+  type Timer,
+} from '@grpc-manifold/core';
 import type { CredentialsRecipe } from '../crossing/credentials-recipe.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import type { AuthContext, News } from '../wire/order.js';
@@ -15,10 +22,20 @@ export interface ThreadConnectionSettings {
   readonly isOnce: boolean;
 }
 
+/** Milliseconds that a thread has to close a connection; it needs 100 where the other end does not close its side. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+interface Closing {
+  readonly promise: Promise<number>;
+  readonly resolve: (forcedSockets: number) => void;
+  readonly timer: Timer;
+  isOver?: boolean;
+}
+
 /** A connection that lives in a thread: what is to be seen of it is as of the last batch from there. */
 export class ThreadConnection implements Connection, ThreadedConnection {
-  /** Its number in its thread. */
-  readonly number: number;
+  /** Its number in its thread; 0 before it connects. */
+  number = 0;
   session: SessionState = 'unseen';
   serverLimit: number | undefined;
   peer: string | undefined;
@@ -31,24 +48,23 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   #onState: ((state: connectivityState) => void) | undefined;
   readonly #questions = new Map<number, (isAnswered: boolean) => void>();
   #nextQuestion = 1;
+  /** Where it lives, from when it connects. */
+  #thread: ChannelThread | undefined;
+  #callCount = 0;
+  /** It is to be closed when its calls have ended. */
+  #isLeaving = false;
   #isChannelClosed = false;
-  #closing: { readonly promise: Promise<number>; readonly resolve: (forcedSockets: number) => void } | undefined;
+  #isHeld = false;
+  #closing: Closing | undefined;
 
   constructor(
     readonly channel: ChannelInterface,
-    readonly thread: ChannelThread,
-    settings: ThreadConnectionSettings,
+    private readonly settings: ThreadConnectionSettings,
+    /** Finds the thread to live in. */
+    private readonly findThread: () => ChannelThread,
     /** Called when the channel is closed. */
     private readonly onChannelClosed: () => void,
-  ) {
-    this.number = thread.nextNumber();
-    if (thread.end === undefined) {
-      thread.add(this);
-      thread.post({ kind: 'open', channel: this.number, ...settings });
-    } else {
-      this.lost(thread.end.reason);
-    }
-  }
+  ) {}
 
   /** A thread gives numbers to its streams by itself; see {@link neverActedOn}. */
   get nextStreamId(): number {
@@ -57,14 +73,16 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   /** True when its thread is gone, and it with it. */
   get isLost(): boolean {
-    return this.thread.end !== undefined;
+    return this.#thread?.end !== undefined;
   }
 
   connect(onState: (state: connectivityState) => void): void {
     this.#onState = onState;
-    if (this.isLost) return onState(this.state);
-    this.#setState(connectivityState.CONNECTING);
-    this.#post('connect');
+    const thread = (this.#thread ??= this.findThread());
+    if (thread.end !== undefined) return this.lost(thread.end.reason);
+    thread.add(this);
+    thread.post({ kind: 'open', channel: this.number, ...this.settings });
+    this.connectAgain();
   }
 
   ask(onAnswer: (isAnswered: boolean) => void): boolean {
@@ -81,6 +99,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   /** Begins to connect once more, where it may. */
   connectAgain(): void {
+    this.#setState(connectivityState.CONNECTING);
     this.#post('connect');
   }
 
@@ -93,34 +112,46 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   close(reason: string): Promise<number> {
     if (this.#closing !== undefined) return this.#closing.promise;
     this.#closeHere();
-    if (this.isLost) return Promise.resolve(0);
+    const thread = this.#thread;
+    if (thread === undefined || thread.end !== undefined) return Promise.resolve(0);
     let resolve: (forcedSockets: number) => void = () => undefined;
     const promise = new Promise<number>((settle) => {
       resolve = settle;
     });
-    this.#closing = { promise, resolve };
+    const timer = systemClock.setTimer(() => this.#neverClosed(thread), CLOSE_TIMEOUT_MS);
+    this.#closing = { promise, resolve, timer };
     // Who waits for the sockets to close waits in this thread.
-    this.thread.hold();
-    this.thread.post({ kind: 'close', channel: this.number, reason });
+    thread.hold();
+    thread.post({ kind: 'close', channel: this.number, reason });
     return promise;
+  }
+
+  /** Closes the channel now, and the connection when the calls on it have ended. */
+  leave(): void {
+    this.closeChannel();
+    this.#isLeaving = true;
+    this.#closeWhenLeft();
   }
 
   // ── for its calls ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   open(): BatchWriter {
-    return this.thread.open();
+    return (this.#thread as ChannelThread).open();
   }
 
   undo(): void {
-    this.thread.undo();
+    this.#thread?.undo();
   }
 
-  enter(call: ThreadedCall): void {
-    this.thread.enter(call);
+  enterCall(call: ThreadedCall): void {
+    this.#thread?.enter(call);
+    this.#callCount += 1;
   }
 
-  leave(call: ThreadedCall): void {
-    this.thread.leave(call);
+  leaveCall(call: ThreadedCall): void {
+    if (this.#thread?.leave(call) !== true) return;
+    this.#callCount -= 1;
+    this.#closeWhenLeft();
   }
 
   // ── what the thread tells ─────────────────────────────────────────────────────────────────────────────────────────
@@ -156,26 +187,31 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     if (this.session !== 'unseen') this.session = 'destroyed';
     this.isConnecting = false;
     this.error = { message: reason };
+    if (this.#closing !== undefined) {
+      systemClock.clearTimer(this.#closing.timer);
+      this.#closing.resolve(0);
+    }
     for (const question of [...this.#questions.keys()]) this.#answered(question, false);
     this.#setState(
       this.state === connectivityState.READY ? connectivityState.IDLE : connectivityState.TRANSIENT_FAILURE,
     );
-    this.#closing?.resolve(0);
   }
 
   #closeHere(): void {
     if (this.#isChannelClosed) return;
     this.#isChannelClosed = true;
     this.#onState = undefined;
+    this.#holdWhileConnecting(false);
     this.onChannelClosed();
   }
 
   #ask(kind: 'ask' | 'ping', onAnswer: (isAnswered: boolean) => void): boolean {
-    if (this.session !== 'open' || this.isLost) return false;
+    const thread = this.#thread;
+    if (this.session !== 'open' || thread === undefined || thread.end !== undefined) return false;
     const question = this.#nextQuestion;
     this.#nextQuestion += 1;
     this.#questions.set(question, onAnswer);
-    this.thread.post({ kind, channel: this.number, question });
+    thread.post({ kind, channel: this.number, question });
     return true;
   }
 
@@ -186,19 +222,44 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   }
 
   #closed(forcedSockets: number): void {
-    this.thread.remove(this);
-    this.thread.release();
-    this.#closing?.resolve(forcedSockets);
+    const closing = this.#closing;
+    if (closing === undefined || closing.isOver === true) return;
+    closing.isOver = true;
+    systemClock.clearTimer(closing.timer);
+    this.#thread?.remove(this);
+    this.#thread?.release();
+    closing.resolve(forcedSockets);
+  }
+
+  #closeWhenLeft(): void {
+    if (this.#isLeaving && this.#callCount === 0) void this.close('the channel was closed');
+  }
+
+  /** Its thread is blocked, or is a program that knows nothing of connections: nobody is to wait for it. */
+  #neverClosed(thread: ChannelThread): void {
+    if (thread.hasStarted) return this.#closed(0);
+    thread.giveUp(
+      new Error(`it has said nothing for ${CLOSE_TIMEOUT_MS} ms: is workerUrl the program of the threads?`),
+    );
+  }
+
+  /** A channel by itself holds the process while it connects, as the socket of grpc-js does. A pool sees to that for its own. */
+  #holdWhileConnecting(isConnecting: boolean): void {
+    if (this.settings.isOnce || isConnecting === this.#isHeld) return;
+    this.#isHeld = isConnecting;
+    if (isConnecting) this.#thread?.hold();
+    else this.#thread?.release();
   }
 
   #setState(state: connectivityState): void {
     if (state === this.state) return;
     this.state = state;
+    if (!this.#isChannelClosed) this.#holdWhileConnecting(state === connectivityState.CONNECTING);
     this.#onState?.(state);
   }
 
   #post(kind: 'connect' | 'close-channel'): void {
-    if (!this.isLost) this.thread.post({ kind, channel: this.number });
+    if (this.#thread?.end === undefined) this.#thread?.post({ kind, channel: this.number });
   }
 }
 

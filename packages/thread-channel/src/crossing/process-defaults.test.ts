@@ -11,7 +11,7 @@ describe('what a process has set for all of its connections', () => {
   it('holds in a thread as well', () => {
     tls.DEFAULT_MIN_VERSION = 'TLSv1.3';
     tls.DEFAULT_CIPHERS = 'TLS_AES_256_GCM_SHA384';
-    dns.setDefaultResultOrder('ipv6first' as never);
+    dns.setDefaultResultOrder('ipv6first');
     const told = structuredClone(processDefaults());
     adoptProcessDefaults(before);
     expect(tls.DEFAULT_MIN_VERSION).toBe('TLSv1.2');

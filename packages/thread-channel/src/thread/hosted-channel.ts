@@ -13,9 +13,8 @@ export class HostedChannel {
   readonly id: number;
   readonly connection: Connection;
   #toldAuth: AuthContext | null = null;
-  /** Of one that connects more than once, and whose sockets are not seen. */
+  /** As its calls tell it. */
   #peer: string | undefined;
-  readonly #isOnce: boolean;
   #isClosed = false;
   #told: Sight = UNSEEN;
   #isFollowed = false;
@@ -25,7 +24,6 @@ export class HostedChannel {
     opening: Opening,
     private readonly outbox: Outbox<News>,
   ) {
-    this.#isOnce = opening.isOnce;
     const { channel: id, target, options, credentials: recipe, isOnce } = opening;
     // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
     const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
@@ -86,7 +84,8 @@ export class HostedChannel {
       this.#toldAuth = context;
       this.outbox.post({ kind: 'auth', channel: this.id, context });
     }
-    if (this.#isOnce) return;
+    // Where its sockets are not seen, or have no port.
+    if (this.connection.peer !== undefined) return;
     const peer = call.getPeer();
     // Without a connection it is the target.
     if (peer === this.#peer || peer === this.channel.getTarget()) return;

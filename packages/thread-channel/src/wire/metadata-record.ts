@@ -43,6 +43,7 @@ function writeOther(to: BatchWriter, key: string, value: unknown): void {
   } else if (Array.isArray(value)) {
     for (const each of value as unknown[]) writeOther(to, key, each);
   } else if (value !== undefined && value !== null) {
+    // eslint-disable-next-line @typescript-eslint/no-base-to-string -- as Node's HTTP/2 does
     const text = String(value);
     if (LEGAL_TEXT.test(text)) return writeText(to, key, text);
     throw new TypeError(`Metadata ${key} must have printable ASCII for its value, got ${inspect(value)}`);

@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import { credentials, Metadata, status, type CallCredentials, type ServiceError } from '@grpc/grpc-js';
 import { threadChannelFactory, tlsCredentials } from '@grpc-manifold/thread-channel';
 import {
@@ -67,6 +69,36 @@ describe('TLS in a thread', () => {
     const { error } = await unary(client);
     expect(error).toMatchObject({ code: status.UNAVAILABLE });
     expect(client.pool.stats().lastFault?.tag).toBe('tls');
+  });
+});
+
+describe('what a call in a thread asks its caller', () => {
+  const tenant = new AsyncLocalStorage<string>();
+
+  it('is asked in his async context: call credentials', async () => {
+    const asked: (string | undefined)[] = [];
+    const watching = generator((_method, _url, done) => {
+      asked.push(tenant.getStore());
+      done(null, new Metadata());
+    });
+    await using client = open(credentials.combineChannelCredentials(tlsCredentials({ rootCerts }), watching));
+    await tenant.run('a', () => unary(client));
+    await tenant.run('b', () => unary(client, { credentials: watching }));
+    expect(asked).toEqual(['a', 'b', 'b']);
+  });
+
+  it('is told in his async context: that a message was taken', async () => {
+    await using client = open();
+    const told: (string | undefined)[] = [];
+    await tenant.run('c', async () => {
+      const stream = client.bidi().resume();
+      for (let count = 0; count < 40; count += 1) {
+        stream.write({ payload: Buffer.alloc(100_000) }, () => told.push(tenant.getStore()));
+      }
+      stream.end();
+      await once(stream, 'status');
+    });
+    expect(told).toEqual(Array.from({ length: 40 }, () => 'c'));
   });
 });
 
@@ -187,7 +219,7 @@ describe('what cannot cross to a thread is refused at once', () => {
   it.each([
     [{ threads: 0 }, RangeError, /threads must be a number from 1 to 64, got 0/],
     [{ threads: Infinity }, RangeError, /got Infinity/],
-    [{ workerUrl: '/worker.js' }, TypeError, /workerUrl must be a URL, got '\/worker.js'/],
+    [{ workerUrl: '/worker.js' }, TypeError, /workerUrl must be a URL of file: or data:, got '\/worker.js'/],
     [{ resourceLimits: 64 }, TypeError, /resourceLimits must be an object, got 64/],
     [{ thread: 1 }, TypeError, /unknown option 'thread'/],
   ])('threadChannelFactory with %o', (options, type, message) => {
