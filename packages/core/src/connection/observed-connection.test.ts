@@ -1,5 +1,5 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
-import { Channel, connectivityState, credentials } from '@grpc/grpc-js';
+import { Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   FakeClock,
@@ -108,6 +108,25 @@ describe('ObservedConnection', () => {
       ]);
       expect(connection).toMatchObject({ serverLimit: 7, peer: peer.target, isConnecting: false, nextStreamId: 1 });
       expect(connection.bytesRead).toBeGreaterThan(0);
+    });
+
+    it('knows the lowest number of the next stream, whatever was started just now', async () => {
+      const { peer, connection } = await setUp();
+      await using _peer = peer;
+      const listener = {
+        onReceiveMetadata: () => undefined,
+        onReceiveMessage: () => undefined,
+        onReceiveStatus: () => undefined,
+      };
+      const numbers: number[] = [];
+      for (let count = 0; count < 3; count += 1) {
+        numbers.push(connection.nextStreamId);
+        const call = connection.channel.createCall('/a/B', Infinity, null, null, null);
+        call.start(new Metadata(), listener);
+        call.halfClose();
+      }
+      await vi.waitFor(() => expect(connection.nextStreamId).toBe(7));
+      expect(numbers).toEqual([1, 1, 1]);
     });
 
     it('asks the other end for a sign of life, and hears the answer', async () => {
