@@ -8,7 +8,7 @@ import { callRaw, callRawStream, EMPTY_RESPONSE } from './raw-calls.js';
 const anyStatus = (code: number): unknown => expect.arrayContaining([['status', expect.objectContaining({ code })]]);
 
 /** What grpc-js lets pass as the value of a name, though its types do not. */
-const oddValue = (name: string, value: unknown, header: readonly (readonly [string, string])[]): Behaviour => ({
+const oddValue = (name: string, value: unknown, header: [string, string][]): Behaviour => ({
   name: `request metadata that is no string: ${name}`,
   run: (stage) => {
     const metadata = new Metadata();
