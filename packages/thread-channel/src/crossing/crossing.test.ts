@@ -1,7 +1,8 @@
+import tls from 'node:tls';
 import type { CallCredentials } from '@grpc/grpc-js';
 import { ChannelCredentials, credentials, Metadata } from '@grpc/grpc-js';
 import { selfSignedCertificate } from '@grpc-manifold/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { crossingCredentials, crossingOptions, checkTarget } from './crossing.js';
 import { credentialsOf } from './credentials-recipe.js';
 import { tlsCredentials } from './tls-credentials.js';
@@ -67,6 +68,26 @@ describe('credentials', () => {
   it('are not taken for insecure ones when they only inherit from those', () => {
     const own = Object.create(credentials.createInsecure(), {}) as ChannelCredentials;
     expect(() => crossingCredentials(own)).toThrow(/cannot cross to a thread/);
+  });
+
+  it.runIf('setDefaultCACertificates' in tls)('trust what this thread was told to trust', async () => {
+    const { cert } = await selfSignedCertificate();
+    const { getCACertificates, setDefaultCACertificates } = tls as unknown as {
+      getCACertificates(kind: string): string[];
+      setDefaultCACertificates(certificates: readonly string[]): void;
+    };
+    // What that names is trusted in every thread.
+    vi.stubEnv('GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', undefined);
+    const before = getCACertificates('default');
+    try {
+      setDefaultCACertificates([cert]);
+      const { recipe } = crossingCredentials(tlsCredentials());
+      expect(recipe.kind === 'tls' && String(recipe.rootCerts).trim()).toBe(cert.trim());
+    } finally {
+      setDefaultCACertificates(before);
+    }
+    expect(crossingCredentials(tlsCredentials()).recipe).toMatchObject({ rootCerts: null });
+    vi.unstubAllEnvs();
   });
 
   it('have keys of their own: what the caller does with his is nothing to them', async () => {

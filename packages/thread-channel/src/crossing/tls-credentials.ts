@@ -65,9 +65,12 @@ function trustedHere(): Buffer | null {
   };
   if (getCACertificates === undefined || process.env['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH'] !== undefined) return null;
   const trusted = new Set(getCACertificates('default'));
+  const isAll = (certificates: Set<string>): boolean =>
+    trusted.size === certificates.size && [...trusted].every((certificate) => certificates.has(certificate));
   const builtIn = new Set([...getCACertificates('bundled'), ...getCACertificates('extra')]);
-  const isAsBuilt = trusted.size === builtIn.size && [...trusted].every((certificate) => builtIn.has(certificate));
-  return isAsBuilt ? null : Buffer.from([...trusted].join('\n'));
+  // With --use-system-ca, which threads are started with as well, there are more; looking for them takes a while.
+  const isAsStarted = isAll(builtIn) || isAll(new Set([...builtIn, ...getCACertificates('system')]));
+  return isAsStarted ? null : Buffer.from([...trusted].join('\n'));
 }
 
 /** Tells what {@link tlsCredentials} were made of, as a thread can use it. Undefined for others. */
