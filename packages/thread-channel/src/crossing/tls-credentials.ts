@@ -64,13 +64,15 @@ function trustedHere(): Buffer | null {
     getCACertificates?: (kind: 'default' | 'bundled' | 'system' | 'extra') => readonly string[];
   };
   if (getCACertificates === undefined || process.env['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH'] !== undefined) return null;
-  const trusted = new Set(getCACertificates('default'));
-  const isAll = (certificates: Set<string>): boolean =>
+  // The same certificate comes with its lines broken in one way or another.
+  const all = (...kinds: Parameters<typeof getCACertificates>[0][]): Set<string> =>
+    new Set(kinds.flatMap((kind) => getCACertificates(kind).map((certificate) => certificate.replaceAll(/\s/g, ''))));
+  const trusted = all('default');
+  const isWhatIsTrusted = (certificates: Set<string>): boolean =>
     trusted.size === certificates.size && [...trusted].every((certificate) => certificates.has(certificate));
-  const builtIn = new Set([...getCACertificates('bundled'), ...getCACertificates('extra')]);
   // With --use-system-ca, which threads are started with as well, there are more; looking for them takes a while.
-  const isAsStarted = isAll(builtIn) || isAll(new Set([...builtIn, ...getCACertificates('system')]));
-  return isAsStarted ? null : Buffer.from([...trusted].join('\n'));
+  const isAsStarted = isWhatIsTrusted(all('bundled', 'extra')) || isWhatIsTrusted(all('bundled', 'extra', 'system'));
+  return isAsStarted ? null : Buffer.from(getCACertificates('default').join('\n'));
 }
 
 /** Tells what {@link tlsCredentials} were made of, as a thread can use it. Undefined for others. */
