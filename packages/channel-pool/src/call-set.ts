@@ -27,9 +27,7 @@ export class CallSet<Call> {
 
   /** Takes out what stands at a place of this set; harmless when it is free. */
   delete(place: Place<Call>): void {
-    if (place.item === undefined) return;
-    this.#calls.remove(place);
-    if (this.#calls.size > 0) return;
+    if (!this.#calls.remove(place) || this.#calls.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];
     for (const resolve of waiting) resolve();

@@ -10,6 +10,7 @@ import {
   attachToParent,
   DeadlineTimers,
   detachFromParent,
+  Place,
   explain,
   explainedStatus,
   propagates,
@@ -107,7 +108,7 @@ export class Dispatcher implements CallHost {
     const { request } = call;
     this.counts.started += 1;
     this.calls.add(call.place, call);
-    request.owner?.add(call.placeAtOwner, call);
+    request.owner?.add((call.placeAtOwner = new Place()), call);
     if (this.calls.closed) return this.#refuse(call, 'closed', 'the pool is closed');
     if (request.owner?.closed === true) return this.#refuse(call, 'closed', 'the client is closed');
     if (request.deadlineMs !== Infinity) {
@@ -135,7 +136,7 @@ export class Dispatcher implements CallHost {
     this.#deadlines.remove(call);
     if (request.parent !== null) detachFromParent(request.parent, call);
     this.calls.delete(call.place);
-    request.owner?.delete(call.placeAtOwner);
+    if (call.placeAtOwner !== undefined) request.owner?.delete(call.placeAtOwner);
     if (call.member !== undefined) this.#left(call, call.member, ending.code);
     this.#count(ending);
   }

@@ -72,7 +72,7 @@ export class EndingStreams {
     stream.resetPlace = new Place();
     this.#unsent.push(stream.resetPlace, stream);
     this.#send();
-    if (isWaiting(stream)) stream.awaitReset();
+    if (stream.resetPlace.item !== undefined) stream.awaitReset();
     this.#watch();
   }
 
@@ -120,10 +120,7 @@ export class EndingStreams {
 
   /** False when it does not wait for its reset. */
   #takeOut(stream: EndingStream): boolean {
-    const { resetPlace } = stream;
-    if (resetPlace?.item === undefined) return false;
-    this.#unsent.remove(resetPlace);
-    return true;
+    return stream.resetPlace !== undefined && this.#unsent.remove(stream.resetPlace);
   }
 
   get #silentMs(): number {
@@ -156,8 +153,4 @@ export class EndingStreams {
     }
     this.#watch();
   };
-}
-
-function isWaiting(stream: EndingStream): boolean {
-  return stream.resetPlace?.item !== undefined;
 }

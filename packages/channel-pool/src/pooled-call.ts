@@ -108,9 +108,10 @@ export class PooledCall
   heapIndex = -1;
   resetPlace: EndingStream['resetPlace'];
   placeAtParent: ChildCall['placeAtParent'];
-  /** Where it stands among the calls of the pool, and among those of its owner. */
+  /** Where it stands among the calls of the pool. */
   readonly place = new Place<PooledCall>();
-  readonly placeAtOwner = new Place<PooledCall>();
+  /** The same among those of its owner, where it has one. */
+  placeAtOwner: Place<PooledCall> | undefined;
   /** Milliseconds that it waited before it was handed to a connection. */
   queueWaitMs = 0;
   /** When it was handed to a connection, and first answered, where that is measured; -1 otherwise. */

@@ -29,14 +29,16 @@ export class Line<T> {
     this.size += 1;
   }
 
-  /** Takes out what stands at a place, which must be in this line. */
-  remove(place: Place<T>): void {
+  /** Takes out what stands at a place, which must be in this line or free. @returns false when it is free. */
+  remove(place: Place<T>): boolean {
+    if (place.item === undefined) return false;
     if (place.previous === undefined) this.first = place.next;
     else place.previous.next = place.next;
     if (place.next === undefined) this.last = place.previous;
     else place.next.previous = place.previous;
     place.item = place.previous = place.next = undefined;
     this.size -= 1;
+    return true;
   }
 
   /** The things as they are now, first to last. */

@@ -45,19 +45,16 @@ export function resolveThreadChannelFactoryOptions(
   return {
     threads: read.integer('threads', 1, { min: 1, max: 64 }),
     workerUrl,
-    resourceLimits: resolveResourceLimits(options?.resourceLimits),
+    resourceLimits: resolveResourceLimits(read.optionalObject('resourceLimits')),
   };
 }
 
 function resolveResourceLimits(limits: ResourceLimits | undefined): ResourceLimits {
-  new OptionReader('threadChannelFactory', { resourceLimits: limits }, ['resourceLimits']).optionalObject(
-    'resourceLimits',
-  );
   const keys = ['maxYoungGenerationSizeMb', 'maxOldGenerationSizeMb', 'codeRangeSizeMb', 'stackSizeMb'] as const;
   const read = new OptionReader('threadChannelFactory: resourceLimits', limits, keys);
   const resolved: ResourceLimits = { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB };
   for (const key of keys) {
-    if (limits?.[key] !== undefined) resolved[key] = read.number(key, 0, { min: 1, unlimited: false });
+    if (limits?.[key] !== undefined) resolved[key] = read.number(key, 0, { min: 1 });
   }
   return resolved;
 }

@@ -27,8 +27,7 @@ export function recordOf(stream: object): StreamRecord | undefined {
 
 /** A stream has its status. Harmless when that was told before. */
 export function removeRecord(record: StreamRecord): void {
-  if (!isListed(record)) return;
-  records.remove(record.place);
+  if (!records.remove(record.place)) return;
   for (const observer of observers) observer.removed(record);
 }
 

@@ -22,8 +22,7 @@ class AbortWatch {
   }
 
   #remove(place: Place<Callback>): void {
-    if (place.item === undefined) return;
-    this.#callbacks.remove(place);
+    if (!this.#callbacks.remove(place)) return;
     if (this.#callbacks.size > 0 || watches.get(this.signal) !== this) return;
     watches.delete(this.signal);
     this.signal.removeEventListener('abort', this.#listener);

@@ -88,7 +88,7 @@ export class ChannelThreads implements AsyncDisposable {
 
 /**
  * A worker takes over how this process was started, and Node refuses one that would read its program from where `--input-type`
- * says: there it gets nothing of it. (What is listed here must do without V8's own flags, or Node refuses that.)
+ * says: there it gets nothing of it, as a list of the rest would be refused for any flag of V8's in it.
  */
 function execArgv(): { execArgv?: string[] } {
   return process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {};

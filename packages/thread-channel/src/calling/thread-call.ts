@@ -94,7 +94,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
 
   start(metadata: Metadata, listener: InterceptingListener): void {
-    this.#listener = this.channel.isMember ? listener : inContext(this.#inContext(), listener);
+    this.#listener = this.channel.isMember ? listener : tellingIn(this.#inContext(), listener);
     if (this.#cancelled !== undefined) return this.#endSoon(this.#cancelled.code, this.#cancelled.details);
     const connection = this.channel.connectionForCall();
     if (connection === undefined) return this.#endSoon(status.UNAVAILABLE, 'Channel closed before call started');
@@ -110,8 +110,6 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       attachToParent(parent, this);
       if (this.#isEnded) return;
     }
-    // They may go by the context of the caller, and are asked in that of the thread's message.
-    if (this.#allCredentials() !== undefined) this.#inContext();
     connection.enterCall(this);
     try {
       this.#writeStart(connection, metadata);
@@ -185,7 +183,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
 
   /** The thread has not said so itself: it is blocked, or has ended the call behind messages that nobody reads. */
   deadlinePassed(): void {
-    const seconds = ((Math.max(this.#deadlineMs, this.#startedMs) - this.#startedMs) / 1_000).toFixed(3);
+    const seconds = (Math.max(0, this.#deadlineMs - this.#startedMs) / 1_000).toFixed(3);
     this.cancelWithStatus(
       status.DEADLINE_EXCEEDED,
       `Deadline exceeded after ${seconds}s,${this.id === 0 ? 'before it was sent' : 'in its thread'}`,
@@ -287,12 +285,15 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   #writeStart({ number }: ThreadConnection, metadata: Metadata): void {
     const { host } = this;
     const hasHost = host !== null && host !== undefined;
+    const hasCredentials = this.#allCredentials() !== undefined;
+    // They may go by the context of the caller, and are asked in that of the thread's message.
+    if (hasCredentials) this.#inContext();
     const to = this.#tell(Record.Start);
     to.u32(number);
     to.u8(
       (this.#deadlineMs === Infinity ? 0 : START.hasDeadline) |
         (hasHost ? START.hasHost : 0) |
-        (this.#allCredentials() === undefined ? 0 : START.hasCredentials),
+        (hasCredentials ? START.hasCredentials : 0),
     );
     to.text(this.method);
     if (this.#deadlineMs !== Infinity) to.f64(this.#deadlineMs);
@@ -410,7 +411,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
 }
 
 /** Tells a listener in the context of its call. */
-function inContext(context: AsyncResource, listener: InterceptingListener): InterceptingListener {
+function tellingIn(context: AsyncResource, listener: InterceptingListener): InterceptingListener {
   return {
     onReceiveMetadata: (metadata) => context.runInAsyncScope(() => listener.onReceiveMetadata(metadata)),
     onReceiveMessage: (message: unknown) => context.runInAsyncScope(() => listener.onReceiveMessage(message)),

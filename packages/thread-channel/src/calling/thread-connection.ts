@@ -29,7 +29,7 @@ interface Closing {
   readonly promise: Promise<number>;
   readonly resolve: (forcedSockets: number) => void;
   readonly timer: Timer;
-  isOver?: boolean;
+  isOver: boolean;
 }
 
 /** A connection that lives in a thread: what is to be seen of it is as of the last batch from there. */
@@ -76,9 +76,15 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     return this.#thread?.end !== undefined;
   }
 
+  /** Undefined before it connects, and when its thread is gone. */
+  get #livingThread(): ChannelThread | undefined {
+    return this.isLost ? undefined : this.#thread;
+  }
+
   connect(onState: (state: connectivityState) => void): void {
     this.#onState = onState;
-    const thread = (this.#thread ??= this.findThread());
+    const thread = this.findThread();
+    this.#thread = thread;
     if (thread.end !== undefined) return this.lost(thread.end.reason);
     thread.add(this);
     thread.post({ kind: 'open', channel: this.number, ...this.settings });
@@ -112,14 +118,14 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   close(reason: string): Promise<number> {
     if (this.#closing !== undefined) return this.#closing.promise;
     this.#closeHere();
-    const thread = this.#thread;
-    if (thread === undefined || thread.end !== undefined) return Promise.resolve(0);
+    const thread = this.#livingThread;
+    if (thread === undefined) return Promise.resolve(0);
     let resolve: (forcedSockets: number) => void = () => undefined;
     const promise = new Promise<number>((settle) => {
       resolve = settle;
     });
     const timer = systemClock.setTimer(() => this.#neverClosed(thread), CLOSE_TIMEOUT_MS);
-    this.#closing = { promise, resolve, timer };
+    this.#closing = { promise, resolve, timer, isOver: false };
     // Who waits for the sockets to close waits in this thread.
     thread.hold();
     thread.post({ kind: 'close', channel: this.number, reason });
@@ -187,10 +193,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     if (this.session !== 'unseen') this.session = 'destroyed';
     this.isConnecting = false;
     this.error = { message: reason };
-    if (this.#closing !== undefined) {
-      systemClock.clearTimer(this.#closing.timer);
-      this.#closing.resolve(0);
-    }
+    this.#endClosing(0);
     for (const question of [...this.#questions.keys()]) this.#answered(question, false);
     this.#setState(
       this.state === connectivityState.READY ? connectivityState.IDLE : connectivityState.TRANSIENT_FAILURE,
@@ -206,8 +209,8 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   }
 
   #ask(kind: 'ask' | 'ping', onAnswer: (isAnswered: boolean) => void): boolean {
-    const thread = this.#thread;
-    if (this.session !== 'open' || thread === undefined || thread.end !== undefined) return false;
+    const thread = this.#livingThread;
+    if (this.session !== 'open' || thread === undefined) return false;
     const question = this.#nextQuestion;
     this.#nextQuestion += 1;
     this.#questions.set(question, onAnswer);
@@ -222,13 +225,19 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   }
 
   #closed(forcedSockets: number): void {
-    const closing = this.#closing;
-    if (closing === undefined || closing.isOver === true) return;
-    closing.isOver = true;
-    systemClock.clearTimer(closing.timer);
+    if (!this.#endClosing(forcedSockets)) return;
     this.#thread?.remove(this);
     this.#thread?.release();
+  }
+
+  /** False when nobody waits for its end, or no longer. */
+  #endClosing(forcedSockets: number): boolean {
+    const closing = this.#closing;
+    if (closing === undefined || closing.isOver) return false;
+    closing.isOver = true;
+    systemClock.clearTimer(closing.timer);
     closing.resolve(forcedSockets);
+    return true;
   }
 
   #closeWhenLeft(): void {
@@ -259,7 +268,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   }
 
   #post(kind: 'connect' | 'close-channel'): void {
-    if (this.#thread?.end === undefined) this.#thread?.post({ kind, channel: this.number });
+    this.#livingThread?.post({ kind, channel: this.number });
   }
 }
 
