@@ -67,6 +67,7 @@ export class Dispatcher implements CallHost {
   #inFlight = 0;
   #peak = 0;
   #isEnding = false;
+  #isFlushing = false;
 
   constructor(private readonly settings: DispatcherSettings) {
     this.queue = new AdmissionQueue<PooledCall>(settings.options.queue, settings.clock, (call, waitedMs, refusedBy) => {
@@ -158,20 +159,27 @@ export class Dispatcher implements CallHost {
     return this.queue.waitedMs(call);
   }
 
-  /** Hands waiting calls to connections while there is room. */
+  /**
+   * Hands waiting calls to connections while there is room. Never inside itself: a call that ends while it is handed over
+   * makes room, and thousands of such calls would deepen the stack. The loop that runs sees that room.
+   */
   flush(): void {
-    while (this.queue.size > 0) {
-      const call = this.queue.peek() as PooledCall;
-      const member = this.settings.members().pick(call);
-      if (member === undefined) {
-        this.settings.members().watchLimits();
-        return;
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    try {
+      while (this.queue.size > 0) {
+        const call = this.queue.peek() as PooledCall;
+        const member = this.settings.members().pick(call);
+        if (member === undefined) break;
+        call.queueWaitMs = this.queue.waitedMs(call);
+        this.queue.remove(call);
+        this.#wait.admitted(this.settings.clock.elapsed(), this.queue.size > 0);
+        this.#hand(call, member);
       }
-      call.queueWaitMs = this.queue.waitedMs(call);
-      this.queue.remove(call);
-      this.#wait.admitted(this.settings.clock.elapsed(), this.queue.size > 0);
-      this.#hand(call, member);
+    } finally {
+      this.#isFlushing = false;
     }
+    if (this.queue.size > 0) this.settings.members().watchLimits();
   }
 
   /** No connection can be had: those who did not ask to wait for one are told. */

@@ -305,6 +305,8 @@ export class PooledCall
     this.pool.release(this, ending);
     // The server may have ended it behind a message that nobody has read: there is nothing to reset then.
     if (isOver) this.member?.finish(true);
+    // The channel threw instead of making the call: there is no stream that could take up room.
+    else if (wasRunning && this.#inner === undefined) this.member?.finish(false);
     else if (wasRunning) {
       if (!this.#isAnswered && this.handedAtMs >= 0) {
         this.member?.unanswered(ending.code, this.handedAtMs, this.pool.elapsed());
