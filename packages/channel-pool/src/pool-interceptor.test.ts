@@ -12,11 +12,20 @@ function poolOf(): ChannelPool {
   return pool;
 }
 
-/** A client whose own channel must not be asked for a call. */
+/** Calls of the own channels of clients that nobody has cancelled. */
+let ownCalls = 0;
+
+/** A client whose own channel must not be given a call: one that is cancelled before it is started is none. */
 function clientWith(interceptors: Interceptor[]): Client {
   const untouched = {
     createCall: () => {
-      throw new Error('the own channel of the client was used');
+      ownCalls += 1;
+      return {
+        start: () => {
+          throw new Error('the own channel of the client was used');
+        },
+        cancelWithStatus: () => (ownCalls -= 1),
+      };
     },
   } as unknown as ChannelInterface;
   return new Client('x', INSECURE, { channelOverride: untouched, interceptors });
@@ -28,7 +37,10 @@ const call = (client: Client): Promise<Error | null> =>
 
 const other: Interceptor = (options, nextCall) => new InterceptingCall(nextCall(options));
 
-afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.destroy())));
+afterEach(async () => {
+  await Promise.all(pools.splice(0).map((pool) => pool.destroy()));
+  expect(ownCalls).toBe(0);
+});
 
 describe('poolInterceptor', () => {
   it('sends calls to the pool, and none to the channel of the client', async () => {
