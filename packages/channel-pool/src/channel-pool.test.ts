@@ -742,23 +742,6 @@ describe('ChannelPool', () => {
       expect(next.statuses).toEqual([]);
     });
 
-    it('are no more than maxDrainingChannels: the oldest is given up, its calls with a status', async () => {
-      const { allReady, call, channel, clock, pool } = await setUpSmall({ maxDrainingChannels: 1 });
-      const oldest = call();
-      clock.advance(5_000);
-      channel(1).become(IDLE);
-      await allReady();
-      const second = call();
-      clock.advance(5_000);
-      channel(2).become(IDLE);
-      await allReady();
-      expect(oldest.code).toBe('UNAVAILABLE');
-      expect(oldest.ending.details).toContain('more than maxDrainingChannels 1 connections were draining');
-      expect(channel(1).isClosed).toBe(true);
-      expect(second.statuses).toEqual([]);
-      expect(pool.stats().channels.map(({ id, state }) => `${id} ${state}`)).toEqual(['2 draining', '3 ready']);
-    });
-
     it('do not cost another its calls by being lost while nothing runs on them', async () => {
       const scene = setUp({ minChannels: 2, maxChannels: 2, maxDrainingChannels: 1 });
       const { allReady, call, channel, clock, pool } = scene;

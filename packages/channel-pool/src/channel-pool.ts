@@ -29,7 +29,7 @@ import { PooledCall } from './pooled-call.js';
 import { RESET_BURST } from './reset-budget.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
 import type { ScaleDecision } from './scaling.js';
-import type { ChannelPoolStats, ChannelStateChange, DrainReport } from './stats.js';
+import type { ChannelPoolStats, ChannelStateChange, DrainReport, PoolAlarm } from './stats.js';
 
 /** How long a drain may take. */
 export interface DrainOptions {
@@ -68,6 +68,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly #stateChange = new Emitter<ChannelStateChange>();
   readonly #scale = new Emitter<ScaleDecision>();
   readonly #shed = new Emitter<ShedReport>();
+  readonly #alarm = new Emitter<PoolAlarm>();
   readonly #closing = new Emitter<void>();
   #drain: Drain | undefined;
   #drained: Promise<DrainReport> | undefined;
@@ -78,6 +79,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly onScale: Event<ScaleDecision> = this.#scale.event;
   /** A call was refused before a byte of it was sent. */
   readonly onShed: Event<ShedReport> = this.#shed.event;
+  /** More than `maxDrainingChannels` connections drain: once, and again after they were half as many or fewer. */
+  readonly onAlarm: Event<PoolAlarm> = this.#alarm.event;
 
   /**
    * Connects to nothing yet: the first call does.
@@ -132,6 +135,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         endCallsOn: (...args) => this.#dispatcher.endCallsOn(...args),
         onStateChange: (change) => this.#stateChange.emit(change),
         onScale: (decision) => this.#scale.emit(decision),
+        onAlarm: (alarm) => this.#alarm.emit(alarm),
         onConnectivity: (state) => this.#connectivity.set(state),
       },
     );
@@ -189,6 +193,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       target: this.#target,
       state: connectivityState[this.#connectivity.state] as ChannelPoolStats['state'],
       channels: Object.freeze([...this.#members.open].map((member) => member.stats())),
+      drainingChannels: this.#members.drainingChannels,
       inFlightCalls: inFlight,
       queuedCalls: queue.size,
       queuedBytes: queue.bytes,

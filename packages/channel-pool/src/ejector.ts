@@ -12,8 +12,6 @@ export interface EjectingPool {
   isOn(): boolean;
   /** False where calls are not spread alike over the connections. */
   measuresLatency(): boolean;
-  /** True when one more may drain without costing another its calls. */
-  hasDrainingPlace(): boolean;
   /** A connection may be tried. */
   onRoom(): void;
 }
@@ -132,7 +130,7 @@ export class Ejector {
   #carryOut(member: PooledChannel, verdict: Verdict): void {
     if (verdict.kind === 'ask') {
       verdict.vitals.asking = member.askForLife() ? 'asked' : 'cannot';
-    } else if (verdict.kind === 'replace' && this.pool.hasDrainingPlace()) {
+    } else if (verdict.kind === 'replace') {
       const detail = `no sign of life for ${Math.round(verdict.silentMs)} ms while calls waited on it`;
       member.retire('stalled', { tag: 'stalled', detail });
     }

@@ -6,7 +6,7 @@ export { PICKER_NAMES, type PickerName } from './pickers/index.js';
 export type { MemberView, Picker, PickOutcome } from './pickers/picker.js';
 export type { WarmUpOptions } from './warm-up.js';
 export type { ScaleDecision } from './scaling.js';
-export type { ChannelPoolStats, ChannelStateChange, ChannelStats, DrainReport } from './stats.js';
+export type { ChannelPoolStats, ChannelStateChange, ChannelStats, DrainReport, PoolAlarm } from './stats.js';
 export { pooledChannelFactory } from './pooled-channel-factory.js';
 export { poolInterceptor } from './pool-interceptor.js';
 export { ChannelPoolRegistry, type ChannelPoolRegistryStats, type PoolLease } from './channel-pool-registry.js';

@@ -14,6 +14,7 @@ import {
 import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
+import { Draining } from './draining.js';
 import { Ejector } from './ejector.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
 import { pickerOf } from './pickers/index.js';
@@ -26,7 +27,7 @@ import {
 } from './pooled-channel.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
 import { PolicyRunner } from './policy-runner.js';
-import type { ChannelStateChange } from './stats.js';
+import type { ChannelStateChange, PoolAlarm } from './stats.js';
 
 /** Who uses the connections. */
 export interface MembersObserver {
@@ -48,6 +49,7 @@ export interface MembersObserver {
   endCallsOn(member: PooledChannel, reason: string, fault: TransportFault | undefined): void;
   onStateChange(change: ChannelStateChange): void;
   onScale(decision: ScaleDecision): void;
+  onAlarm(alarm: PoolAlarm): void;
   onConnectivity(state: connectivityState): void;
 }
 
@@ -80,6 +82,7 @@ export class Members implements PooledChannelObserver {
   readonly #backoff: ConnectionBackoff;
   readonly #settings: Omit<PooledChannelSettings, 'keepaliveTimeMs'>;
   readonly #ejector: Ejector;
+  readonly #draining: Draining;
   #spare: PooledChannel | undefined;
   #lastId = 0;
   #wanted = false;
@@ -143,8 +146,13 @@ export class Members implements PooledChannelObserver {
       isOn: () => this.options.ejectOutliers && this.options.maxChannels > 1,
       // The calls of a key go to one connection, and may be slow by themselves.
       measuresLatency: () => this.options.affinity === undefined,
-      hasDrainingPlace: () => this.#count('draining') < this.options.maxDrainingChannels,
       onRoom: () => observer.onRoom(),
+    });
+    this.#draining = new Draining({
+      open: this.#all,
+      maxDrainingChannels: () => this.options.maxDrainingChannels,
+      giveUp: (...args) => this.#giveUp(...args),
+      onAlarm: (alarm) => observer.onAlarm(alarm),
     });
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
@@ -160,6 +168,11 @@ export class Members implements PooledChannelObserver {
   /** Connections that are not closed. */
   get open(): ReadonlySet<PooledChannel> {
     return this.#all;
+  }
+
+  /** Connections that take no new calls and still have some. */
+  get drainingChannels(): number {
+    return this.#draining.count;
   }
 
   get closedChannels(): number {
@@ -447,18 +460,7 @@ export class Members implements PooledChannelObserver {
       // An attempt that failed beside this one, which worked, is no reason to leave calls without any.
       if (this.#ready === 0) this.#retryNow();
     }
-    // One without calls is closed in this very tick.
-    // The calls of one that is dead end in this turn, and must not cost another its own.
-    const draining = [...this.#all].filter(
-      (each) => each.state === 'draining' && each.inFlightCalls > 0 && !each.isDead,
-    );
-    const oldest = draining[0];
-    const areTooMany = oldest !== undefined && draining.length > this.options.maxDrainingChannels;
-    // One that works and was let go by our own choice must not cost its calls anything.
-    if (areTooMany && !this.#takeBack('more than maxDrainingChannels were draining', true)) {
-      const reason = `more than maxDrainingChannels ${this.options.maxDrainingChannels} connections were draining`;
-      this.#giveUp(oldest, reason, oldest.fault);
-    }
+    this.#draining.review();
     this.#tellConnectivity();
     this.review();
   }
@@ -468,6 +470,7 @@ export class Members implements PooledChannelObserver {
     this.#replaceable.delete(member);
     this.#closing.add(member);
     void this.#awaitSockets(member);
+    this.#draining.review();
     this.#keepMaximum();
     this.review();
   }
@@ -555,11 +558,11 @@ export class Members implements PooledChannelObserver {
   }
 
   /**
-   * Those that may go, the ejected and the ones with the fewest calls first: without calls they are closed at once, with calls they drain, and
-   * never more than may drain, because giving up one that drains would end its calls.
+   * Those that may go, the ejected and the ones with the fewest calls first: without calls they are closed at once, with calls they
+   * drain, and never more than may drain.
    */
   #surplus(count: number): PooledChannel[] {
-    let places = this.options.maxDrainingChannels - this.#count('draining');
+    let { places } = this.#draining;
     return [...this.#all]
       .filter((member) => member.isLive)
       .sort((one, other) => placeOf(one) - placeOf(other))
@@ -568,11 +571,10 @@ export class Members implements PooledChannelObserver {
   }
 
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
-  #takeBack(reason: string, any = false): boolean {
+  #takeBack(reason: string): boolean {
     for (const member of this.#all) {
       const isGood = !member.isWorn && member.vitals.ejection === undefined;
-      if (member.state !== 'draining' || !(isGood || any)) continue;
-      if (member.takeBack(reason, any)) return true;
+      if (member.state === 'draining' && isGood && member.takeBack(reason)) return true;
     }
     return false;
   }
@@ -587,11 +589,11 @@ export class Members implements PooledChannelObserver {
 
   /**
    * The connection that another should take the place of, and why. None while as many drain as may: a connection that works
-   * waits then, because giving up one that drains would end its calls.
+   * waits then.
    */
   #nextToReplace(): readonly [PooledChannel, string] | undefined {
     if (this.#replaceable.size === 0 || !this.observer.takesCalls()) return undefined;
-    const hasPlace = this.#count('draining') < this.options.maxDrainingChannels;
+    const { hasPlace } = this.#draining;
     for (const entry of this.#replaceable) {
       const [member, reason] = entry;
       // Resets grow back.
@@ -654,7 +656,7 @@ export class Members implements PooledChannelObserver {
       if (!member.doubt()) this.#replaceLater(member, action.reason);
     } else if (member.state === 'draining') {
       this.#giveUp(member, action.reason, member.fault);
-    } else if (member.isLive) {
+    } else if (member.isLive && (member.inFlightCalls === 0 || this.#draining.hasPlace)) {
       member.letGo(action.reason);
     }
   }

@@ -12,7 +12,11 @@ export interface ChannelPoolOptions {
   readonly minChannels?: number;
   /** Connections at the most; equal to `minChannels` for a fixed pool. 1 to 1,000; default 10 (or `minChannels`). */
   readonly maxChannels?: number;
-  /** Connections that may finish their calls after they were given up. 1 to 1,000; default 10. */
+  /**
+   * Connections that the pool drains by its own choice, and stalled ones that it keeps for their calls. 1 to 1,000; default 10.
+   * While so many drain, rotation and shrinking wait. A connection whose server said GOAWAY drains as long as its calls
+   * run, however many do; `onAlarm` tells of more than these.
+   */
   readonly maxDrainingChannels?: number;
   /**
    * Streams that one connection may carry. 1 to 1,000. When set, the smaller of it and the server's

@@ -102,8 +102,10 @@ export class PooledChannel implements MemberView {
   /** Its channel is kept while it drains: the connection is there, and can be asked for life. */
   #isLetGo = false;
   #mayReturn = false;
-  /** True while others are told that it drains. */
+  /** True while others are told that it drains: they are to look for another first. */
   #isRetiring = false;
+  /** {@link lifeSigns} when it was found to be stalled. */
+  #stalledAtLife: number | undefined;
   #isEjected = false;
   #hasFailed = false;
   #closing: Promise<number> | undefined;
@@ -339,6 +341,11 @@ export class PooledChannel implements MemberView {
     this.#change('ready', reason);
   }
 
+  /** True when it was found to be stalled and has shown no life since. */
+  get isStalled(): boolean {
+    return this.#stalledAtLife === this.#life.count;
+  }
+
   /** A number that grows with everything that comes in. */
   get lifeSigns(): number {
     return this.#life.count;
@@ -356,10 +363,11 @@ export class PooledChannel implements MemberView {
     if (!this.isLive) return;
     this.#isEjected = false;
     this.#drainingSinceMs = this.settings.clock.elapsed();
+    if (fault?.tag === 'stalled') this.#stalledAtLife = this.#life.count;
     this.#isRetiring = true;
     this.#change('draining', reason, fault);
     this.#isRetiring = false;
-    // Where too many drain it has been taken back by now, and is in use.
+    // Whoever was told of it may have closed it.
     if (this.#state !== 'draining') return;
     if (!this.#isLetGo) this.#closeChannelSoon();
     this.#closeWhenEmpty();
@@ -378,14 +386,9 @@ export class PooledChannel implements MemberView {
     this.retire(reason);
   }
 
-  /**
-   * Takes calls again. False unless it was let go and its connection is still there.
-   *
-   * @param atOnce also in the moment in which it is let go.
-   */
-  takeBack(reason: string, atOnce: boolean): boolean {
-    if (this.#state !== 'draining' || !this.#isLetGo || !this.#mayReturn) return false;
-    if (this.#isRetiring && !atOnce) return false;
+  /** Takes calls again. False unless it was let go and its connection is still there. */
+  takeBack(reason: string): boolean {
+    if (this.#state !== 'draining' || this.#isRetiring || !this.#isLetGo || !this.#mayReturn) return false;
     if (this.channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
     this.#drainingSinceMs = undefined;

@@ -25,6 +25,8 @@ export interface ChannelPoolStats {
   readonly target: string;
   readonly state: 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
   readonly channels: readonly ChannelStats[];
+  /** Connections that take no new calls and still have some. */
+  readonly drainingChannels: number;
   readonly inFlightCalls: number;
   readonly queuedCalls: number;
   readonly queuedBytes: number;
@@ -64,4 +66,14 @@ export interface ChannelStateChange {
   readonly to: ChannelState;
   readonly reason: string;
   readonly fault?: TransportFault;
+}
+
+/** Something about a pool is out of the ordinary. */
+export interface PoolAlarm {
+  /** More than `maxDrainingChannels` connections drain. Told once; again after it were half of that or fewer. */
+  readonly reason: 'draining';
+  readonly drainingChannels: number;
+  readonly maxDrainingChannels: number;
+  /** Calls on the connections that drain. */
+  readonly inFlightCalls: number;
 }

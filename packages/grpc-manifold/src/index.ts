@@ -17,6 +17,7 @@ export {
   type ChannelStats,
   type DrainOptions,
   type DrainReport,
+  type PoolAlarm,
   type PoolLease,
   type ScaleDecision,
 } from '@grpc-manifold/channel-pool';

@@ -109,8 +109,6 @@ describePeer('nginx', 'a pool before nginx', () => {
     await using client = open(server.target, {
       maxChannels: 4,
       queue: { maxQueuedCalls: 2_000, maxQueueTimeMs: 10_000 },
-      // Twenty connections go one soon after the other: with ten draining at the most, calls of the oldest would be given up.
-      maxDrainingChannels: 30,
       channelOptions: minute,
     });
     expect(await manyCalls(client, 1_000, { delayMs: 2 })).toEqual({ OK: 1_000 });

@@ -74,10 +74,10 @@ export class Promises {
       stats.channels.filter(({ state }) => states.includes(state)).length;
     const dead = stats.channels.filter(({ id, state }) => state === 'draining' && this.#dead.has(id)).length;
     const [live, draining] = [members('ready', 'failed', 'connecting'), members('draining') - dead];
-    must(draining <= plan.maxDrainingChannels, 'draining', draining);
+    must(stats.drainingChannels === members('draining'), 'drainingChannels', stats.drainingChannels);
     // Beyond a bound that was lowered they go as fast as they may drain.
     const { maxChannels } = this.#bounds;
-    must(live <= maxChannels + 1 || draining === plan.maxDrainingChannels, 'live', live, maxChannels, draining);
+    must(live <= maxChannels + 1 || draining >= plan.maxDrainingChannels, 'live', live, maxChannels, draining);
     must(members('closed') === 0, 'dead connections', stats.channels);
     must(members('failed') <= members('ready'), 'more than half are ejected', stats.channels);
     let inFlight = 0;

@@ -6,7 +6,13 @@ import {
   type EchoClient,
   type PeerConnection,
 } from '@grpc-manifold/testing';
-import { createPooledClient, explain, type CallExplanation, type PooledClientOptions } from 'grpc-manifold';
+import {
+  createPooledClient,
+  explain,
+  type CallExplanation,
+  type PoolAlarm,
+  type PooledClientOptions,
+} from 'grpc-manifold';
 import { describe, expect, it, vi } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
@@ -84,42 +90,40 @@ describe('GOAWAY', () => {
     expect(peer.acceptedConnections).toBe(2);
   });
 
-  it('leaves no more than maxDrainingChannels connections draining: the oldest is given up', async () => {
-    await using peer = await startScriptedPeer();
-    await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
-      ...FAST_BACKOFF,
-      maxChannels: 1,
-      maxDrainingChannels: 2,
-      onDispose: 'cancel',
-    });
-    const calls: Promise<Ending>[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      calls.push(call(client));
-      await peer.waitFor(({ connections }) => connections[round]?.openStreams === 1);
-      const connection = peer.connections[round] as PeerConnection;
-      connection.sendGoaway(NO_ERROR);
-      await vi.waitFor(
-        () => expect(client.pool.stats().channels.at(round < 2 ? round : 1)?.state).toBe('draining'),
-        10_000,
-      );
-    }
-    // The first of three was one too many.
-    const given = await (calls[0] as Promise<Ending>);
-    expect(given).toMatchObject({ code: status.UNAVAILABLE, explanation: { channelId: 1 } });
-    expect(given.details).toContain('maxDrainingChannels 2');
-    await peer.waitFor(({ connections }) => connections[0]?.isOpen === false);
-
-    // The other two were not touched, and end as their server wants.
-    expect(await now(Promise.race(calls.slice(1)))).toBe('pending');
-    for (const connection of peer.connections.slice(1, 3)) {
-      for (const id of connection.openStreamIds) connection.respond(id, ANSWER);
-    }
-    expect((await Promise.all(calls.slice(1))).map(({ code }) => code)).toEqual([status.OK, status.OK]);
-    const last = call(client);
-    await peer.waitFor(({ connections }) => connections[3]?.openStreams === 1);
-    peer.connections[3]?.respond(1, ANSWER);
-    expect((await last).code).toBe(status.OK);
-  });
+  it.each([{}, { minChannels: 4 }, { maxDrainingChannels: 1 }] as PooledClientOptions[])(
+    'on forty connections, each with a stream that goes on, ends none of them, with %o',
+    async (options) => {
+      await using peer = await startScriptedPeer();
+      await using client = createPooledClient(Client, peer.target, credentials.createInsecure(), {
+        ...FAST_BACKOFF,
+        onDispose: 'cancel',
+        ...options,
+      });
+      const alarms: PoolAlarm[] = [];
+      client.pool.onAlarm((alarm) => alarms.push(alarm));
+      const told = new Set<PeerConnection>();
+      const calls: Promise<Ending>[] = [];
+      for (let count = 1; count <= 40; count += 1) {
+        calls.push(call(client));
+        await peer.waitFor(({ openStreams }) => openStreams === count);
+        const carrier = peer.connections.find((each) => each.openStreams > 0 && !told.has(each)) as PeerConnection;
+        told.add(carrier);
+        carrier.sendGoaway(NO_ERROR);
+        await vi.waitFor(() => expect(client.pool.stats().drainingChannels).toBe(count), 10_000);
+      }
+      expect(await now(Promise.race(calls))).toBe('pending');
+      const most = options.maxDrainingChannels ?? 10;
+      const drainingChannels = most + 1;
+      expect(alarms).toEqual([
+        { reason: 'draining', drainingChannels, maxDrainingChannels: most, inFlightCalls: drainingChannels },
+      ]);
+      for (const connection of peer.connections) {
+        for (const id of connection.openStreamIds) connection.respond(id, ANSWER);
+      }
+      expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(Array(40).fill(status.OK));
+      await vi.waitFor(() => expect(client.pool.stats().drainingChannels).toBe(0), 10_000);
+    },
+  );
 
   it('has the calls that it refuses tried on another connection, and the one that drains connects to nobody', async () => {
     await using peer = await startScriptedPeer();

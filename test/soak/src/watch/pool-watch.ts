@@ -41,6 +41,7 @@ export class PoolWatch implements Disposable {
   readonly #violations: Violations;
   readonly #subscription: Disposable;
   readonly #stories = new Map<number, string>();
+  readonly #drainedByChoice = new Set<number>();
   #excessSinceMs: number | undefined;
 
   constructor(pool: ChannelPool, bounds: PoolBounds, proxies: readonly FaultProxy[], violations: Violations) {
@@ -59,6 +60,8 @@ export class PoolWatch implements Disposable {
       }
       if (to === 'closed' && opened.delete(id)) figures.closed += 1;
       if (to === 'draining') count(figures.drained, reason.replaceAll(/\d[\d,.]*/g, 'N'));
+      if (to === 'draining' && fault === undefined) this.#drainedByChoice.add(id);
+      else this.#drainedByChoice.delete(id);
       if (fault !== undefined) count(figures.faults, fault.tag);
       this.#checkBounds();
     });
@@ -84,15 +87,15 @@ export class PoolWatch implements Disposable {
     const { maxChannels, maxDrainingChannels } = this.#bounds;
     let live = 0;
     let draining = 0;
-    for (const { state } of this.#pool.stats().channels) {
+    for (const { id, state } of this.#pool.stats().channels) {
       if (state === 'ready' || state === 'connecting') live += 1;
-      if (state === 'draining') draining += 1;
+      if (state === 'draining' && this.#drainedByChoice.has(id)) draining += 1;
     }
     if (live > maxChannels + 1) {
       this.#violations.add('live + connecting ≤ maxChannels + 1', `${live} of ${maxChannels}`);
     }
     if (draining > maxDrainingChannels) {
-      this.#violations.add('draining ≤ maxDrainingChannels', `${draining} of ${maxDrainingChannels}`);
+      this.#violations.add('draining by choice ≤ maxDrainingChannels', `${draining} of ${maxDrainingChannels}`);
     }
   }
 
