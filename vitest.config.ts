@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -11,21 +11,46 @@ const alias = readdirSync(packages).map((folder) => ({
   replacement: `${packages}${folder}/${folder === 'thread-channel' ? 'dist/index.js' : 'src/index.ts'}`,
 }));
 
+/** What takes minutes or many processes: `npm run test:full` runs these files too, `npm test` does not. */
+const FULL = '{packages,examples,test}/*/src/**/*.full.test.ts';
+
+/** A test file with any of these words meets sockets, processes, threads, memory or globals. */
+const MEETS_THE_PROCESS =
+  /node:(?!assert|events|timers|util)|\bstart\w*(?:Server|Proxy|Peer)\b|leakCheck|collectGarbage|\bprocess\.|\bvi\.(?!fn)/;
+
+/** Pure decisions: the files of packages that meet none of that. They share processes, which saves a third of their time. */
+const pure = readdirSync(packages, { recursive: true, encoding: 'utf8' })
+  .filter((path) => /^[\w-]+\/src\/.*\.test\.ts$/.test(path) && !path.endsWith('.full.test.ts'))
+  .filter((path) => !MEETS_THE_PROCESS.test(readFileSync(packages + path, 'utf8')))
+  .map((path) => `packages/${path.replaceAll('\\', '/')}`);
+
+/** Every pool's connections in worker threads (CONTRIBUTING.md). */
+const setupFiles = process.env['MANIFOLD_THREADS'] === undefined ? [] : ['test/e2e/src/threads/in-threads.ts'];
+
 export default defineConfig({
   resolve: { alias },
   // `using` is compiled down: the oldest Node we support has no syntax for it.
   oxc: { target: 'es2022' },
   test: {
-    // Every pool's connections in worker threads (CONTRIBUTING.md).
-    setupFiles: process.env['MANIFOLD_THREADS'] === undefined ? [] : ['test/e2e/src/threads/in-threads.ts'],
-    include: ['{packages,examples,test}/*/src/**/*.test.ts'],
-    // A process a file: tests count the sockets, timers and listeners of theirs.
     pool: 'forks',
-    isolate: true,
     // Tests of the wire start servers in processes of their own, which need a core too.
     maxWorkers: Math.min(4, availableParallelism()),
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'pure', include: pure, isolate: false } },
+      {
+        extends: true,
+        // A process a file: tests count the sockets, timers and listeners of theirs.
+        test: {
+          name: 'wire',
+          include: ['{packages,examples,test}/*/src/**/*.test.ts'],
+          exclude: [FULL, ...pure],
+          setupFiles,
+        },
+      },
+      { extends: true, test: { name: 'full', include: [FULL], setupFiles } },
+    ],
     coverage: {
       provider: 'v8',
       include: ['packages/*/src/**/*.ts'],
