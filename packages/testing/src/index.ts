@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export { Condition } from './condition.js';
 export { FakeClock } from './fake-clock.js';
 export { seededRandom } from './seeded-random.js';
 export { ModelServer, type ModelServerOptions } from './model-server.js';
@@ -36,6 +37,7 @@ export type { EchoServer, EchoServerOptions } from './echo-server.js';
 export { startEchoServer, startNginxServer } from './start-echo-server.js';
 export { chosenPeer, peerSupports, PEERS, type PeerFeature, type PeerName } from './peers/peer.js';
 export { missingForPeer, type LiveProgram } from './peers/missing-programs.js';
+export { NameServer } from './name-server.js';
 export { startHaproxyServer, type HaproxyOptions, type HaproxyServer } from './peers/haproxy.js';
 export { buildGrpcGo } from './peers/grpc-go-build.js';
 export type { NginxServer } from './peers/nginx.js';

@@ -1,7 +1,6 @@
 import { maxAge } from '@grpc-manifold/connection-policy';
-import { startFaultProxy } from '@grpc-manifold/testing';
+import { NameServer, startFaultProxy } from '@grpc-manifold/testing';
 import type { Fault } from '../fault.js';
-import { NameServer } from '../name-server.js';
 import { BYSTANDERS, POOL_SIZE, Scene, VICTIM, type SceneSetting } from '../scene.js';
 import type { Servers } from '../servers.js';
 import { WatchedPolicy } from '../watched-policy.js';
