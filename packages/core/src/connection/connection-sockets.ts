@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
+import { hearSocket } from './heard-socket.js';
 
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 const attempt = new AsyncLocalStorage<ConnectionSockets>();
@@ -51,18 +52,16 @@ export class ConnectionSockets {
   readonly add = (socket: Socket): void => {
     if (socket.destroyed || this.#open.has(socket)) return;
     this.#open.add(socket);
-    socket.once('close', () => {
+    hearSocket(socket, () => {
       this.#open.delete(socket);
       this.#retiredBytesRead += socket.bytesRead;
       if (this.#open.size === 0) this.#onAllClosed?.();
     });
     // For the time between TCP and the session; from then on grpc-js refs it while calls run.
     if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
-    if (!this.#closed) return;
-    // grpc-js was about to connect when it was told to close, and has let go of this one: nobody else listens to it. Not
-    // before `connect()` has begun, which would bring a destroyed socket back.
-    socket.on('error', () => undefined);
-    queueMicrotask(() => this.destroy('the connection was closed before it was made'));
+    // grpc-js was about to connect when it was told to close. Not before `connect()` has begun, which would bring a destroyed
+    // socket back.
+    if (this.#closed) queueMicrotask(() => this.destroy('the connection was closed before it was made'));
   };
 
   /** How many are open. */

@@ -83,28 +83,39 @@ export class Host implements CallHost {
         case Record.Message: {
           const [flags, isAwaited] = [from.u32(), from.u8() === 1];
           const message = from.payload();
-          this.#calls.get(id)?.send(message, flags, isAwaited);
+          this.#tell(id, (call) => call.send(message, flags, isAwaited));
           break;
         }
         case Record.HalfClose:
-          this.#calls.get(id)?.halfClose();
+          this.#tell(id, (call) => call.halfClose());
           break;
         case Record.Cancel: {
           const [code, details] = [from.f64(), from.text()];
-          this.#calls.get(id)?.cancel(code, details);
+          this.#tell(id, (call) => call.cancel(code, details));
           break;
         }
         case Record.Taken: {
           const [messages, bytes] = [from.u32(), from.f64()];
-          this.#calls.get(id)?.taken(messages, bytes);
+          this.#tell(id, (call) => call.taken(messages, bytes));
           break;
         }
         case Record.Credentials:
-          this.#answerCredentials(this.#calls.get(id), from);
+          this.#answerCredentials(id, from);
           break;
         default:
           throw new Error(`thread-channel: an unknown record ${record}; are both threads of one version?`);
       }
+    }
+  }
+
+  /** What a call throws ends that call: neither the thread nor what else came in its batch. */
+  #tell(id: number, tell: (call: HostedCall) => void): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    try {
+      tell(call);
+    } catch (error) {
+      call.fail(error);
     }
   }
 
@@ -138,15 +149,15 @@ export class Host implements CallHost {
     writeStatus(to, { code: status.UNAVAILABLE, details, metadata: new Metadata() });
   }
 
-  #answerCredentials(call: HostedCall | undefined, from: BatchReader): void {
+  #answerCredentials(id: number, from: BatchReader): void {
     const [question, isMade] = [from.u32(), from.u8() === 1];
     if (isMade) {
       const metadata = readMetadata(from);
-      call?.answerCredentials(question, null, metadata);
+      this.#tell(id, (call) => call.answerCredentials(question, null, metadata));
     } else {
       const code = from.f64();
       const error = Object.assign(new Error(from.text()), Number.isNaN(code) ? {} : { code });
-      call?.answerCredentials(question, error);
+      this.#tell(id, (call) => call.answerCredentials(question, error));
     }
   }
 

@@ -1,6 +1,9 @@
 import { Metadata, status, type InterceptingListener } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { Record } from '../wire/batch.js';
+import { BatchReader } from '../wire/batch-reader.js';
 import { BatchWriter } from '../wire/batch-writer.js';
+import { readStatus } from '../wire/status-record.js';
 import { HostedCall } from './hosted-call.js';
 import type { HostedChannel } from './hosted-channel.js';
 
@@ -28,8 +31,9 @@ function setUp() {
     tellSight: () => undefined,
   } as unknown as HostedChannel;
   const ended: HostedCall[] = [];
+  const told = new BatchWriter();
   const host = {
-    open: () => new BatchWriter(),
+    open: () => told,
     soon: (callback: () => void) => callback(),
     ended: (each: HostedCall) => void ended.push(each),
   };
@@ -40,6 +44,8 @@ function setUp() {
     asked,
     call,
     ended,
+    inner,
+    told,
     end: () => listener?.onReceiveStatus({ code: status.OK, details: '', metadata: new Metadata() }),
     take: () => taken?.(),
   };
@@ -65,6 +71,31 @@ describe('a call in a thread', () => {
     call.halfClose();
     expect(asked).toEqual(['a']);
     expect(ended).toEqual([call]);
+  });
+
+  it('ends by what grpc-js throws, once', () => {
+    const { asked, call, end, ended, told, inner } = setUp();
+    inner.sendMessageWithContext = () => {
+      throw new Error('not now');
+    };
+    let thrown: unknown;
+    try {
+      call.send(Buffer.from('a'), 0, true);
+    } catch (error) {
+      thrown = error;
+    }
+    call.fail(thrown);
+    call.fail(thrown);
+    end();
+    expect(asked).toEqual(['cancel']);
+    expect(ended[0]).toBe(call);
+    const from = new BatchReader(told.take());
+    expect([from.u8(), from.u32(), from.u8()]).toEqual([Record.Status, 1, 0]);
+    expect(readStatus(from)).toMatchObject({
+      code: status.INTERNAL,
+      details: 'The call failed in its thread: not now',
+    });
+    expect(from.u8()).toBe(Record.End);
   });
 
   it('sends nothing more behind a cancel', () => {

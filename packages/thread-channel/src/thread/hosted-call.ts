@@ -1,11 +1,11 @@
 import {
   credentials as grpcCredentials,
   status,
+  Metadata,
   type InterceptingListener,
-  type Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { ChannelCall } from '@grpc-manifold/core';
+import { messageOf, type ChannelCall } from '@grpc-manifold/core';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { READ_AHEAD } from '../wire/credit.js';
@@ -95,6 +95,18 @@ export class HostedCall implements InterceptingListener {
     // A grpc-js call that was started in this very tick has no stream yet, and opens it in spite of the cancel
     // (resolving-call.ts, after `sendMetadata`). Cancelled again, it ends it.
     this.host.soon(() => this.#call.cancelWithStatus(code, details));
+  }
+
+  /** Ends it with an error that was thrown where it was asked for something. */
+  fail(error: unknown): void {
+    if (this.#isOver) return;
+    const details = `The call failed in its thread: ${messageOf(error)}`;
+    this.onReceiveStatus({ code: status.INTERNAL, details, metadata: new Metadata() });
+    try {
+      this.#call.cancelWithStatus(status.INTERNAL, details);
+    } catch {
+      // Its status is told: what it throws now is nobody's.
+    }
   }
 
   /** The reader has taken messages. */

@@ -1,5 +1,7 @@
+import { subscribe } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { registerRotatedPickFirst } from '@grpc-manifold/core';
+import { hearSocket, registerRotatedPickFirst } from '@grpc-manifold/core';
 import { adoptProcessDefaults, type ProcessDefaults } from '../crossing/process-defaults.js';
 import type { Batch } from '../wire/batch.js';
 import type { Order } from '../wire/order.js';
@@ -9,5 +11,7 @@ if (parentPort === null) throw new Error('thread-channel: this module is the pro
 adoptProcessDefaults(workerData as ProcessDefaults);
 // The members of a pool begin at different addresses by it; what is registered is so in one thread only.
 registerRotatedPickFirst();
+// Also those of channels that connect more than once: a socket that grpc-js has given up must not end the thread by its error.
+subscribe('net.client.socket', (message) => hearSocket((message as { socket: Socket }).socket));
 const host = new Host(parentPort);
 parentPort.on('message', (message: Batch | Order) => host.receive(message));
