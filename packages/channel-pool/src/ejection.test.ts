@@ -319,15 +319,17 @@ describe('the only connection', () => {
 describe('the timer', () => {
   it('runs while calls wait for their first answer, holds nothing, and ends with them', async () => {
     const scene = await open(2, { shrinkAfterMs: Infinity, policies: [] });
-    expect(scene.clock.pendingTimers).toBe(0);
+    // The beat of the process runs beside it, as long as there is a connection.
+    const beat = 1;
+    expect(scene.clock.pendingTimers).toBe(beat);
     scene.call();
-    expect(scene.clock.pendingTimers).toBe(1);
+    expect(scene.clock.pendingTimers).toBe(beat + 1);
     expect(scene.clock.refdTimers).toBe(0);
     await pass(scene, 1_000);
-    expect(scene.clock.pendingTimers).toBe(1);
+    expect(scene.clock.pendingTimers).toBe(beat + 1);
     for (const { running } of scene.channels) running[0]?.send();
     await pass(scene, 200);
-    expect(scene.clock.pendingTimers).toBe(0);
+    expect(scene.clock.pendingTimers).toBe(beat);
     expect(scene.pool.stats().inFlightCalls).toBe(1);
   });
 });

@@ -30,13 +30,19 @@ describe('LifeSigns', () => {
   let life: LifeSigns;
   let answers: number;
   let deaths: TransportFault[];
+  let unverified: TransportFault[];
 
   beforeEach(() => {
     clock = new FakeClock();
     connection = new TestConnection();
     answers = 0;
     deaths = [];
-    life = new LifeSigns(clock, connection, { onAnswer: () => (answers += 1), onDeath: (fault) => deaths.push(fault) });
+    unverified = [];
+    life = new LifeSigns(clock, connection, {
+      onAnswer: () => (answers += 1),
+      onDeath: (fault) => deaths.push(fault),
+      onUnverified: (fault) => unverified.push(fault),
+    });
   });
 
   async function pass(ms: number): Promise<void> {
@@ -147,7 +153,7 @@ describe('LifeSigns', () => {
       expect(life.isDoubtful).toBe(false);
       expect(answers).toBe(1);
       await pass(1_000);
-      expect(deaths).toEqual([]);
+      expect(unverified).toEqual([]);
       expect(clock.pendingTimers).toBe(0);
     });
 
@@ -157,7 +163,19 @@ describe('LifeSigns', () => {
       life.verify();
       await pass(1_000);
       const detail = 'no sign of life within 1000 ms before a call, after 5000 ms of silence';
-      expect(deaths).toEqual([{ tag: 'keepalive-timeout', detail }]);
+      expect(unverified).toEqual([{ tag: 'keepalive-timeout', detail }]);
+    });
+
+    it('is not ended by the answer to a question that was asked before, nor by messages that come in', async () => {
+      life.ask();
+      life.doubt();
+      life.verify();
+      expect(connection.asked).toHaveLength(2);
+      connection.asked[0]?.(true);
+      life.heard();
+      expect(life.isDoubtful).toBe(true);
+      connection.asked[1]?.(true);
+      expect(life.isDoubtful).toBe(false);
     });
 
     it('is not ended by a session that dies instead of answering', () => {
@@ -173,7 +191,7 @@ describe('LifeSigns', () => {
       life.verify();
       connection.bytesRead = 1;
       await pass(1_000);
-      expect(deaths).toEqual([]);
+      expect(unverified).toEqual([]);
       expect(life.isDoubtful).toBe(false);
       expect(answers).toBe(1);
     });

@@ -9,6 +9,8 @@ export interface LifeObserver {
   onAnswer(): void;
   /** It was asked for a sign of life and gave none in time. */
   onDeath(fault: TransportFault): void;
+  /** It was verified and gave no sign of life in time. */
+  onUnverified(fault: TransportFault): void;
 }
 
 /** What was heard of the other end of one connection, when, and whether it answers when it is asked. */
@@ -72,7 +74,6 @@ export class LifeSigns {
   heard(): void {
     this.messages += 1;
     this.#heardAtMs = this.clock.elapsed();
-    if (this.#doubt !== 'none') this.#trust();
   }
 
   /**
@@ -85,9 +86,7 @@ export class LifeSigns {
     this.#isAsking = true;
     const isAsked = this.connection.ask((isAnswered) => {
       this.#isAsking = false;
-      if (!isAnswered) return;
-      if (this.#doubt === 'asked') this.#trust();
-      this.observer.onAnswer();
+      if (isAnswered) this.observer.onAnswer();
     });
     if (!isAsked) this.#isAsking = false;
     return isAsked;
@@ -119,7 +118,12 @@ export class LifeSigns {
     this.#doubt = 'asked';
     const silentMs = Math.round(this.silentMs);
     const { count } = this;
-    this.ask();
+    // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
+    this.connection.ask((isAnswered) => {
+      if (!isAnswered) return;
+      if (this.#doubt === 'asked') this.#trust();
+      this.observer.onAnswer();
+    });
     const timer = (this.#doubtTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
       if (timer !== this.#doubtTimer) return;
       if (this.count > count) {
@@ -127,7 +131,7 @@ export class LifeSigns {
         return this.observer.onAnswer();
       }
       const detail = `no sign of life within ${VERIFY_TIMEOUT_MS} ms before a call, after ${silentMs} ms of silence`;
-      this.observer.onDeath({ tag: 'keepalive-timeout', detail });
+      this.observer.onUnverified({ tag: 'keepalive-timeout', detail });
     }));
   }
 

@@ -27,6 +27,7 @@ import {
 } from './pooled-channel.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
 import { PolicyRunner } from './policy-runner.js';
+import { beatOf, type BeatListener, type ProcessBeat } from './process-beat.js';
 import type { ChannelStateChange, PoolAlarm } from './stats.js';
 
 /** Who uses the connections. */
@@ -65,7 +66,7 @@ const PING_TIMEOUT_MS = 20_000;
  * The connections of a pool: opens them one at a time as load asks for them, knows which have room, and replaces those
  * that are lost.
  */
-export class Members implements PooledChannelObserver {
+export class Members implements PooledChannelObserver, BeatListener {
   readonly #all = new Set<PooledChannel>();
   /** Closed ones whose sockets are not. */
   readonly #closing = new Set<PooledChannel>();
@@ -104,6 +105,8 @@ export class Members implements PooledChannelObserver {
   /** Those that others are to take the place of, and why. */
   readonly #replaceable = new Map<PooledChannel, string>();
   readonly #policies: PolicyRunner;
+  readonly #beat: ProcessBeat;
+  #placeAtBeat: WeakRef<BeatListener> | undefined;
   /** The interval between PINGs that a policy has set. */
   #keepaliveTimeMs: number | undefined;
   #pingStrikes = 0;
@@ -134,6 +137,7 @@ export class Members implements PooledChannelObserver {
     this.#keepaliveOptions = keepaliveOptions;
     this.#seesSessions = channelFactory === undefined || channelFactory.showsConnections === true;
     this.#picker = pickerOf(options.picker, clock, random);
+    this.#beat = beatOf(clock);
     this.#isOwnPicker = typeof options.picker === 'string';
     this.#backoff = new ConnectionBackoff(options.channelOptions, random);
     this.#policies = new PolicyRunner(options.policies, clock, {
@@ -208,6 +212,7 @@ export class Members implements PooledChannelObserver {
 
   /** The connection that gets a call, out of those that have room; undefined when none has. */
   pick(call: CallInfo): PooledChannel | undefined {
+    this.#beat.look();
     const trial = this.#ejector.takeTrial();
     if (trial !== undefined) return trial;
     const key = this.#keyOf(call);
@@ -233,6 +238,7 @@ export class Members implements PooledChannelObserver {
 
   /** A connection with room that is not the given one, the one with the fewest streams. */
   pickOther(than: PooledChannel): PooledChannel | undefined {
+    this.#beat.look();
     let best: PooledChannel | undefined;
     for (const member of this.#available) {
       if (member === than || !member.hasRoom) continue;
@@ -260,8 +266,12 @@ export class Members implements PooledChannelObserver {
     }
   }
 
-  /** Calls wait although connections are open: looks until there is room whether a server has raised its limit. */
+  /**
+   * Calls wait although connections are open: asks those in doubt for a sign of life, and looks until there is room whether a
+   * server has raised its limit.
+   */
   watchLimits(): void {
+    for (const member of this.#all) member.verify();
     this.review();
     if (this.#limitTimer !== undefined || this.#closed) return;
     this.#limitTimer = this.clock.setTimer(() => {
@@ -392,6 +402,22 @@ export class Members implements PooledChannelObserver {
     this.#giveUp(member, fault.detail, fault);
   }
 
+  onUnverified(member: PooledChannel, fault: TransportFault): void {
+    if (member.inFlightCalls === 0) return this.onDeath(member, fault);
+    // Its calls may have a living connection yet, whose server was slow to answer. New ones need not wait for that.
+    if (member.isLive && this.#draining.hasPlace) member.replace(fault.detail);
+  }
+
+  /** The path to the other ends may have forgotten the connections: each is verified before its next call. */
+  onStandstill(): void {
+    for (const member of this.#all) {
+      member.doubtAfterStandstill();
+      this.#refresh(member);
+    }
+    // Calls that wait already have to ask for it.
+    this.clock.soon(() => this.observer.onRoom());
+  }
+
   onVitals(): void {
     this.#ejector.judge();
   }
@@ -467,12 +493,18 @@ export class Members implements PooledChannelObserver {
 
   #onClosed(member: PooledChannel): void {
     if (this.#all.delete(member)) this.#closedChannels += 1;
+    if (this.#all.size === 0) this.#leaveBeat();
     this.#replaceable.delete(member);
     this.#closing.add(member);
     void this.#awaitSockets(member);
     this.#draining.review();
     this.#keepMaximum();
     this.review();
+  }
+
+  #leaveBeat(): void {
+    if (this.#placeAtBeat !== undefined) this.#beat.leave(this.#placeAtBeat);
+    this.#placeAtBeat = undefined;
   }
 
   async #awaitSockets(member: PooledChannel): Promise<void> {
@@ -708,6 +740,7 @@ export class Members implements PooledChannelObserver {
       const member = this.#spare ?? this.#create();
       this.#spare = undefined;
       this.#all.add(member);
+      this.#placeAtBeat ??= this.#beat.join(this);
       return new Promise((settle) => {
         this.#opening = { member, isReplacement, settle };
         this.#tellConnectivity();

@@ -70,6 +70,8 @@ export interface PooledChannelObserver {
   onWorn(channel: PooledChannel): void;
   /** It gave no sign of life when it was asked for one: whatever is on it is lost. */
   onDeath(channel: PooledChannel, fault: TransportFault): void;
+  /** It was verified before a call and gave no sign of life in time. */
+  onUnverified(channel: PooledChannel, fault: TransportFault): void;
   /** True when somebody waits for a connection. */
   isAwaited(): boolean;
   /** Its calls call for a decision on it. */
@@ -148,6 +150,7 @@ export class PooledChannel implements MemberView {
         this.observer.onRoom(this);
       },
       onDeath: (fault) => this.observer.onDeath(this, fault),
+      onUnverified: (fault) => this.observer.onUnverified(this, fault),
     });
     this.#endings = new EndingStreams(
       clock,
@@ -416,9 +419,22 @@ export class PooledChannel implements MemberView {
     return true;
   }
 
+  /**
+   * This process stood still, and the path to the other end may have forgotten the connection meanwhile: no call is put on it
+   * before it is verified. Unlike {@link doubt} this applies to a connection with calls as well; where such a connection
+   * cannot be asked, only its calls can tell. An attempt to connect proves itself.
+   */
+  doubtAfterStandstill(): void {
+    if (!this.isLive && this.#state !== 'draining') return;
+    if (!this.#life.canAsk && this.inFlightCalls > 0) return;
+    this.#life.doubt();
+  }
+
   /** Somebody waits for a connection: asks this one for a sign of life, if it is in doubt. */
   verify(): void {
-    if (this.isLive) this.#life.verify();
+    if (!this.isLive || !this.#life.isDoubtful) return;
+    if (this.#connection.session === 'unseen') this.letGo('it cannot be asked for a sign of life');
+    else this.#life.verify();
   }
 
   /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */

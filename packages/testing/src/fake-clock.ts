@@ -108,6 +108,11 @@ export class FakeClock implements Clock {
     this.#nowMs += ms;
   }
 
+  /** Lets time go by as for a stopped process: no timer fires. Those that came due meanwhile fire with the next {@link advance}. */
+  stop(ms: number): void {
+    this.#moveTo(this.#elapsedMs + ms);
+  }
+
   /** Never back: a callback may have advanced the clock itself. */
   #moveTo(elapsedMs: number): void {
     const stepMs = Math.max(elapsedMs - this.#elapsedMs, 0);
