@@ -11,6 +11,7 @@ import {
   ScriptedChannel,
   ScriptedScenes,
   settled,
+  UncaughtExceptions,
   type FakeClock,
   type ScriptedCall,
   type ScriptedScene,
@@ -944,6 +945,7 @@ describe('ChannelPool', () => {
 
   describe('those who watch', () => {
     it('may throw, and touch no call', async () => {
+      using uncaught = new UncaughtExceptions();
       const warnings: Error[] = [];
       const onWarning = (warning: Error): void => void warnings.push(warning);
       process.on('warning', onWarning);
@@ -971,6 +973,8 @@ describe('ChannelPool', () => {
       expect(channels).toHaveLength(2);
       process.off('warning', onWarning);
       expect(new Set(warnings.map((warning) => warning.name))).toEqual(new Set(['GrpcManifoldWarning']));
+      // What a callback of grpc-js's own throws is the process's, as with a plain client.
+      await uncaught.until(2);
     });
 
     it('get a frozen snapshot', async () => {

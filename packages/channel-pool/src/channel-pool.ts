@@ -31,6 +31,8 @@ import { SharedChannel, type SharedPool } from './shared-channel.js';
 import type { ScaleDecision } from './scaling.js';
 import type { ChannelPoolStats, ChannelStateChange, DrainReport, PoolAlarm } from './stats.js';
 
+const CLOSED = 'the pool was closed';
+
 /** How long a drain may take. */
 export interface DrainOptions {
   /** Milliseconds for calls to finish before they are cancelled. 0 or more, or Infinity; default the pool's `drainTimeoutMs`. */
@@ -72,6 +74,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly #closing = new Emitter<void>();
   #drain: Drain | undefined;
   #drained: Promise<DrainReport> | undefined;
+  /** It was closed as a grpc-js channel is, and not drained from the start. */
+  #isClosing = false;
 
   /** A connection changed its state, and why. */
   readonly onChannelStateChange: Event<ChannelStateChange> = this.#stateChange.event;
@@ -178,9 +182,16 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     return this.#members.channelzRef;
   }
 
-  /** Starts a drain with the default timeout, as `client.close()` asks for. */
+  /**
+   * Refuses new calls and closes every connection when its calls have ended, however long they take, as a grpc-js channel
+   * does; where `drainTimeoutMs` is set, what is left by then is cancelled. A call that waits without any connection has
+   * nothing to finish and ends at once.
+   */
   close(): void {
-    void this.drain();
+    if (this.#drained !== undefined) return;
+    this.#isClosing = true;
+    this.#drained = this.#shutDown(this.#options.closeTimeoutMs, CLOSED);
+    this.#dispatcher.refuseUnconnected(this.#dispatcher.calls, CLOSED);
   }
 
   // ── what only a pool has ──────────────────────────────────────────────────────────────────────────────────────────
@@ -248,8 +259,11 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   share(): SharedChannel {
     const pool: SharedPool = {
       onDispose: this.#options.onDispose,
+      drainTimeoutMs: this.#options.drainTimeoutMs,
       createOwnedCall: (owner, ...call) => this.#createCall(owner, ...call),
-      beginDrain: (calls) => new Drain(this.#clock, calls, this.#options.drainTimeoutMs),
+      beginDrain: (calls) => new Drain(this.#clock, calls, this.#options.closeTimeoutMs),
+      refuseHopeless: () => this.#refuseHopeless(),
+      refuseUnconnected: (calls, reason) => this.#dispatcher.refuseUnconnected(calls, reason),
       endAll: (calls, reason) => this.#endAll(calls, reason),
       getTarget: () => this.getTarget(),
       getConnectivityState: (tryToConnect) => this.getConnectivityState(tryToConnect),
@@ -261,7 +275,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
 
   /**
    * Refuses new calls, lets those that were started finish, cancels what is left when the time is up, and closes every
-   * socket. Resolves when none is open. Asked again it returns the same promise.
+   * socket. Resolves when none is open. A call that waits ends when no connection is left and none can be made. Asked again it
+   * returns the same promise; a shorter `timeoutMs` holds from then on, and so does the default after `close()`.
    *
    * @throws TypeError, RangeError for a wrong `timeoutMs`.
    */
@@ -269,10 +284,12 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     const read = new OptionReader('drain', options, ['timeoutMs']);
     const timeoutMs = read.number('timeoutMs', this.#options.drainTimeoutMs, { min: 0, unlimited: true });
     if (this.#drained === undefined) {
-      this.#drain = new Drain(this.#clock, this.#dispatcher.calls, timeoutMs);
-      this.#drained = this.#shutDown(this.#drain, 'the pool was closed');
+      this.#drained = this.#shutDown(timeoutMs, CLOSED);
+      this.#refuseHopeless();
     } else if (timeoutMs === 0) {
       this.#drain?.hurry();
+    } else if (options?.timeoutMs !== undefined || this.#isClosing) {
+      this.#drain?.limit(timeoutMs);
     }
     return this.#drained;
   }
@@ -281,9 +298,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   destroy(reason = 'the pool was destroyed'): Promise<DrainReport> {
     this.#dispatcher.stopRetries();
     if (this.#drained !== undefined) return this.drain({ timeoutMs: 0 });
-    this.#drain = new Drain(this.#clock, this.#dispatcher.calls, 0);
-    this.#drain.hurry();
-    this.#drained = this.#shutDown(this.#drain, reason);
+    this.#drained = this.#shutDown(0, reason);
     return this.#drained;
   }
 
@@ -314,7 +329,14 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     return new Promise((resolve) => this.#clock.soon(resolve));
   }
 
-  async #shutDown(drain: Drain, reason: string): Promise<DrainReport> {
+  /** Those who are closing do not wait for a server that cannot be reached. */
+  #refuseHopeless(): void {
+    if (this.#members.failure !== undefined) this.#dispatcher.failWaiting();
+  }
+
+  async #shutDown(timeoutMs: number, reason: string): Promise<DrainReport> {
+    const drain = (this.#drain = new Drain(this.#clock, this.#dispatcher.calls, timeoutMs));
+    if (timeoutMs === 0) drain.hurry();
     const beganMs = this.#clock.elapsed();
     const openCalls = this.#dispatcher.calls.size;
     this.#dispatcher.calls.refuseNew();

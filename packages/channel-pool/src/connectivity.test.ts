@@ -1,7 +1,7 @@
 import { connectivityState } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { MAX_TIMER_MS } from '@grpc-manifold/core';
-import { FakeClock } from '@grpc-manifold/testing';
+import { FakeClock, UncaughtExceptions } from '@grpc-manifold/testing';
 import { Connectivity } from './connectivity.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
@@ -116,14 +116,21 @@ describe('Connectivity', () => {
     expect(told).toEqual(['IDLE to CONNECTING', 'CONNECTING to READY']);
   });
 
-  it('tells the others, and whoever changed the state, nothing of a watcher that throws', () => {
-    const { connectivity, told, watch } = setUp();
-    connectivity.watch(IDLE, Infinity, () => {
-      throw new Error('the watcher is broken');
-    });
+  it('makes what a watcher throws an uncaught exception, and tells the others all the same', async () => {
+    using uncaught = new UncaughtExceptions();
+    const { clock, connectivity, told, watch } = setUp();
+    const broken = (error: string) => () => {
+      throw error as unknown as Error;
+    };
+    connectivity.watch(IDLE, Infinity, broken('of a change'));
+    connectivity.watch(CONNECTING, Infinity, broken('of one that is behind'));
+    connectivity.watch(IDLE, clock.now(), broken('of a deadline'));
     watch('b', IDLE);
+    clock.advance(0);
     expect(() => connectivity.set(READY)).not.toThrow();
     expect(told).toEqual(['b']);
+    await uncaught.until(3);
+    expect([...uncaught.thrown].sort()).toEqual(['of a change', 'of a deadline', 'of one that is behind']);
   });
 
   describe('after SHUTDOWN', () => {

@@ -1,5 +1,5 @@
 import { connectivityState } from '@grpc/grpc-js';
-import { warn, type Clock, type Timer } from '@grpc-manifold/core';
+import { throwLater, type Clock, type Timer } from '@grpc-manifold/core';
 
 interface Watcher {
   readonly seen: connectivityState;
@@ -35,7 +35,7 @@ export class Connectivity {
 
   /**
    * Calls back once: without an error when the state is another than `seen`, with one when the deadline passes first. A
-   * watcher with a deadline holds the process until then; one without does not.
+   * watcher with a deadline holds the process until then; one without does not. What it throws is an `uncaughtException`.
    *
    * @throws Error after SHUTDOWN, as grpc-js does.
    */
@@ -66,7 +66,7 @@ export class Connectivity {
     try {
       watcher.callback(error);
     } catch (thrown) {
-      warn(`A watcher of the connectivity state threw: ${String(thrown)}`);
+      throwLater(thrown);
     }
   }
 }

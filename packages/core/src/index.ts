@@ -34,6 +34,7 @@ export { Line, Place } from './line.js';
 export { unsendable } from './unsendable.js';
 export { messageOf } from './message-of.js';
 export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';
+export { throwLater } from './throw-later.js';
 export { warn } from './warn.js';
 export { promptly } from './promptly.js';
 export { currentTurn } from './turn.js';

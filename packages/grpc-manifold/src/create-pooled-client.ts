@@ -23,7 +23,8 @@ export type PooledClient<C extends Client> = C & AsyncDisposable & { readonly po
 
 /**
  * Makes a client whose calls are spread over several connections. It owns its pool: `client.close()` closes it, and so
- * does the end of an `await using` block.
+ * does the end of an `await using` block. Closing lets calls finish however long they take, unless `drainTimeoutMs` is set;
+ * disposing gives them `drainTimeoutMs`, 5 s by default.
  *
  * @throws TypeError, RangeError naming the option, its range and the value; TypeError for a service with an RPC called `pool`.
  */
@@ -35,7 +36,7 @@ export function createPooledClient<C extends Client>(
 ): PooledClient<C>;
 /**
  * Makes a client over a pool that others use as well. The pool outlives it: closing or disposing the client ends the
- * calls that were made by it, and no others.
+ * calls that were made by it, when they have had the same time, and no others.
  *
  * @throws TypeError for an option that only the pool takes, and for a service with an RPC called `pool`.
  */

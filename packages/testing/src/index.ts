@@ -54,3 +54,4 @@ export { startSilentAfterTlsPeer, startSilentPeer, startSilentTlsPeer, type Sile
 export { startUnansweredPeer, type UnansweredPeer } from './unanswered-peer.js';
 export { leakCheck, type LeakCheck, type LeakCheckOptions } from './leak-check.js';
 export { collectGarbage } from './collect-garbage.js';
+export { UncaughtExceptions } from './uncaught-exceptions.js';

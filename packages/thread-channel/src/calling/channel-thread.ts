@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Worker } from 'node:worker_threads';
 import type { connectivityState, Metadata, StatusObject } from '@grpc/grpc-js';
-import { messageOf, systemClock, warn } from '@grpc-manifold/core';
+import { messageOf, systemClock, throwLater, warn } from '@grpc-manifold/core';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
@@ -298,12 +298,6 @@ export class ChannelThread {
 
 function unknownRecord(record: number): Error {
   return new Error(`it told a record ${record}, which is not known here: both threads must be of one version`);
-}
-
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }
 
 function stackOf(error: unknown): string {

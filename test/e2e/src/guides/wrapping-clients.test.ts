@@ -107,7 +107,7 @@ describe('the guide to wrapping clients', () => {
     const pool = new ChannelPool(target, credentials.createInsecure(), { maxChannels: 4 });
     const reader = createPooledClient(EchoClient, pool);
     const writer = createPooledClient(EchoClient, pool, { interceptors: [audit] });
-    reader.close(); // ends what reader has under way, nothing else
+    reader.close(); // lets what reader has under way finish, and nobody else notices
     await pool.drain();
     // #endregion
     await expect(unary(writer)).rejects.toThrow('the pool is closed');
