@@ -5,6 +5,7 @@ import {
   type ClientUnaryCall,
   type Interceptor,
   type requestCallback,
+  type ServiceClientConstructor,
 } from '@grpc/grpc-js';
 import type * as own from '@grpc-manifold/thread-channel';
 import {
@@ -48,6 +49,28 @@ const pool = new ChannelPool('localhost:50051', insecure);
 const shared = createPooledClient(EchoClient, pool, { interceptors: [] });
 // @ts-expect-error the credentials are the pool's
 createPooledClient(EchoClient, pool, insecure, {});
+
+// What has no types stays without them, and a client class says what its client is.
+type Untyped = ReturnType<typeof JSON.parse>;
+declare const untyped: Untyped;
+const anything = createPooledClient(untyped, 'localhost:50051', insecure);
+const anythingShared = createPooledClient(untyped, pool);
+const anythingRepooled = repool(untyped, pool);
+const anyClass = createPooledClient(untyped as typeof EchoClient, pool);
+const explicit = createPooledClient<EchoClient>(EchoClient, pool);
+declare const Bare: ServiceClientConstructor;
+const bare = createPooledClient(Bare, 'localhost:50051', insecure);
+class OddClient extends EchoClient {
+  constructor(readonly settings: { readonly host: string }) {
+    super(settings.host, insecure);
+  }
+}
+// @ts-expect-error the class takes something else
+createPooledClient(OddClient, 'localhost:50051', insecure);
+// @ts-expect-error a class without a client
+createPooledClient(Map, 'localhost:50051', insecure);
+// @ts-expect-error an instance is no class
+createPooledClient(owner, 'localhost:50051', insecure);
 
 // grpc-js's own options go along, those that would replace the pool do not.
 createPooledClient(EchoClient, 'localhost:50051', insecure, { 'grpc.max_receive_message_length': 1024 });
@@ -107,6 +130,12 @@ export type Checks = [
   Expect<Equal<ReturnType<typeof poolInterceptor>, Interceptor>>,
   Expect<Equal<ReturnType<typeof pooledChannelFactory>, NonNullable<ClientOptions['channelFactoryOverride']>>>,
   Expect<Equal<typeof owner, PooledClient<EchoClient>>>,
+  Expect<Equal<typeof anything, Untyped>>,
+  Expect<Equal<typeof anythingShared, Untyped>>,
+  Expect<Equal<typeof anythingRepooled, Untyped>>,
+  Expect<Equal<typeof anyClass, PooledClient<EchoClient>>>,
+  Expect<Equal<typeof explicit, PooledClient<EchoClient>>>,
+  Expect<Equal<typeof bare, PooledClient<InstanceType<ServiceClientConstructor>>>>,
   Expect<Equal<typeof owner.pool, ChannelPool>>,
   Expect<Equal<typeof shared, PooledClient<EchoClient>>>,
   Expect<Equal<typeof threaded, PooledClient<EchoClient>>>,

@@ -1,6 +1,9 @@
 import { Client, credentials, type ChannelInterface, type ClientOptions } from '@grpc/grpc-js';
 
-type ClientField = 'interceptors' | 'interceptor_providers' | 'callInvocationTransformer';
+/** What a client is made with beside its channel. */
+export const CLIENT_FIELDS = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
+
+export type ClientField = (typeof CLIENT_FIELDS)[number];
 
 type Transformer = NonNullable<ClientOptions['callInvocationTransformer']>;
 
@@ -34,6 +37,25 @@ export function replaceTransformer(
   symbols ??= learnSymbols();
   const fields = client as unknown as Record<symbol, Transformer | undefined>;
   fields[symbols.callInvocationTransformer] = replace(fields[symbols.callInvocationTransformer]);
+}
+
+/**
+ * Names what was among the options of a client and did not reach grpc-js, because the class does not hand it on. Empty
+ * where this version of grpc-js keeps it elsewhere.
+ */
+export function missingFields(client: Client, options: Pick<ClientOptions, ClientField>): ClientField[] {
+  try {
+    symbols ??= learnSymbols();
+  } catch {
+    return [];
+  }
+  const symbolOf = symbols;
+  const fields = client as unknown as Record<symbol, unknown>;
+  return CLIENT_FIELDS.filter((field) => hasAny(options[field]) && !hasAny(fields[symbolOf[field]]));
+}
+
+function hasAny(value: unknown): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined;
 }
 
 function learnSymbols(): Record<ClientField, symbol> {

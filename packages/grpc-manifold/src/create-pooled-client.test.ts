@@ -1,5 +1,12 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
-import { Client, connectivityState, credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
+import {
+  Client,
+  connectivityState,
+  credentials,
+  makeGenericClientConstructor,
+  type ChannelInterface,
+  type MethodDefinition,
+} from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { createPooledClient, type ClientClass } from './create-pooled-client.js';
@@ -9,7 +16,11 @@ const INSECURE = credentials.createInsecure();
 
 /** A client class with one RPC. proto-loader gives a method a second name, in lower camel case. */
 function serviceWith(name: string, originalName?: string): ClientClass<Client> {
-  const definition = {
+  return makeGenericClientConstructor({ [name]: definitionOf(name, originalName) }, 'Test');
+}
+
+function definitionOf(name: string, originalName?: string): MethodDefinition<Buffer, Buffer> {
+  return {
     path: `/test.Test/${name}`,
     requestStream: false,
     responseStream: false,
@@ -19,7 +30,6 @@ function serviceWith(name: string, originalName?: string): ClientClass<Client> {
     responseDeserialize: (value: Buffer) => value,
     ...(originalName === undefined ? {} : { originalName }),
   };
-  return makeGenericClientConstructor({ [name]: definition }, 'Test');
 }
 
 const Test = serviceWith('Get');
@@ -167,18 +177,107 @@ describe('createPooledClient', () => {
     });
   });
 
-  it('closes the pool that it made when the client class throws', () => {
-    let pool: unknown;
+  describe('refuses, by a TypeError that names what to do instead, and leaves nothing open,', () => {
+    /** The pool and the clients that a class was made with. */
+    const made: { channels: ChannelInterface[]; clients: Client[] } = { channels: [], clients: [] };
+    const keep = (client: Client, options?: object): void => {
+      made.clients.push(client);
+      made.channels.push((options as { channelOverride: ChannelInterface }).channelOverride);
+    };
+
+    class Deaf extends Client {
+      constructor(address: string, creds: typeof INSECURE, options?: object) {
+        super(address, creds);
+        keep(this, options);
+      }
+    }
+
+    class Choosy extends Client {
+      constructor(address: string, creds: typeof INSECURE, options: { channelOverride?: ChannelInterface } = {}) {
+        super(address, creds, { channelOverride: options.channelOverride as ChannelInterface });
+        keep(this, options);
+      }
+    }
+
     class Broken extends Client {
       constructor(address: string, creds: typeof INSECURE, options?: object) {
         super(address, creds, options);
-        pool = (options as { channelOverride: unknown }).channelOverride;
+        keep(this, options);
         throw new Error('the class is broken');
       }
     }
-    expect(() => createPooledClient(Broken, TARGET, INSECURE)).toThrow('the class is broken');
-    expect(pool).toBeInstanceOf(ChannelPool);
-    pools.push(pool as ChannelPool);
-    expect((pool as ChannelPool).getConnectivityState(false)).toBe(connectivityState.SHUTDOWN);
+
+    class NoClient {
+      constructor(_address: string, _creds: typeof INSECURE, options?: object) {
+        keep(new Client(TARGET, INSECURE, options), options);
+      }
+    }
+
+    class Demanding extends Client {
+      constructor(settings: { readonly host: { readonly name: string } }) {
+        super(settings.host.name, INSECURE);
+      }
+    }
+
+    afterEach(() => {
+      for (const client of made.clients.splice(0)) {
+        expect(client.getChannel().getConnectivityState(false)).toBe(connectivityState.SHUTDOWN);
+      }
+      for (const channel of made.channels.splice(0)) {
+        expect(channel.getConnectivityState(false)).toBe(connectivityState.SHUTDOWN);
+      }
+    });
+
+    it.each<[string, unknown, object, string]>([
+      [
+        'a class that drops its options',
+        Deaf,
+        {},
+        'Deaf does not hand its third argument to grpc.Client as options, so it cannot be given the pool; ' +
+          'put poolInterceptor(pool) last among its interceptors instead',
+      ],
+      [
+        'a class that hands on the channel only, and so not the interceptors',
+        Choosy,
+        { interceptors: [() => undefined] },
+        'Choosy does not hand interceptors and callInvocationTransformer of its third argument to grpc.Client',
+      ],
+      ['a class that makes no client', NoClient, {}, 'NoClient makes no client of @grpc/grpc-js; give a generated'],
+      [
+        'a class that throws',
+        Broken,
+        {},
+        'Broken could not be made by (address, credentials, options), as generated classes are: Error: the class is broken',
+      ],
+      [
+        'a class that takes something else',
+        Demanding,
+        {},
+        'Demanding could not be made by (address, credentials, options)',
+      ],
+    ])('%s', (_what, Class, options, words) => {
+      for (const args of [
+        [Class, TARGET, INSECURE, options],
+        [Class, TARGET, INSECURE, { ...options, threads: 1 }],
+        [Class, poolOf(), options],
+      ]) {
+        expect(() => create(...args)).toThrow(TypeError);
+        expect(() => create(...args)).toThrow(`createPooledClient: ${words}`);
+      }
+      expect(pools.map((pool) => pool.stats().state)).toEqual(['IDLE']);
+    });
+  });
+
+  it('takes a class whose RPCs are called GetChannel and Close', async () => {
+    const Hiding = makeGenericClientConstructor(
+      {
+        getChannel: definitionOf('GetChannel', 'getChannel'),
+        close: definitionOf('Close', 'close'),
+      },
+      'Hiding',
+    );
+    const client = createPooledClient(Hiding, TARGET, INSECURE);
+    await client[Symbol.asyncDispose]();
+    expect(client.pool.stats()).toMatchObject({ state: 'SHUTDOWN', startedCalls: 0 });
   });
 });

@@ -1,13 +1,9 @@
 import { inspect } from 'node:util';
-import {
-  credentials as grpcCredentials,
-  ChannelCredentials,
-  type ChannelInterface,
-  type Client,
-  type ClientOptions,
-} from '@grpc/grpc-js';
+import { ChannelCredentials, type ChannelInterface, type Client, type ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
+import { buildClient } from './build-client.js';
+import { mustBeClientClass } from './client-class.js';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
 import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
 
@@ -21,41 +17,43 @@ export type ClientClass<C extends Client> = new (
 /** The client's own type, with its pool, and disposable. */
 export type PooledClient<C extends Client> = C & AsyncDisposable & { readonly pool: ChannelPool };
 
+/** What `createPooledClient` returns: of a class that is `any`, as those of packages without types are, a client that is `any`. */
+export type PooledClientOf<Class, C extends Client> = 0 extends 1 & Class ? Class : PooledClient<C>;
+
 /**
  * Makes a client whose calls are spread over several connections. It owns its pool: `client.close()` closes it, and so
  * does the end of an `await using` block. Closing lets calls finish however long they take, unless `drainTimeoutMs` is set;
  * disposing gives them `drainTimeoutMs`, 5 s by default.
  *
- * @throws TypeError, RangeError naming the option, its range and the value; TypeError for a service with an RPC called `pool`.
+ * @throws TypeError, RangeError naming the option, its range and the value; TypeError for what is no client class of this copy
+ *   of grpc-js, for a class that keeps its options from grpc-js, and for a service with an RPC called `pool`.
  */
-export function createPooledClient<C extends Client>(
-  Client: ClientClass<C>,
+export function createPooledClient<C extends Client, Class = ClientClass<C>>(
+  Client: Class & ClientClass<C>,
   target: string,
   credentials: ChannelCredentials,
   options?: PooledClientOptions,
-): PooledClient<C>;
+): PooledClientOf<Class, C>;
 /**
  * Makes a client over a pool that others use as well. The pool outlives it: closing or disposing the client ends the
  * calls that were made by it, when they have had the same time, and no others.
  *
- * @throws TypeError for an option that only the pool takes, and for a service with an RPC called `pool`.
+ * @throws TypeError for an option that only the pool takes, for what is no client class of this copy of grpc-js, for a class
+ *   that keeps its options from grpc-js, and for a service with an RPC called `pool`.
  */
-export function createPooledClient<C extends Client>(
-  Client: ClientClass<C>,
+export function createPooledClient<C extends Client, Class = ClientClass<C>>(
+  Client: Class & ClientClass<C>,
   pool: ChannelPool,
   options?: ClientOptions,
-): PooledClient<C>;
+): PooledClientOf<Class, C>;
 export function createPooledClient<C extends Client>(
   Client: ClientClass<C>,
   targetOrPool: string | ChannelPool,
   credentialsOrOptions?: ChannelCredentials | ClientOptions,
   ownerOptions?: PooledClientOptions,
 ): PooledClient<C> {
-  const prototype: unknown = typeof Client === 'function' ? Client.prototype : undefined;
-  if (typeof prototype !== 'object' || prototype === null) {
-    throw new TypeError(`createPooledClient: the client class must be a class, got ${inspect(Client)}`);
-  }
-  if ('pool' in prototype) {
+  mustBeClientClass('createPooledClient', Client);
+  if ('pool' in (Client.prototype as object)) {
     throw new TypeError(
       `createPooledClient: ${Client.name} has an RPC called 'pool', which would hide the pool of the client; ` +
         `make a ChannelPool and pass it as channelOverride to the client class instead`,
@@ -76,7 +74,7 @@ export function createPooledClient<C extends Client>(
   try {
     return build(Client, pool, pool, split.client, channelFactory);
   } catch (error) {
-    pool.close();
+    void channelFactory?.[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -99,11 +97,9 @@ function build<C extends Client>(
     await channel[Symbol.asyncDispose]();
     await last?.[Symbol.asyncDispose]();
   };
-  // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
-  const client = new Client(pool.getTarget(), grpcCredentials.createInsecure(), {
+  const client = buildClient('createPooledClient', Client, channel, {
     ...options,
     callInvocationTransformer: cancelDestroyedStreams(options.callInvocationTransformer),
-    channelOverride: channel,
   });
   return Object.defineProperties(client, {
     pool: { value: pool },

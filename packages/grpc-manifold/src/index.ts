@@ -1,5 +1,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { createPooledClient, type ClientClass, type PooledClient } from './create-pooled-client.js';
+export {
+  createPooledClient,
+  type ClientClass,
+  type PooledClient,
+  type PooledClientOf,
+} from './create-pooled-client.js';
 export { repool } from './repool.js';
 export type { ClientOnlyOptions, PooledClientOptions } from './pooled-client-options.js';
 export {

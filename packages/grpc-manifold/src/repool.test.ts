@@ -6,6 +6,7 @@ import {
   type ChannelCredentials,
   type ClientOptions,
   type Interceptor,
+  type MethodDefinition,
 } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -17,20 +18,17 @@ const pass = (bytes: Buffer): Buffer => bytes;
 const clients: Client[] = [];
 const pools: ChannelPool[] = [];
 
-const Test = makeGenericClientConstructor(
-  {
-    Get: {
-      path: '/test.Test/Get',
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: pass,
-      requestDeserialize: pass,
-      responseSerialize: pass,
-      responseDeserialize: pass,
-    },
-  },
-  'Test',
-);
+const methodOf = (name: string): MethodDefinition<Buffer, Buffer> => ({
+  path: `/test.Test/${name}`,
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: pass,
+  requestDeserialize: pass,
+  responseSerialize: pass,
+  responseDeserialize: pass,
+});
+
+const Test = makeGenericClientConstructor({ Get: methodOf('Get') }, 'Test');
 
 function clientOf(options?: ClientOptions): Client {
   const client = new Test(TARGET, INSECURE, options);
@@ -78,6 +76,15 @@ describe('repool', () => {
     repool(client, pool).close();
     expect(pool.stats().state).toBe('IDLE');
     expect(client.getChannel().getConnectivityState(false)).toBe(0);
+  });
+
+  it.each(['getChannel', 'close', 'waitForReady'])('calls no RPC that is called %s', async (name) => {
+    const Hiding = makeGenericClientConstructor({ [name]: methodOf(name) }, 'Hiding');
+    const client = new Hiding(TARGET, INSECURE);
+    const pool = poolOf();
+    await call(repool(client, pool));
+    expect(pool.stats().startedCalls).toBe(1);
+    Client.prototype.close.call(client);
   });
 
   it('works on a bare grpc.Client', async () => {

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util';
-import { Client, credentials, type ClientOptions } from '@grpc/grpc-js';
-import { ChannelPool, type SharedChannel } from '@grpc-manifold/channel-pool';
+import { Client, type ClientOptions } from '@grpc/grpc-js';
+import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { OptionReader } from '@grpc-manifold/core';
-import { copyClientFields, replaceTransformer } from './client-fields.js';
+import { buildClient } from './build-client.js';
+import { notThisClient } from './client-class.js';
+import { CLIENT_FIELDS, copyClientFields, replaceTransformer } from './client-fields.js';
 import type { ClientClass } from './create-pooled-client.js';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
-
-const FIELDS = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'] as const;
 
 /**
  * Makes a second client of the class that a given one is of, over a pool: for a client that somebody else has built. It
@@ -21,26 +21,26 @@ const FIELDS = ['interceptors', 'interceptor_providers', 'callInvocationTransfor
  */
 export function repool<C extends Client>(client: C, pool: ChannelPool, options?: ClientOptions): C {
   if (!(client instanceof Client)) {
-    throw new TypeError(
-      `repool: client must be a client of the same copy of @grpc/grpc-js, got ${inspect(client, { depth: 0 })}`,
-    );
+    throw new TypeError(`repool: ${notThisClient(client)}`);
   }
   if (!(pool instanceof ChannelPool)) {
     throw new TypeError(`repool: pool must be a ChannelPool, got ${inspect(pool, { depth: 0 })}`);
   }
-  new OptionReader<ClientOptions>('repool', options, FIELDS);
-  const copy = construct(classOf(client), pool, {
+  new OptionReader<ClientOptions>('repool', options, CLIENT_FIELDS);
+  const copy = buildClient('repool', classOf(client), pool.share(), {
     ...options,
     ...(options?.callInvocationTransformer && {
       callInvocationTransformer: cancelDestroyedStreams(options.callInvocationTransformer),
     }),
   });
-  const given = FIELDS.filter((field) => options?.[field] !== undefined);
+  const given = CLIENT_FIELDS.filter((field) => options?.[field] !== undefined);
   const hasInterceptors = given.some((field) => field !== 'callInvocationTransformer');
   copyClientFields(
     client,
     copy,
-    FIELDS.filter((field) => (field === 'callInvocationTransformer' ? !given.includes(field) : !hasInterceptors)),
+    CLIENT_FIELDS.filter((field) =>
+      field === 'callInvocationTransformer' ? !given.includes(field) : !hasInterceptors,
+    ),
   );
   if (!given.includes('callInvocationTransformer')) replaceTransformer(copy, cancelDestroyedStreams);
   return copy;
@@ -54,26 +54,4 @@ function classOf<C extends Client>(client: C): ClientClass<C> {
     throw new TypeError('repool: the client does not tell its class: its `constructor` is something else');
   }
   return Class as ClientClass<C>;
-}
-
-function construct<C extends Client>(Class: ClientClass<C>, pool: ChannelPool, options: ClientOptions): C {
-  const channel: SharedChannel = pool.share();
-  let copy: C;
-  try {
-    // grpc-js reads neither address nor credentials when it is given a channel, but generated classes demand them.
-    copy = new Class(pool.getTarget(), credentials.createInsecure(), { ...options, channelOverride: channel });
-  } catch (cause) {
-    throw new TypeError(
-      `repool: ${Class.name} could not be made by (address, credentials, options), as generated classes are: ${String(cause)}`,
-      { cause },
-    );
-  }
-  if (!(copy instanceof Client) || copy.getChannel() !== channel) {
-    if (copy instanceof Client) copy.close();
-    throw new TypeError(
-      `repool: ${Class.name} does not hand its third argument to grpc.Client as options, so it cannot be given the pool; ` +
-        `put poolInterceptor(pool) last among its interceptors instead`,
-    );
-  }
-  return copy;
 }
