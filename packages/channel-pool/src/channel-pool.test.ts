@@ -401,10 +401,17 @@ describe('ChannelPool', () => {
       expect(pool.stats()).toMatchObject({ startedCalls: 1, failedCalls: 1 });
     });
 
-    it('has no deadline when that is not a number, as in grpc-js', async () => {
-      const { call, channel } = await setUpSmall();
-      call({ deadline: new Date(NaN) });
-      expect(channel(1).calls[0]?.metadata?.getMap()).toEqual({});
+    it.each([
+      ['an invalid Date', new Date(NaN)],
+      ['not a number', NaN],
+    ])('ends at once when its deadline is %s, and is not sent', async (_what, deadline) => {
+      const { call, channel, pool } = await setUpSmall();
+      const ended = call({ deadline });
+      expect(ended.statuses).toEqual([]);
+      await settled();
+      expect(ended.code).toBe('DEADLINE_EXCEEDED');
+      expect(channel(1).calls).toEqual([]);
+      expect(pool.stats()).toMatchObject({ inFlightCalls: 0, failedCalls: 1 });
     });
 
     it('is ended for its caller at its deadline, and for the connection when that has shown life', async () => {

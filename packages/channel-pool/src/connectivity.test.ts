@@ -16,6 +16,7 @@ function setUp() {
 }
 
 const nextTick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+const HOUR_MS = 3_600_000;
 const PASSED = 'Deadline passed without connectivity state change';
 
 describe('Connectivity', () => {
@@ -88,6 +89,45 @@ describe('Connectivity', () => {
     expect(told).toEqual([]);
     clock.advance(1);
     expect(told).toEqual([`far: ${PASSED}`]);
+  });
+
+  it.each([-HOUR_MS, HOUR_MS, 8 * HOUR_MS])('does not notice that the wall clock is set by %d ms', (stepMs) => {
+    const { clock, told, watch } = setUp();
+    watch('a', IDLE, clock.now() + 100);
+    clock.stepWallClock(stepMs);
+    clock.advance(99);
+    expect(told).toEqual([]);
+    clock.advance(1);
+    expect(told).toEqual([`a: ${PASSED}`]);
+  });
+
+  it.each([-HOUR_MS, HOUR_MS, 8 * HOUR_MS])(
+    'gives one who watches on until the same deadline no other moment when the wall clock is set by %d ms',
+    (stepMs) => {
+      const { clock, connectivity } = setUp();
+      const told: string[] = [];
+      const deadline = clock.now() + 100;
+      const follow = (error?: Error): void => {
+        told.push(`${error?.message ?? 'changed'} at ${clock.elapsed()}`);
+        if (error === undefined) connectivity.watch(connectivity.state, deadline, follow);
+      };
+      connectivity.watch(IDLE, deadline, follow);
+      clock.advance(40);
+      clock.stepWallClock(stepMs);
+      connectivity.set(CONNECTING);
+      clock.advance(30);
+      connectivity.set(TRANSIENT_FAILURE);
+      clock.advance(1_000);
+      expect(told).toEqual(['changed at 40', 'changed at 70', `${PASSED} at 100`]);
+    },
+  );
+
+  it.each([NaN, new Date(NaN), -Infinity])('takes a deadline of %s for one that has passed', (deadline) => {
+    const { clock, told, watch } = setUp();
+    watch('a', IDLE, deadline);
+    expect(told).toEqual([]);
+    clock.advance(0);
+    expect(told).toEqual([`a: ${PASSED}`]);
   });
 
   it('holds the process for a watcher with a deadline, and for no other', () => {

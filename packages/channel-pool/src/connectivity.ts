@@ -1,5 +1,5 @@
 import { connectivityState } from '@grpc/grpc-js';
-import { throwLater, type Clock, type Timer } from '@grpc-manifold/core';
+import { deadlineMsOf, dueMsOf, throwLater, type Clock, type Timer } from '@grpc-manifold/core';
 
 interface Watcher {
   readonly seen: connectivityState;
@@ -11,6 +11,11 @@ interface Watcher {
 export class Connectivity {
   #state = connectivityState.IDLE;
   readonly #watchers = new Set<Watcher>();
+  /**
+   * Until when the owner of a callback waits. `Client.waitForReady` watches anew after each change of state, with the same
+   * callback and the same deadline: its time would begin anew as well if the wall clock was set meanwhile.
+   */
+  readonly #deadlines = new WeakMap<Watcher['callback'], { readonly deadlineMs: number; readonly dueMs: number }>();
 
   constructor(private readonly clock: Clock) {}
 
@@ -43,20 +48,34 @@ export class Connectivity {
     if (this.#state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down');
     const watcher: Watcher = { seen, callback, timer: undefined };
     this.#watchers.add(watcher);
+    const dueMs = this.#dueMs(deadline, callback);
     if (seen !== this.#state) {
       process.nextTick(() => this.#settle(watcher));
       return;
     }
-    const deadlineMs = Number(deadline);
-    if (deadlineMs !== Infinity) this.#waitUntil(watcher, deadlineMs);
+    if (dueMs !== Infinity) this.#waitUntil(watcher, dueMs);
+  }
+
+  /** One who watches anew until the deadline of before waits until the moment that it was then. */
+  #dueMs(deadline: Date | number, callback: Watcher['callback']): number {
+    const deadlineMs = deadlineMsOf(deadline);
+    if (deadlineMs === Infinity) return Infinity;
+    const before = this.#deadlines.get(callback);
+    if (before?.deadlineMs === deadlineMs) return before.dueMs;
+    const dueMs = dueMsOf(deadlineMs, this.clock);
+    this.#deadlines.set(callback, { deadlineMs, dueMs });
+    return dueMs;
   }
 
   /** A moment further off than Node's timers reach is waited for in steps. */
-  #waitUntil(watcher: Watcher, deadlineMs: number): void {
-    watcher.timer = this.clock.setTimer(() => {
-      if (this.clock.now() < deadlineMs) this.#waitUntil(watcher, deadlineMs);
-      else this.#settle(watcher, new Error('Deadline passed without connectivity state change'));
-    }, deadlineMs - this.clock.now());
+  #waitUntil(watcher: Watcher, dueMs: number): void {
+    watcher.timer = this.clock.setTimer(
+      () => {
+        if (this.clock.elapsed() < dueMs) this.#waitUntil(watcher, dueMs);
+        else this.#settle(watcher, new Error('Deadline passed without connectivity state change'));
+      },
+      Math.ceil(dueMs - this.clock.elapsed()),
+    );
     watcher.timer.ref();
   }
 

@@ -93,12 +93,8 @@ export class Dispatcher implements CallHost {
     return peak;
   }
 
-  now(): number {
-    return this.settings.clock.now();
-  }
-
-  elapsed(): number {
-    return this.settings.clock.elapsed();
+  get clock(): Clock {
+    return this.settings.clock;
   }
 
   soon(callback: () => void): void {
@@ -112,9 +108,9 @@ export class Dispatcher implements CallHost {
     request.owner?.add((call.placeAtOwner = new Place()), call);
     if (this.calls.closed) return this.#refuse(call, 'closed', 'the pool is closed');
     if (request.owner?.closed === true) return this.#refuse(call, 'closed', 'the client is closed');
-    if (request.deadlineMs !== Infinity) {
-      if (request.deadlineMs <= this.now()) return call.end(call.deadlineStatus());
-      this.#deadlines.add(call, request.deadlineMs);
+    if (call.dueMs !== Infinity) {
+      if (call.dueMs <= this.clock.elapsed()) return call.end(call.deadlineStatus());
+      this.#deadlines.add(call, call.dueMs);
     }
     if (request.parent !== null && propagates(request.propagateFlags, propagate.CANCELLATION)) {
       attachToParent(request.parent, call);
@@ -257,9 +253,10 @@ export class Dispatcher implements CallHost {
     const member = this.queue.size === 0 ? members.pick(call) : undefined;
     if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
-    if (call.request.deadlineMs !== Infinity) {
-      const expectedMs = this.#wait.expectedMs(this.queue.ahead(call), this.settings.clock.elapsed());
-      const remainingMs = call.request.deadlineMs - this.now();
+    if (call.dueMs !== Infinity) {
+      const nowMs = this.clock.elapsed();
+      const expectedMs = this.#wait.expectedMs(this.queue.ahead(call), nowMs);
+      const remainingMs = call.dueMs - nowMs;
       if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);
     }
     call.wait();

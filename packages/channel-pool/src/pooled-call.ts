@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Queued } from '@grpc-manifold/bounded-queue';
 import {
+  dueMsOf,
   explainedStatus,
   faultOfStatus,
   HeldOperations,
@@ -24,6 +25,7 @@ import {
   type CallKind,
   type ChannelCall,
   type ChildCall,
+  type Clock,
   type MessageContext,
   type ParentCall,
   type Timed,
@@ -50,9 +52,7 @@ export interface CallRequest {
 /** Who decides when a call goes out, and keeps the books. */
 export interface CallHost {
   readonly target: string;
-  now(): number;
-  /** Monotonic milliseconds. */
-  elapsed(): number;
+  readonly clock: Clock;
   /** Calls back in the next turn of the event loop. */
   soon(callback: () => void): void;
   /** A call was started: hand it to a connection, let it wait, or refuse it. */
@@ -129,7 +129,8 @@ export class PooledCall
   #ahead: ReadAhead | undefined;
   /** Bytes that may still be thrown away. */
   #discardable = 0;
-  #startedMs = 0;
+  /** Monotonic; only where it has a deadline. */
+  #createdMs = 0;
   /** What must be said again when another connection is tried; undefined when it cannot be. */
   #sent: { readonly context: MessageContext; readonly message: Buffer } | undefined;
   #sentMessages = 0;
@@ -146,6 +147,11 @@ export class PooledCall
     readonly request: CallRequest,
   ) {
     super('GRPCMANIFOLD_CALL');
+    const { deadlineMs } = request;
+    if (deadlineMs === Infinity) return;
+    // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
+    this.#createdMs = pool.clock.elapsed();
+    this.dueMs = dueMsOf(deadlineMs, pool.clock);
   }
 
   get phase(): Phase {
@@ -193,7 +199,6 @@ export class PooledCall
   start(metadata: Metadata, listener: InterceptingListener): void {
     this.#metadata = metadata;
     this.#listener = listener;
-    if (this.request.deadlineMs !== Infinity) this.#startedMs = this.pool.now();
     if (this.#ending !== undefined) {
       this.#phase = 'ended';
       this.#deliverLater(this.#ending);
@@ -309,7 +314,7 @@ export class PooledCall
     else if (wasRunning && this.#inner === undefined) this.member?.finish(false);
     else if (wasRunning) {
       if (!this.#isAnswered && this.handedAtMs >= 0) {
-        this.member?.unanswered(ending.code, this.handedAtMs, this.pool.elapsed());
+        this.member?.unanswered(ending.code, this.handedAtMs, this.pool.clock.elapsed());
       }
       this.member?.abandon(this);
     }
@@ -318,7 +323,7 @@ export class PooledCall
 
   /** The status of a deadline that has passed. */
   deadlineStatus(): StatusObject {
-    const seconds = ((this.pool.now() - this.#startedMs) / 1_000).toFixed(3);
+    const seconds = ((this.pool.clock.elapsed() - this.#createdMs) / 1_000).toFixed(3);
     const where =
       this.#phase === 'running'
         ? `on connection ${this.member?.id} to ${this.member?.peer ?? this.pool.target}`
@@ -339,7 +344,7 @@ export class PooledCall
     if (this.#phase !== 'running') return;
     this.#isAnswered = true;
     if (this.handedAtMs >= 0) {
-      this.answeredAtMs = this.pool.elapsed();
+      this.answeredAtMs = this.pool.clock.elapsed();
       this.member?.answered(this.handedAtMs, this.answeredAtMs);
     }
     try {
@@ -367,7 +372,9 @@ export class PooledCall
     }
     this.#ahead = undefined;
     const { member } = this;
-    if (!this.#isAnswered && this.handedAtMs >= 0) member?.concluded(received, this.handedAtMs, this.pool.elapsed());
+    if (!this.#isAnswered && this.handedAtMs >= 0) {
+      member?.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
+    }
     if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
       member.finish(false);
       return;
@@ -405,7 +412,7 @@ export class PooledCall
   }
 
   #open(): void {
-    const { method, host, propagateFlags, deadlineMs } = this.request;
+    const { method, host, propagateFlags } = this.request;
     try {
       const member = this.member as PooledChannel;
       // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent go.
@@ -414,9 +421,9 @@ export class PooledCall
       this.#streamId = member.nextStreamId;
       if (this.#credentials !== undefined) inner.setCredentials(this.#credentials);
       let metadata = this.#metadata as Metadata;
-      if (deadlineMs !== Infinity) {
+      if (this.dueMs !== Infinity) {
         metadata = metadata.clone();
-        metadata.set('grpc-timeout', timeoutHeader(deadlineMs - this.pool.now()));
+        metadata.set('grpc-timeout', timeoutHeader(this.dueMs - this.pool.clock.elapsed()));
       }
       inner.start(metadata, this);
       this.#held?.replayOn(inner);

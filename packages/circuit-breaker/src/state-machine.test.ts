@@ -35,7 +35,11 @@ class Story {
   /** Calls that were begun and not ended, oldest first. */
   readonly #open: ScriptedInnerCall[] = [];
 
-  constructor(options: CircuitBreakerOptions) {
+  /** @param jumpMs by how much the wall clock is set before each word. */
+  constructor(
+    options: CircuitBreakerOptions,
+    private readonly jumpMs = 0,
+  ) {
     this.scene = new InterceptedScene((environment) => circuitBreaker({ ...SMALL, ...options }, environment));
     this.scene.interceptor.onStateChange(({ from, to, reason }) => this.changes.push(`${from} > ${to}: ${reason}`));
   }
@@ -59,6 +63,7 @@ class Story {
   }
 
   #tellOnce(word: string): void {
+    this.scene.clock.stepWallClock(this.jumpMs);
     const [what, how = ''] = word.split(':') as [string, string?];
     if (what.startsWith('+')) return this.scene.clock.advance(Number(what.slice(1)));
     switch (what) {
@@ -231,3 +236,17 @@ describe.each(Object.entries(table))('a circuit %s', (_when, rows) => {
     expect(story.state).toBe(changes.at(-1)?.split(/ > |:/)[1] ?? 'closed');
   });
 });
+
+const HOUR_MS = 3_600_000;
+
+it.each([-HOUR_MS, HOUR_MS, 8 * HOUR_MS])(
+  'no circuit notices that the wall clock is set by %d ms, again and again',
+  (jumpMs) => {
+    for (const [what, words, changes, options = {}] of Object.values(table).flat()) {
+      const story = new Story(options, jumpMs);
+      stories.push(story);
+      story.tell(words);
+      expect(story.changes, what).toEqual(changes);
+    }
+  },
+);

@@ -1,8 +1,14 @@
 import { MAX_TIMER_MS, type Clock, type Timer } from './clock.js';
 
+/**
+ * Node's timers know whole milliseconds. A moment that is earlier than the timer by less does not set it anew: deadlines
+ * that were meant to be equal differ by such fractions.
+ */
+const GRANULARITY_MS = 1;
+
 /** Something that a moment is set for. It carries its own place, so that setting a moment allocates nothing. */
 export interface Timed {
-  /** Epoch milliseconds. Set by {@link DeadlineTimers.add}. */
+  /** Monotonic milliseconds, of {@link Clock.elapsed}. Set by {@link DeadlineTimers.add}. */
   dueMs: number;
   /** Place in the heap, -1 when no moment is set. Start it at -1 and leave it to {@link DeadlineTimers}. */
   heapIndex: number;
@@ -14,6 +20,8 @@ export interface Timed {
  *
  * Why not a Node timer a call: each costs an object and a list of its own for every distinct delay, and a storm of
  * equal deadlines could not be seen as one, nor paced.
+ *
+ * Moments are monotonic: the wall clock may be set meanwhile, and none of them moves.
  */
 export class DeadlineTimers<T extends Timed> {
   readonly #heap: T[] = [];
@@ -31,7 +39,11 @@ export class DeadlineTimers<T extends Timed> {
     return this.#heap.length;
   }
 
-  /** Sets the moment of an item that has none. */
+  /**
+   * Sets the moment of an item that has none.
+   *
+   * @param dueMs monotonic milliseconds; Infinity for never.
+   */
   add(item: T, dueMs: number): void {
     item.dueMs = dueMs;
     this.#heap.push(item);
@@ -55,15 +67,13 @@ export class DeadlineTimers<T extends Timed> {
   /** The timer is set to the earliest moment or before it: a removal never sets it anew, it fires once for nothing. */
   #arm(): void {
     const dueMs = (this.#heap[0] as T).dueMs;
-    if (dueMs >= this.#timerDueMs) return;
+    if (dueMs > this.#timerDueMs - GRANULARITY_MS) return;
     this.#disarm();
-    const delayMs = dueMs - this.clock.now();
-    if (delayMs > MAX_TIMER_MS) {
-      this.#timerDueMs = this.clock.now() + MAX_TIMER_MS;
-    } else {
-      this.#timerDueMs = dueMs;
-    }
-    this.#timer = this.clock.setTimer(this.#fire, this.#timerDueMs - this.clock.now());
+    const now = this.clock.elapsed();
+    // Node cuts a fraction of a millisecond off, and would fire before the moment.
+    const delayMs = Math.min(Math.ceil(dueMs - now), MAX_TIMER_MS);
+    this.#timerDueMs = now + delayMs;
+    this.#timer = this.clock.setTimer(this.#fire, delayMs);
   }
 
   #disarm(): void {
@@ -75,7 +85,7 @@ export class DeadlineTimers<T extends Timed> {
   readonly #fire = (): void => {
     this.#timer = undefined;
     this.#timerDueMs = Infinity;
-    const now = this.clock.now();
+    const now = this.clock.elapsed();
     try {
       for (let first = this.#heap[0]; first !== undefined && first.dueMs <= now; first = this.#heap[0]) {
         this.remove(first);

@@ -40,7 +40,7 @@ export { promptly } from './promptly.js';
 export { currentTurn } from './turn.js';
 export { OptionReader } from './option.js';
 export { DeadlineTimers, type Timed } from './deadline-timers.js';
-export { callDeadlineMs } from './call-deadline.js';
+export { callDeadlineMs, currentDeadlineMs, deadlineMsOf, dueMsOf } from './call-deadline.js';
 export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './held-operations.js';
 export { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './parent-calls.js';
 export {

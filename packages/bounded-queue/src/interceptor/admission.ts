@@ -43,16 +43,12 @@ export class Admission implements CallAdmission, Disposable {
 
   constructor(
     options: BoundedQueueOptions | undefined,
-    private readonly clock: Clock,
+    readonly clock: Clock,
   ) {
     this.#options = resolveBoundedQueueOptions(options);
     this.#calls = new Slots<HeldCall>(this.#makeQueue(), () => this.#options.limit.current);
     this.#streams = new Slots<HeldCall>(this.#makeQueue(), () => this.#options.streamLimit);
     this.#deadlines = new DeadlineTimers<HeldCall>(clock, (call) => call.end(call.deadlineStatus()));
-  }
-
-  now(): number {
-    return this.clock.now();
   }
 
   soon(callback: () => void): void {
@@ -68,7 +64,7 @@ export class Admission implements CallAdmission, Disposable {
     call.slots = slots;
     if (this.#isClosed) return this.#refuseAsClosed(call);
     // A call that is late before it began must not take a slot, nor teach the limit anything.
-    if (call.deadline <= this.now()) return call.end(call.deadlineStatus());
+    if (call.dueMs <= this.clock.elapsed()) return call.end(call.deadlineStatus());
     // A limit may have grown without being told of a call.
     if (slots.queue.size > 0) this.#flush(slots);
     // Nobody overtakes those who wait.
@@ -161,7 +157,7 @@ export class Admission implements CallAdmission, Disposable {
     try {
       while (slots.queue.size > 0 && slots.hasRoom) {
         const call = slots.next(this.clock.elapsed()) as HeldCall;
-        if (call.deadline === Infinity || !this.#endIfTooLate(call, slots)) this.#open(call, slots);
+        if (call.dueMs === Infinity || !this.#endIfTooLate(call, slots)) this.#open(call, slots);
       }
     } finally {
       slots.isFlushing = false;
@@ -170,7 +166,7 @@ export class Admission implements CallAdmission, Disposable {
 
   /** Ends a call whose turn has come and whose answer would not come in time. False where it may. */
   #endIfTooLate(call: HeldCall, slots: Slots<HeldCall>): boolean {
-    const remainingMs = call.deadline - this.now();
+    const remainingMs = call.dueMs - this.clock.elapsed();
     // Its timer may be late, when the event loop is.
     if (remainingMs <= 0) {
       call.end(call.deadlineStatus());
@@ -195,9 +191,10 @@ export class Admission implements CallAdmission, Disposable {
 
   #letWait(call: HeldCall, slots: Slots<HeldCall>): void {
     const { queue } = slots;
-    if (call.deadline !== Infinity) {
-      const expectedMs = slots.expectedMs(call, this.clock.elapsed());
-      const remainingMs = call.deadline - this.now();
+    if (call.dueMs !== Infinity) {
+      const nowMs = this.clock.elapsed();
+      const expectedMs = slots.expectedMs(call, nowMs);
+      const remainingMs = call.dueMs - nowMs;
       if (expectedMs > remainingMs) return this.#dropEarly(call, slots, expectedMs, remainingMs);
     }
     if (call.parent !== null && propagates(call.propagateFlags, propagate.CANCELLATION)) {
@@ -207,7 +204,7 @@ export class Admission implements CallAdmission, Disposable {
     const refusedBy = queue.add(call, call.heldBytes);
     if (refusedBy !== undefined) return this.#refuseByQueue(call, refusedBy);
     call.wait();
-    if (call.deadline !== Infinity) this.#deadlines.add(call, call.deadline);
+    if (call.dueMs !== Infinity) this.#deadlines.add(call, call.dueMs);
   }
 
   /** From here on deadline and parent are for the call below to heed. */

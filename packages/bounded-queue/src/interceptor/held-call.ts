@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import {
   InterceptorConfigurationError,
+  propagate,
   status,
   type InterceptingListener,
   type InterceptorOptions,
@@ -10,7 +11,9 @@ import {
 import {
   callDeadlineMs,
   callKindOf,
+  currentDeadlineMs,
   currentTurn,
+  dueMsOf,
   explain,
   explainedStatus,
   HeldOperations,
@@ -23,6 +26,7 @@ import {
   type CallInfo,
   type CallKind,
   type ChildCall,
+  type Clock,
   type MessageContext,
   type ParentCall,
   type Timed,
@@ -36,8 +40,7 @@ export type NextCall = (options: InterceptorOptions) => NextInterceptingCall;
 
 /** Who decides when a call goes out, and keeps the books. */
 export interface CallAdmission {
-  /** Epoch milliseconds. */
-  now(): number;
+  readonly clock: Clock;
   /** Calls back in the next turn of the event loop. */
   soon(callback: () => void): void;
   /** A call was started: open it, let it wait, or refuse it. */
@@ -87,7 +90,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   #metadata: Metadata | undefined;
   #listener: InterceptingListener | undefined;
   #held: HeldOperations<unknown> | undefined;
-  #startedMs = 0;
+  /** Monotonic; only where it has a deadline. */
+  #createdMs = 0;
   /** Of a call that waited: it is admitted inside somebody else's callback. */
   #scope: AsyncResource | undefined;
   /** Our own ending. */
@@ -100,6 +104,10 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   ) {
     this.deadline = callDeadlineMs(options.deadline ?? Infinity, this.parent, options.propagate_flags);
     this.kind = callKindOf(options.method_definition);
+    if (this.deadline === Infinity) return;
+    // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
+    this.#createdMs = admission.clock.elapsed();
+    this.dueMs = dueMsOf(this.deadline, admission.clock);
   }
 
   get phase(): Phase {
@@ -142,7 +150,6 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   start(metadata: Metadata, listener?: Partial<InterceptingListener>): void {
     this.#metadata = metadata;
     this.#listener = listener as InterceptingListener | undefined;
-    if (this.deadline !== Infinity) this.#startedMs = this.admission.now();
     if (this.#ending === undefined) this.admission.admit(this);
     else this.#tellLater(this.#ending);
   }
@@ -221,7 +228,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
 
   /** The status of a deadline that has passed. */
   deadlineStatus(): StatusObject {
-    const seconds = ((this.admission.now() - this.#startedMs) / 1_000).toFixed(3);
+    const seconds = ((this.admission.clock.elapsed() - this.#createdMs) / 1_000).toFixed(3);
     return explainedStatus(status.DEADLINE_EXCEEDED, `Deadline exceeded after ${seconds}s,waiting in the queue`, {
       queueWaitMs: this.#waitedMs(),
       neverSent: true,
@@ -248,7 +255,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
 
   #open(): void {
     try {
-      const inner = this.nextCall(this.options);
+      const inner = this.nextCall(this.#currentOptions());
       this.#inner = inner;
       this.#openedIn = currentTurn();
       // Also one that was ended meanwhile: made and never started, it would hold its channel for good.
@@ -262,6 +269,22 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     } catch (error) {
       this.#failBelow(error);
     }
+  }
+
+  /**
+   * What is below reads the deadline on the wall clock of its own start. Where that was set while the call waited, the call
+   * gets the deadline that leaves the time which is left, and that of its parent, which is part of it, no more.
+   */
+  #currentOptions(): InterceptorOptions {
+    const { options } = this;
+    if (this.#scope === undefined || this.dueMs === Infinity) return options;
+    const deadline = currentDeadlineMs(this.deadline, this.dueMs, this.admission.clock);
+    if (deadline === this.deadline) return options;
+    return {
+      ...options,
+      deadline,
+      propagate_flags: (options.propagate_flags ?? propagate.DEFAULTS) & ~propagate.DEADLINE,
+    };
   }
 
   /** What is below threw, and owes us a status that may never come. */

@@ -16,6 +16,9 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const statusOf = (code: status, details = ''): StatusObject => ({ code, details, metadata: new Metadata() });
 
 /** A call on a connection whose thread the test is. */
+/** What the wall clock of a stage says at first. */
+const STARTED_MS = new FakeClock().now();
+
 class Stage {
   readonly heard: (number | string)[] = [];
   readonly statuses: StatusObject[] = [];
@@ -333,7 +336,7 @@ describe('a call that is asked for several things at once', () => {
 
 describe('the deadline of a call', () => {
   it('is told at once where it has passed, and the thread hears nothing of the call', async () => {
-    const stage = new Stage(Date.now() - 1).start();
+    const stage = new Stage(STARTED_MS - 1).start();
     await turn();
     expect(stage.statuses).toMatchObject([
       { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded after 0.000s,before it was sent' },
@@ -341,10 +344,14 @@ describe('the deadline of a call', () => {
     expect([stage.told(), stage.entered]).toEqual([[], 0]);
   });
 
-  it('is left to the thread for a while, and then told', async () => {
-    const deadline = Date.now() + 60_000;
-    const stage = new Stage(deadline).start();
-    stage.clock.advance(deadline - stage.clock.now());
+  it.each([
+    ['', 0],
+    [', though the wall clock was set back', -3_600_000],
+    [', though the wall clock was set forward', 3_600_000],
+  ])('is left to the thread for a while, and then told%s', async (_what, wallClockStepMs) => {
+    const stage = new Stage(STARTED_MS + 60_000).start();
+    stage.clock.stepWallClock(wallClockStepMs);
+    stage.clock.advance(60_000);
     await turn();
     expect(stage.heard).toEqual([]);
     stage.clock.advance(50);
@@ -355,7 +362,7 @@ describe('the deadline of a call', () => {
   });
 
   it('is forgotten with the call', () => {
-    const stage = new Stage(Date.now() + 60_000).start();
+    const stage = new Stage(STARTED_MS + 60_000).start();
     expect(stage.deadlines.size).toBe(1);
     stage.call.ended(statusOf(status.OK), false);
     expect([stage.deadlines.size, stage.clock.pendingTimers]).toEqual([0, 0]);

@@ -11,6 +11,7 @@ import {
   attachToParent,
   callDeadlineMs,
   detachFromParent,
+  dueMsOf,
   HeldOperations,
   messageOf,
   propagates,
@@ -56,8 +57,10 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   placeAtParent: ChildCall['placeAtParent'];
   dueMs = Infinity;
   heapIndex = -1;
-  readonly #deadlineMs: number;
-  #startedMs = 0;
+  /** When its deadline passes, monotonic; Infinity for none. */
+  readonly #deadlineMs: number = Infinity;
+  /** Monotonic; only where it has a deadline. */
+  readonly #createdMs: number = 0;
   #connection: ThreadConnection | undefined;
   #listener: InterceptingListener | undefined;
   #credentials: CallCredentials | undefined;
@@ -88,7 +91,12 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     private readonly parent: ParentCall | null,
     private readonly propagateFlags: number | null | undefined,
   ) {
-    this.#deadlineMs = callDeadlineMs(deadline, parent, propagateFlags);
+    const deadlineMs = callDeadlineMs(deadline, parent, propagateFlags);
+    if (deadlineMs === Infinity) return;
+    const { clock } = channel.deadlines;
+    // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
+    this.#createdMs = clock.elapsed();
+    this.#deadlineMs = dueMsOf(deadlineMs, clock);
   }
 
   // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
@@ -101,9 +109,9 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     if (connection.isLost) return this.#endSoon(status.UNAVAILABLE, connection.error?.message ?? 'Its thread is gone');
     this.#connection = connection;
     if (this.#deadlineMs !== Infinity) {
-      this.#startedMs = systemClock.now();
-      if (this.#deadlineMs <= this.#startedMs) return this.deadlinePassed();
-      this.channel.deadlines.add(this, this.#deadlineMs + DEADLINE_GRACE_MS);
+      const { deadlines } = this.channel;
+      if (this.#deadlineMs <= deadlines.clock.elapsed()) return this.deadlinePassed();
+      deadlines.add(this, this.#deadlineMs + DEADLINE_GRACE_MS);
     }
     const { parent } = this;
     if (parent !== null && propagates(this.propagateFlags, propagate.CANCELLATION)) {
@@ -183,7 +191,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
 
   /** The thread has not said so itself: it is blocked, or has ended the call behind messages that nobody reads. */
   deadlinePassed(): void {
-    const seconds = (Math.max(0, this.#deadlineMs - this.#startedMs) / 1_000).toFixed(3);
+    const seconds = (Math.max(0, this.#deadlineMs - this.#createdMs) / 1_000).toFixed(3);
     this.cancelWithStatus(
       status.DEADLINE_EXCEEDED,
       `Deadline exceeded after ${seconds}s,${this.id === 0 ? 'before it was sent' : 'in its thread'}`,

@@ -9,7 +9,9 @@ import {
 } from '@grpc/grpc-js';
 import {
   CONNECTION,
+  deadlineMsOf,
   DeadlineTimers,
+  dueMsOf,
   isXdsTarget,
   systemClock,
   type ChannelCall,
@@ -92,14 +94,22 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
 
   watchConnectivityState(seen: connectivityState, deadline: Date | number, callback: (error?: Error) => void): void {
     if (this.#isClosed) throw new Error('Channel has been shut down');
-    const dueMs = Number(deadline);
+    const dueMs = dueMsOf(deadlineMsOf(deadline), systemClock);
     const watcher: Watcher = { seen, callback, timer: undefined };
     this.#watchers.push(watcher);
-    if (dueMs === Infinity) return;
-    watcher.timer = systemClock.setTimer(() => {
-      this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
-      callback(new Error('Deadline passed without connectivity state change'));
-    }, dueMs - systemClock.now());
+    if (dueMs !== Infinity) this.#waitUntil(watcher, dueMs);
+  }
+
+  /** A moment further off than Node's timers reach is waited for in steps. */
+  #waitUntil(watcher: Watcher, dueMs: number): void {
+    watcher.timer = systemClock.setTimer(
+      () => {
+        if (systemClock.elapsed() < dueMs) return this.#waitUntil(watcher, dueMs);
+        this.#watchers.splice(this.#watchers.indexOf(watcher), 1);
+        watcher.callback(new Error('Deadline passed without connectivity state change'));
+      },
+      Math.ceil(dueMs - systemClock.elapsed()),
+    );
     // Somebody waits for it, as grpc-js has it.
     watcher.timer.ref();
   }

@@ -124,13 +124,15 @@ export class Host implements CallHost {
     const channel = this.#channels.get(number);
     const flags = from.u8();
     const method = from.text();
-    const deadlineMs = flags & START.hasDeadline ? from.f64() : Infinity;
+    // Monotonic: the wall clock may have been set on the way.
+    const dueMs = flags & START.hasDeadline ? from.f64() : Infinity;
     const host = flags & START.hasHost ? from.text() : null;
     const metadata = readMetadata(from);
     if (channel === undefined) return this.#refuse(id, this.#refusals.get(number) ?? CLOSED);
     let call: HostedCall | undefined;
     try {
       const hasCredentials = (flags & START.hasCredentials) !== 0;
+      const deadlineMs = systemClock.now() + (dueMs - systemClock.elapsed());
       call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
       this.#calls.add(call);
       call.start(metadata);
