@@ -536,13 +536,16 @@ export class PooledCall
   #explained(received: StatusObject): StatusObject {
     const { member } = this;
     const isConnections = member?.isLost === true || (neverProcessed(received) && member?.fault !== undefined);
-    const fault = isConnections ? member.fault : faultOfStatus(received);
+    const loss = member?.lossOf(received);
+    const fault = isConnections ? member.fault : (loss ?? faultOfStatus(received));
     const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
     const details =
       isConnections && fault !== undefined && neverProcessed(received)
         ? `Not processed by any of ${this.#retries + 1} connections, of the last: ${fault.detail}`
         : received.details;
-    return explainedStatus(received.code, details, explanation, received.metadata);
+    // grpc-js has INTERNAL for most errors of a socket (docs/decisions/0022).
+    const code = loss === undefined ? received.code : status.UNAVAILABLE;
+    return explainedStatus(code, details, explanation, received.metadata);
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   connectionOf,
   endsCalls,
   faultOfFailedAttempt,
+  faultOfLostCall,
   faultOfLostConnection,
   ObservedConnection,
   wasSent,
@@ -452,6 +453,15 @@ export class PooledChannel implements MemberView {
     if (this.fault === undefined) return false;
     const { goaway } = this.#connection;
     return goaway === undefined ? !this.#life.canAsk : endsCalls(goaway);
+  }
+
+  /** Tells the fault of a call that ended because the socket had an error; undefined for all else. */
+  lossOf(received: StatusObject): TransportFault | undefined {
+    const { error, session } = this.#connection;
+    const isGone = session === 'destroyed' || (session === 'unseen' && this.fault !== undefined);
+    const fault = faultOfLostCall(received, { error, isGone });
+    // It may be known better why.
+    return fault !== undefined && this.isLost ? this.fault : fault;
   }
 
   /** True when its calls are seen to be lost, and about to be told: nothing is won by ending them. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   endsCalls,
   faultOfFailedAttempt,
+  faultOfLostCall,
   faultOfLostConnection,
   faultOfStatus,
   type Goaway,
@@ -87,5 +88,49 @@ describe('a status', () => {
   it('of any other kind is no fault of the connection', () => {
     const internal = { code: status.INTERNAL, details: 'Received RST_STREAM with code 2', metadata: new Metadata() };
     expect(faultOfStatus(internal)).toBeUndefined();
+  });
+});
+
+describe('a call that ended with its connection', () => {
+  const ended = (words: string) => `Received RST_STREAM with code 2 triggered by internal client error: ${words}`;
+  const EPIPE = { message: 'write EPIPE' };
+  const { INTERNAL, UNAVAILABLE } = status;
+
+  it.each([
+    ['in the words of the socket', INTERNAL, ended('write EPIPE'), EPIPE, true, 'write EPIPE'],
+    ['before the session is seen to be gone', INTERNAL, ended('write EPIPE'), EPIPE, false, 'write EPIPE'],
+    ['in words of several lines', INTERNAL, ended('a\nb'), { message: 'a\nb' }, true, 'a\nb'],
+    ['where its socket is not seen', INTERNAL, ended('read EHOSTUNREACH'), undefined, true, 'read EHOSTUNREACH'],
+    [
+      'for what grpc-js knows as a loss',
+      UNAVAILABLE,
+      'read ECONNRESET',
+      { message: 'read ECONNRESET' },
+      true,
+      'read ECONNRESET',
+    ],
+  ])('has a fault: %s', (_title, code, details, error, isGone, words) => {
+    expect(faultOfLostCall({ code, details, metadata: new Metadata() }, { error, isGone })).toEqual({
+      tag: 'reset',
+      detail: `connection lost: ${words}`,
+    });
+  });
+
+  it.each([
+    ['the same words on a connection that is there', INTERNAL, ended('write EPIPE'), undefined, false],
+    ['an RST_STREAM', INTERNAL, 'Received RST_STREAM with code 2 (Internal server error)', EPIPE, true],
+    ['an error of a stream', INTERNAL, ended('Stream closed with error code NGHTTP2_INTERNAL_ERROR'), undefined, true],
+    ['an error of the session', INTERNAL, ended('Session closed with error code 2'), undefined, true],
+    ['another code', status.UNKNOWN, ended('write EPIPE'), EPIPE, true],
+    ['a refusal', UNAVAILABLE, 'Stream refused by server', EPIPE, true],
+  ])('has none for %s', (_title, code, details, error, isGone) => {
+    expect(faultOfLostCall({ code, details, metadata: new Metadata() }, { error, isGone })).toBeUndefined();
+  });
+
+  it('has none where the server sent the status', () => {
+    const metadata = new Metadata();
+    metadata.set('content-type', 'application/grpc');
+    const received = { code: INTERNAL, details: ended('write EPIPE'), metadata };
+    expect(faultOfLostCall(received, { error: EPIPE, isGone: true })).toBeUndefined();
   });
 });

@@ -65,6 +65,39 @@ export function endsCalls({ code }: Goaway): boolean {
   return code !== NO_ERROR;
 }
 
+/**
+ * What grpc-js 1.14 says of a stream that went down with an error of this side (subchannel-call.ts). It makes UNAVAILABLE of
+ * ECONNRESET and ETIMEDOUT, and INTERNAL of all others.
+ */
+const ENDED_BY_ERROR = /^Received RST_STREAM with code \d+ triggered by internal client error: ([^]*)$/;
+/** How Node words the error of a system call. */
+const SYSTEM_ERROR = /^[a-z]+ E[A-Z0-9]+\b/;
+
+/** What is known of the connection of a call when the call has its status. */
+export interface CarryingConnection {
+  /** The error of its socket. */
+  readonly error: { readonly message: string } | undefined;
+  /** True when its session is destroyed or, where that cannot be seen, when its channel has left READY. */
+  readonly isGone: boolean;
+}
+
+/**
+ * Tells the fault of a call that ended because the socket of its connection had an error, whatever error that was and whatever
+ * code grpc-js made of it (gRPC: a lost connection is UNAVAILABLE). Undefined for all else: an INTERNAL of the server may have the
+ * same words, where it forwards the status of a call of its own; its connection is there.
+ */
+export function faultOfLostCall(
+  { code, details, metadata }: StatusObject,
+  { error, isGone }: CarryingConnection,
+): TransportFault | undefined {
+  if (wasSent(metadata)) return undefined;
+  const words = code === status.INTERNAL ? ENDED_BY_ERROR.exec(details)?.[1] : undefined;
+  const lost = code === status.UNAVAILABLE ? details : words;
+  if (lost === undefined) return undefined;
+  if (lost !== error?.message && !(isGone && words !== undefined && SYSTEM_ERROR.test(words))) return undefined;
+  return { tag: 'reset', detail: `connection lost: ${lost}` };
+}
+
 /** What OpenSSL and Node say when a handshake fails or a certificate is not to be trusted. */
 const TLS_WORDS =
   /certificate|self[- ]signed|altname|SSL routines|TLSV1|ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO_VERIFY|secure TLS connection/i;

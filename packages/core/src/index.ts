@@ -6,9 +6,11 @@ export type { TransportFault, TransportFaultTag } from './fault.js';
 export {
   endsCalls,
   faultOfFailedAttempt,
+  faultOfLostCall,
   faultOfLostConnection,
   faultOfStatus,
   wasSent,
+  type CarryingConnection,
   type Goaway,
   type LostConnection,
 } from './classify-fault.js';

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 
-/** Counts the TCP sockets that this process opens as a client. */
+/** Counts the TCP sockets that this thread opens as a client, and can break them. */
 export class ClientSockets implements Disposable {
   readonly #sockets = new Set<Socket>();
   /** How many were ever opened. */
@@ -16,6 +16,13 @@ export class ClientSockets implements Disposable {
   /** How many were opened and are not closed. */
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** Ends all that are open as the system does when a connection is lost. @param code as `EPIPE`. */
+  lose(code: string): void {
+    for (const socket of this.#sockets) {
+      socket.destroy(Object.assign(new Error(`write ${code}`), { code, syscall: 'write' }));
+    }
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,12 @@
 /** Where the threads of a test and the test meet. */
 export const ORDERS = 'grpc-manifold told worker';
 
-/** What a thread is told: `how` it is to come to its end, or to collect its garbage and tell what is left. */
+/** What a thread is told: `how` it is to come to its end, or what it is to do. */
 export type WorkerOrder =
   | { readonly thread: number; readonly how: 'throws' | 'rejects' | 'runs out of memory' | 'exits' }
-  | { readonly thread: number; readonly how: 'tells its heap' };
+  | { readonly thread: number; readonly how: 'tells its heap' }
+  /** Its sockets end with the error of a system call. */
+  | { readonly thread: number; readonly how: 'loses its sockets'; readonly code: string };
 
 /** What a thread tells. */
 export type WorkerTold =

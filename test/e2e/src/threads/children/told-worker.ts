@@ -3,11 +3,13 @@ import '@grpc-manifold/thread-channel/worker';
 import { setFlagsFromString, getHeapStatistics } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { BroadcastChannel, threadId } from 'node:worker_threads';
+import { ClientSockets } from '../../interleavings/client-sockets.js';
 import { ORDERS, type WorkerOrder, type WorkerTold } from './told-worker-contract.js';
 
 /** Rounds of the garbage collector, each followed by a turn in which finalizers run. */
 const ROUNDS = 5;
 
+const sockets = new ClientSockets();
 const orders = new BroadcastChannel(ORDERS);
 
 function tell(told: WorkerTold): void {
@@ -25,7 +27,8 @@ async function tellHeap(): Promise<void> {
 }
 
 orders.onmessage = (event: unknown) => {
-  const { thread, how } = (event as { data: WorkerOrder }).data;
+  const order = (event as { data: WorkerOrder }).data;
+  const { thread, how } = order;
   if (thread !== threadId) return;
   switch (how) {
     case 'throws':
@@ -45,6 +48,9 @@ orders.onmessage = (event: unknown) => {
     }
     case 'tells its heap':
       void tellHeap();
+      return;
+    case 'loses its sockets':
+      sockets.lose(order.code);
   }
 };
 tell({ kind: 'here', thread: threadId });
