@@ -3,7 +3,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import type { ConnectionPolicy } from '@grpc-manifold/core';
 
 /** grpc-js's own keepalive. Where the pool sends PINGs itself there must be no second one. */
-const KEEPALIVE_OPTIONS = [
+export const KEEPALIVE_OPTIONS = [
   'grpc.keepalive_time_ms',
   'grpc.keepalive_timeout_ms',
   'grpc.keepalive_permit_without_calls',

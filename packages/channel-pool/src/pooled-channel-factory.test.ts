@@ -1,4 +1,5 @@
 import { Client, credentials, type ChannelOptions, type ClientOptions } from '@grpc/grpc-js';
+import { idleClose, keepalive } from '@grpc-manifold/connection-policy';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChannelPool } from './channel-pool.js';
 import { pooledChannelFactory } from './pooled-channel-factory.js';
@@ -66,6 +67,43 @@ describe('pooledChannelFactory', () => {
       { channelOptions: { 'grpc.primary_user_agent': 'pool' } },
     );
     expect(seen).toMatchObject({ 'grpc.primary_user_agent': 'pool', 'grpc.max_send_message_length': 1 });
+  });
+
+  describe('under a library that sets a keepalive of its own', () => {
+    const library = {
+      'grpc.keepalive_time_ms': 30_000,
+      'grpc.keepalive_timeout_ms': 15_000,
+      'grpc.keepalive_permit_without_calls': 1,
+    };
+    const keepaliveOf = (options: ChannelOptions): unknown[] => [
+      options['grpc.keepalive_time_ms'],
+      options['grpc.keepalive_timeout_ms'],
+      options['grpc.keepalive_permit_without_calls'],
+    ];
+
+    it.each([
+      ['the larger interval, which is the library its', 20_000, 30_000, 30_000],
+      ['the larger interval, which is that of the policy', 60_000, 30_000, 60_000],
+      ['its own, where the library says -1 for none', 20_000, -1, 20_000],
+      ['its own, where the library says that it is never', 20_000, 2_147_483_647, 20_000],
+      ['its own, where the library says nothing that is a number', 20_000, '30000' as never, 20_000],
+    ])('lets the policy keep connections alive, with %s', (_what, timeMs, wish, effective) => {
+      const policies = [keepalive({ timeMs, timeoutMs: 5_000 })];
+      const seen = channelOptionsOf({ ...library, 'grpc.keepalive_time_ms': wish }, { policies });
+      expect(keepaliveOf(seen)).toEqual([effective, 5_000, 0]);
+    });
+
+    it('leaves it alone where no policy keeps connections alive', () => {
+      expect(keepaliveOf(channelOptionsOf(library, { policies: [idleClose()] }))).toEqual([30_000, 15_000, 1]);
+      expect(keepaliveOf(channelOptionsOf(library))).toEqual([30_000, 15_000, 1]);
+    });
+
+    it('refuses at once what the user has set twice', () => {
+      const channelOptions = { 'grpc.keepalive_time_ms': 30_000 };
+      expect(() => pooledChannelFactory({ policies: [keepalive()], channelOptions })).toThrow(
+        "ChannelPool: channelOptions['grpc.keepalive_time_ms'] must not be set beside a policy that keeps connections alive",
+      );
+    });
   });
 
   it('changes neither its own options nor the client options, and does not see later changes', () => {
