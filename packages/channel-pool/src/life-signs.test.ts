@@ -67,6 +67,27 @@ describe('LifeSigns', () => {
       expect(life.silentMs).toBe(100);
     });
 
+    it('is told longer rather than shorter where bytes came that belong to no call, some time between two looks', async () => {
+      expect(life.silentMs).toBe(0);
+      await pass(300);
+      connection.bytesRead = 9;
+      await pass(700);
+      expect(life.silentMs).toBe(1_000);
+      await pass(100);
+      expect(life.silentMs).toBe(1_100);
+    });
+
+    it.each(['ask', 'ping'] as const)('ends with the very answer to %s', async (how) => {
+      if (how === 'ask') life.ask();
+      else life.ping(2_000);
+      await pass(300);
+      connection.bytesRead = 17;
+      connection.asked[0]?.(true);
+      connection.pinged[0]?.();
+      await pass(700);
+      expect(life.silentMs).toBe(700);
+    });
+
     it('is not shortened by looking long after a call heard something', async () => {
       connection.bytesRead = 50;
       life.heard();
@@ -209,6 +230,9 @@ describe('LifeSigns', () => {
     connection.asked[0]?.(true);
     expect(answers).toBe(1);
     connection.session = 'closing';
+    expect(life.ask()).toBe(true);
+    connection.asked[1]?.(true);
+    connection.session = 'destroyed';
     expect(life.ask()).toBe(false);
   });
 

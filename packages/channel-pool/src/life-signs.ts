@@ -22,6 +22,7 @@ export class LifeSigns {
   #heardAtMs: number;
   #messagesAtLook = 0;
   #bytesAtLook = 0;
+  #lookedAtMs: number;
   #pingedAtMs = -Infinity;
   #pingTimer: Timer | undefined;
   #isAsking = false;
@@ -33,7 +34,7 @@ export class LifeSigns {
     private readonly connection: Pick<Connection, 'session' | 'bytesRead' | 'ask' | 'ping'>,
     private readonly observer: LifeObserver,
   ) {
-    this.#heardAtMs = clock.elapsed();
+    this.#heardAtMs = this.#lookedAtMs = clock.elapsed();
   }
 
   /** A number that grows with everything that comes in: bytes where they are seen, else what comes in by calls. */
@@ -41,18 +42,26 @@ export class LifeSigns {
     return this.connection.bytesRead || this.messages;
   }
 
-  /** True where the other end can be asked. */
+  /** True where the other end can be asked, also after a GOAWAY and while its channel is closed. */
   get canAsk(): boolean {
-    return this.connection.session === 'open';
+    const { session } = this.connection;
+    return session === 'open' || session === 'closing';
   }
 
-  /** Milliseconds since anything came in. Of what came by no call it is known only when this is looked at. */
+  /**
+   * Milliseconds since anything came in, at the most. When bytes came that belong to no call and answer no question is not known:
+   * they count as having come at the look before.
+   */
   get silentMs(): number {
+    const nowMs = this.clock.elapsed();
     const bytes = this.connection.bytesRead;
-    if (bytes > this.#bytesAtLook && this.messages === this.#messagesAtLook) this.#heardAtMs = this.clock.elapsed();
+    if (bytes > this.#bytesAtLook && this.messages === this.#messagesAtLook) {
+      this.#heardAtMs = Math.max(this.#heardAtMs, this.#lookedAtMs);
+    }
     this.#bytesAtLook = bytes;
     this.#messagesAtLook = this.messages;
-    return this.clock.elapsed() - this.#heardAtMs;
+    this.#lookedAtMs = nowMs;
+    return nowMs - this.#heardAtMs;
   }
 
   /** Milliseconds since the last PING; Infinity when none was sent. */
@@ -86,7 +95,9 @@ export class LifeSigns {
     this.#isAsking = true;
     const isAsked = this.connection.ask((isAnswered) => {
       this.#isAsking = false;
-      if (isAnswered) this.observer.onAnswer();
+      if (!isAnswered) return;
+      this.#heardAtMs = this.clock.elapsed();
+      this.observer.onAnswer();
     });
     if (!isAsked) this.#isAsking = false;
     return isAsked;
@@ -96,7 +107,11 @@ export class LifeSigns {
   ping(timeoutMs: number): void {
     if (!this.canAsk || this.isPinging) return;
     const { count } = this;
-    if (!this.connection.ping(() => this.#stopPing())) return;
+    const onEnd = (): void => {
+      if (this.canAsk) this.#heardAtMs = this.clock.elapsed();
+      this.#stopPing();
+    };
+    if (!this.connection.ping(onEnd)) return;
     this.pings += 1;
     this.#pingedAtMs = this.clock.elapsed();
     const timer = (this.#pingTimer = this.#after(timeoutMs, () => {
@@ -121,6 +136,7 @@ export class LifeSigns {
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
     this.connection.ask((isAnswered) => {
       if (!isAnswered) return;
+      this.#heardAtMs = this.clock.elapsed();
       if (this.#doubt === 'asked') this.#trust();
       this.observer.onAnswer();
     });

@@ -452,6 +452,7 @@ export class PooledChannel implements MemberView {
   get isLost(): boolean {
     if (this.fault === undefined) return false;
     const { goaway } = this.#connection;
+    // One that is stalled is there still.
     return goaway === undefined ? !this.#life.canAsk : endsCalls(goaway);
   }
 

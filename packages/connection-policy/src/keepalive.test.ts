@@ -46,25 +46,29 @@ describe('keepalive', () => {
         { channels: [silent(10_000), silent(8_000)], actions: ['ping 1'], nextReviewMs: 2_000 },
       ],
       [
-        'another comes due within the second after',
-        { channels: [silent(10_000), silent(9_900)], actions: ['ping 1'], nextReviewMs: 1_000 },
+        'another comes due soon after',
+        { channels: [silent(10_000), silent(9_900)], actions: ['ping 1'], nextReviewMs: 500 },
       ],
       [
         'several have been silent, the most silent one first',
-        { channels: [silent(10_000), silent(10_002), silent(10_001)], actions: ['ping 2'], nextReviewMs: 1_000 },
+        {
+          channels: [silent(10_000), silent(10_002), silent(10_001), silent(0)],
+          actions: ['ping 2'],
+          nextReviewMs: 250,
+        },
       ],
       [
         'they have been silent for equally long, the oldest first',
-        { channels: [silent(10_000), silent(10_000)], actions: ['ping 1'], nextReviewMs: 1_000 },
+        { channels: [silent(10_000), silent(10_000)], actions: ['ping 1'], nextReviewMs: 500 },
       ],
       [
-        'there are so many that a second apart is too long',
-        { channels: Array.from({ length: 20 }, () => silent(10_000)), actions: ['ping 1'], nextReviewMs: 500 },
+        'there are many: the last is pinged within a second',
+        { channels: Array.from({ length: 20 }, () => silent(10_000)), actions: ['ping 1'], nextReviewMs: 50 },
       ],
-      ['another was pinged just now', { channels: [silent(10_300), pinging(300)], actions: [], nextReviewMs: 700 }],
+      ['another was pinged just now', { channels: [silent(10_300), pinging(300)], actions: [], nextReviewMs: 200 }],
       [
         'another was pinged just now, and answered',
-        { channels: [silent(10_300), silent(299, { pingedMs: 300 })], actions: [], nextReviewMs: 700 },
+        { channels: [silent(10_300), silent(299, { pingedMs: 300 })], actions: [], nextReviewMs: 200 },
       ],
       [
         'another was pinged a second ago',
@@ -232,14 +236,14 @@ describe('keepalive', () => {
     }
     expect(pings.slice(0, 5)).toEqual([
       { id: 1, atMs: 10_000 },
-      { id: 2, atMs: 11_000 },
-      { id: 3, atMs: 12_000 },
-      { id: 4, atMs: 13_000 },
+      { id: 2, atMs: 10_250 },
+      { id: 3, atMs: 10_500 },
+      { id: 4, atMs: 10_750 },
       { id: 1, atMs: 20_003 },
     ]);
     expect(pings.length).toBe(20);
     const gaps = pings.slice(1).map(({ atMs }, index) => atMs - (pings[index] as { atMs: number }).atMs);
-    expect(Math.min(...gaps)).toBe(1_000);
+    expect(Math.min(...gaps)).toBe(250);
   });
 
   describe('presets', () => {

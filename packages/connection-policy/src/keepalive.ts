@@ -16,12 +16,13 @@ export type { KeepalivePreset } from './keepalive-preset.js';
 
 /** What servers permit unless they are told otherwise (gRFC A8, PERMIT_KEEPALIVE_TIME). */
 const PERMITTED_TIME_MS = 300_000;
-/** The most that one PING waits for another. */
-const MAX_GAP_MS = 1_000;
+/** The most that one PING waits for all others: a second, or a tenth of the interval. */
+const MAX_SPREAD_MS = 1_000;
+const SPREAD_RATIO = 0.1;
 
 /**
  * Makes a policy that sends a PING on connections that have calls and were silent for a while, so that one that is dead is
- * noticed (gRFC A8). Members do not ping at the same moment. What one of them is told, `too_many_pings`, all of them
+ * noticed (gRFC A8), also on connections that drain. Members do not ping at the same moment. What one of them is told, `too_many_pings`, all of them
  * heed: the interval doubles, to five minutes at least, and those that had pinged more often are replaced one by one, since their
  * servers hold it against them. One without calls is asked for life with its next call instead.
  *
@@ -70,7 +71,8 @@ function reviewSilence(view: PoolView, times: KeepaliveTimes): PolicyReview {
     }
   }
 
-  const gapMs = Math.min(intervalMs / Math.max(view.channels.filter(isConnected).length, 1), MAX_GAP_MS);
+  const spreadMs = Math.min(intervalMs * SPREAD_RATIO, MAX_SPREAD_MS);
+  const gapMs = spreadMs / Math.max(view.channels.filter(isConnected).length, 1);
   let waitMs = gapMs - Math.min(...view.channels.map(({ pingedMs }) => pingedMs));
   const [first, ...others] = due.sort((one, other) => other.silentMs - one.silentMs || one.id - other.id);
   if (first !== undefined && waitMs <= 0) {

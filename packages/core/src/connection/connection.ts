@@ -3,8 +3,8 @@ import type { ChannelCall } from '../channel-factory.js';
 import type { Goaway } from '../classify-fault.js';
 
 /**
- * Where the HTTP/2 session of a connection is: not seen (none yet, or it cannot be), open for questions and streams, or gone
- * so far that it takes none: `closing` (GOAWAY; streams may go on) or `destroyed`.
+ * Where the HTTP/2 session of a connection is: not seen (none yet, or it cannot be), open for questions and streams, `closing`
+ * (GOAWAY, or its channel is closed: it takes questions and no more streams; those that it has may go on), or `destroyed`.
  */
 export type SessionState = 'unseen' | 'open' | 'closing' | 'destroyed';
 
@@ -44,7 +44,10 @@ export interface Connection {
    * else calls back once: true when it has answered. When the session is gone first, false or, as Node has it, not at all.
    */
   ask(onAnswer: (isAnswered: boolean) => void): boolean;
-  /** Sends a PING and calls back when it is answered or the session is gone. False where it could not be sent. */
+  /**
+   * Sends a PING and calls back when it is answered or the session is gone. False where it could not be sent. While the session is
+   * closing, an empty SETTINGS frame takes its place: Node sends no PING then.
+   */
   ping(onEnd: () => void): boolean;
   /**
    * True when the server has said that it never acted on the stream of a call that has ended (RFC 9113, section 6.8).

@@ -210,7 +210,8 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   #ask(kind: 'ask' | 'ping', onAnswer: (isAnswered: boolean) => void): boolean {
     const thread = this.#livingThread;
-    if (this.session !== 'open' || thread === undefined) return false;
+    const { session } = this;
+    if (!(session === 'open' || session === 'closing') || thread === undefined) return false;
     const question = this.#nextQuestion;
     this.#nextQuestion += 1;
     this.#questions.set(question, onAnswer);

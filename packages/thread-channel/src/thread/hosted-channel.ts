@@ -60,7 +60,7 @@ export class HostedChannel {
     const isAsked =
       kind === 'ask'
         ? this.connection.ask(answer)
-        : this.connection.ping(() => answer(this.connection.session === 'open'));
+        : this.connection.ping(() => answer(this.connection.session !== 'destroyed'));
     if (!isAsked) answer(false);
   }
 

@@ -93,7 +93,6 @@ describe('keepalive', () => {
     stream.cancel();
   });
 
-  /** The pool closes its channel at once, which closes the session, and Node sends no PING on a closed one. */
   it('finds one dead that drains', async () => {
     await using proxy = await startFaultProxy(server);
     const rotateOnce = new RotateOnce();
