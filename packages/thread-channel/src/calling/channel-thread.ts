@@ -8,7 +8,7 @@ import type { BatchWriter } from '../wire/batch-writer.js';
 import { CallTable } from '../wire/call-table.js';
 import { readMetadata } from '../wire/metadata-record.js';
 import type { News, Order } from '../wire/order.js';
-import { Outbox } from '../wire/outbox.js';
+import { Outbox, type Port } from '../wire/outbox.js';
 import { readSight, type Sight } from '../wire/sight.js';
 import { readStatus } from '../wire/status-record.js';
 
@@ -78,7 +78,8 @@ export class ChannelThread {
       this.#error = error;
     }
     this.#worker = worker;
-    this.#outbox = new Outbox<Order>({ postMessage: (value, list) => worker?.postMessage(value, list) }, systemClock);
+    const port: Port = { postMessage: (value, list) => worker?.postMessage(value, list) };
+    this.#outbox = new Outbox<Order>(port, systemClock, (error) => this.giveUp(notSent(error)));
     if (worker === undefined) {
       this.#exited = Promise.resolve();
       this.#outbox.close();
@@ -302,4 +303,8 @@ function unknownRecord(record: number): Error {
 
 function stackOf(error: unknown): string {
   return error instanceof Error && error.stack !== undefined ? `\n${error.stack}` : '';
+}
+
+function notSent(error: unknown): Error {
+  return new Error(`what was written for it could not be sent: ${messageOf(error)}`);
 }

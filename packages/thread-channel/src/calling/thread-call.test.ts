@@ -368,3 +368,19 @@ describe('the deadline of a call', () => {
     expect([stage.deadlines.size, stage.clock.pendingTimers]).toEqual([0, 0]);
   });
 });
+
+describe('a message that there is no memory for', () => {
+  it('ends its call, and leaves no half of a record', () => {
+    const stage = new Stage().start();
+    stage.writer.payload = () => {
+      throw new RangeError('Array buffer allocation failed');
+    };
+    const before = stage.writer.length;
+    let settled = 0;
+    stage.call.sendMessageWithContext({ callback: () => (settled += 1) }, Buffer.alloc(9));
+    const from = new BatchReader(stage.writer.take());
+    for (let read = 0; read < before; read += 1) from.u8();
+    expect([from.u8(), from.u32(), from.f64()]).toEqual([Record.Cancel, 1, status.RESOURCE_EXHAUSTED]);
+    expect([stage.entered, stage.left]).toEqual([1, 1]);
+  });
+});

@@ -159,10 +159,16 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     if (this.#isEnded) return settleWrite(context);
     const isAwaited = context.callback !== undefined;
     if (isAwaited) this.#await(context, message.length);
-    const to = this.#tell(Record.Message);
-    to.u32(context.flags ?? 0);
-    to.u8(isAwaited ? 1 : 0);
-    to.payload(message, false);
+    try {
+      const to = this.#tell(Record.Message);
+      to.u32(context.flags ?? 0);
+      to.u8(isAwaited ? 1 : 0);
+      to.payload(message, false);
+    } catch (error) {
+      // There is no memory for it.
+      this.#connection?.undo();
+      this.cancelWithStatus(status.RESOURCE_EXHAUSTED, `The message cannot be handed to a thread: ${messageOf(error)}`);
+    }
   }
 
   #halfClose(): void {

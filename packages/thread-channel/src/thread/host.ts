@@ -31,7 +31,12 @@ export class Host implements CallHost {
   #look: Timer | undefined;
 
   constructor(port: Port) {
-    this.#outbox = new Outbox<News>(port, systemClock);
+    // The calling thread ends what is in this one, when it hears that it has ended.
+    this.#outbox = new Outbox<News>(port, systemClock, (error) =>
+      systemClock.soon(() => {
+        throw error;
+      }),
+    );
     this.#outbox.beforeSending = () => this.#tellSights();
     this.#outbox.post({ kind: 'started' });
   }

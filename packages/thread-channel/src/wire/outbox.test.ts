@@ -8,12 +8,21 @@ describe('an outbox', () => {
   let clock: FakeClock;
   let posted: unknown[];
   let outbox: Outbox<string>;
+  /** Which of the next messages the port refuses. */
+  let refusals: ((list: readonly ArrayBuffer[] | undefined) => boolean)[];
+  let broken: unknown[];
 
   beforeEach(() => {
     clock = new FakeClock();
     const out: unknown[] = [];
     posted = out;
-    outbox = new Outbox<string>({ postMessage: (value) => out.push(value) }, clock);
+    refusals = [];
+    broken = [];
+    const postMessage = (value: unknown, list?: readonly ArrayBuffer[]): void => {
+      if (refusals.shift()?.(list) === true) throw new Error('it cannot be sent');
+      out.push(value);
+    };
+    outbox = new Outbox<string>({ postMessage }, clock, (error) => broken.push(error));
   });
 
   async function turn(): Promise<void> {
@@ -66,6 +75,57 @@ describe('an outbox', () => {
     expect([from.u8(), from.u8(), from.u8(), asked]).toEqual([1, 9, 0, 1]);
     await turn();
     expect(posted).toHaveLength(1);
+  });
+
+  const always = (): boolean => true;
+
+  it('goes on after a message that cannot be cloned', async () => {
+    refusals = [always];
+    expect(() => outbox.post('order')).toThrow('it cannot be sent');
+    outbox.open().u8(1);
+    await turn();
+    outbox.open().u8(2);
+    await turn();
+    expect(posted.map(first)).toEqual([1, 2]);
+    expect(broken).toEqual([]);
+  });
+
+  it('copies what cannot be handed over', async () => {
+    refusals = [(list) => list !== undefined];
+    outbox.open().u8(1);
+    await turn();
+    expect(posted.map(first)).toEqual([1]);
+    expect(broken).toEqual([]);
+  });
+
+  it.each([
+    ['at the end of a turn', 1],
+    ['in the middle of one', 200],
+  ])('tells once of a batch that cannot be sent at all, and sends nothing more: %s', async (_when, records) => {
+    refusals = [always, always];
+    for (let count = 0; count < records; count += 1) outbox.open().u8(1);
+    await turn();
+    outbox.open().u8(2);
+    outbox.post('order');
+    await turn();
+    expect(posted).toEqual([]);
+    expect(broken).toMatchObject([{ message: 'it cannot be sent' }]);
+  });
+
+  it('sends what was written when what is asked before throws, and without the half of its record', async () => {
+    outbox.beforeSending = () => {
+      outbox.beforeSending = undefined;
+      outbox.open().u8(9);
+      throw new Error('asked in vain');
+    };
+    outbox.open().u8(1);
+    expect(() => outbox.flush()).toThrow('asked in vain');
+    outbox.open().u8(2);
+    await turn();
+    expect(posted.map((batch) => new Uint8Array((batch as Batch)[0]).subarray(0, 2))).toEqual([
+      Uint8Array.of(1, 0),
+      Uint8Array.of(2, 0),
+    ]);
   });
 
   it('throws away what is written once it is closed', async () => {

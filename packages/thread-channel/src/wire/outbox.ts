@@ -30,7 +30,15 @@ export class Outbox<Message> {
   /** Called before a batch goes out. */
   beforeSending: (() => void) | undefined;
 
-  constructor(port: Port, clock: Clock) {
+  /**
+   * @param onBroken called once, when a batch could not be sent. Whoever its records are about is told nothing more by them, and
+   * whatever is written from then on is thrown away: the owner must end all that depends on it.
+   */
+  constructor(
+    port: Port,
+    clock: Clock,
+    private readonly onBroken: (error: unknown) => void,
+  ) {
     this.#port = port;
     this.#clock = clock;
   }
@@ -58,7 +66,11 @@ export class Outbox<Message> {
     this.#writer.reuse(memory);
   }
 
-  /** Sends a message by itself, behind what was written before it. */
+  /**
+   * Sends a message by itself, behind what was written before it.
+   *
+   * @throws DataCloneError for a message that cannot be cloned; what follows goes out as before.
+   */
   post(message: Message): void {
     if (this.#isClosed) return;
     this.flush();
@@ -70,12 +82,37 @@ export class Outbox<Message> {
     // Also inside itself, by what is written before it goes out.
     if (this.#isClosed || this.#isFlushing) return;
     this.#isFlushing = true;
-    this.beforeSending?.();
-    this.#isFlushing = false;
+    try {
+      this.beforeSending?.();
+    } catch (error) {
+      // Half a record would be read as part of the next.
+      this.undo();
+      throw error;
+    } finally {
+      this.#isFlushing = false;
+      this.#sendBatch();
+    }
+  }
+
+  #sendBatch(): void {
     if (this.#writer.length === 0) return;
     this.#records = 0;
     const batch: Batch = this.#writer.take();
-    this.#port.postMessage(batch, batch);
+    try {
+      this.#port.postMessage(batch, batch);
+    } catch {
+      this.#sendCopy(batch);
+    }
+  }
+
+  /** Memory that cannot be handed over, because its owner has forbidden that, can be copied. */
+  #sendCopy(batch: Batch): void {
+    try {
+      this.#port.postMessage(batch);
+    } catch (error) {
+      this.close();
+      this.onBroken(error);
+    }
   }
 
   /** From now on whatever is written is thrown away: nobody is there to read it. */
@@ -84,8 +121,11 @@ export class Outbox<Message> {
   }
 
   readonly #send = (): void => {
-    if (this.#isClosed) this.#writer.take();
-    else this.flush();
-    this.#isDue = false;
+    try {
+      if (this.#isClosed) this.#writer.take();
+      else this.flush();
+    } finally {
+      this.#isDue = false;
+    }
   };
 }
