@@ -25,7 +25,7 @@ const pure = readdirSync(packages, { recursive: true, encoding: 'utf8' })
   .map((path) => `packages/${path.replaceAll('\\', '/')}`);
 
 /** Every pool's connections in worker threads (CONTRIBUTING.md). */
-const setupFiles = process.env['MANIFOLD_THREADS'] === undefined ? [] : ['test/e2e/src/threads/in-threads.ts'];
+const inThreads = process.env['MANIFOLD_THREADS'] === undefined ? [] : ['test/e2e/src/threads/in-threads.ts'];
 
 export default defineConfig({
   resolve: { alias },
@@ -37,6 +37,7 @@ export default defineConfig({
     maxWorkers: Math.min(4, availableParallelism()),
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    setupFiles: ['vitest.setup.ts'],
     projects: [
       { extends: true, test: { name: 'pure', include: pure, isolate: false } },
       {
@@ -46,10 +47,10 @@ export default defineConfig({
           name: 'wire',
           include: ['{packages,examples,test}/*/src/**/*.test.ts'],
           exclude: [FULL, ...pure],
-          setupFiles,
+          setupFiles: inThreads,
         },
       },
-      { extends: true, test: { name: 'full', include: [FULL], setupFiles } },
+      { extends: true, test: { name: 'full', include: [FULL], setupFiles: inThreads } },
     ],
     coverage: {
       provider: 'v8',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Condition } from './condition.js';
+import { giveUpWaits } from './open-wait.js';
 
 describe('Condition', () => {
   it('settles at once when it holds already, else at the change that brings it about', async () => {
@@ -13,9 +14,13 @@ describe('Condition', () => {
     await two;
   });
 
-  it('rejects with the state when it is not met in time', async () => {
+  it('rejects with the state when the time of the test is up', async () => {
     const condition = new Condition('the counter', () => 'count 7');
-    await expect(condition.until(() => false, 1)).rejects.toThrow('the counter did not come to it in 1 ms: count 7');
+    const waiting = condition.until(() => false);
+    const told = 'the counter did not come to it in the time of the test: count 7';
+    expect(giveUpWaits()).toEqual([told]);
+    await expect(waiting).rejects.toThrow(told);
+    expect(giveUpWaits()).toEqual([]);
   });
 
   it('rejects a wait whose predicate throws', async () => {

@@ -1,6 +1,10 @@
+import { OpenWait } from './open-wait.js';
+
 interface Waiter {
   isMet(): boolean;
   settle(error?: Error): void;
+  /** Ends it with an error. */
+  giveUp(why: string): void;
 }
 
 /** Lets a test wait until something is so. Looked at whenever the owner says that it changed; nothing polls. */
@@ -29,30 +33,24 @@ export class Condition {
     }
   }
 
-  /** Settles when the predicate holds, at once when it does already. Rejects with the state after `timeoutMs`. */
-  async until(predicate: () => boolean, timeoutMs = 10_000): Promise<void> {
+  /** Settles when the predicate holds, at once when it does already. Rejects with the state when the test's time is up. */
+  async until(predicate: () => boolean): Promise<void> {
     if (predicate()) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        waiter.settle(new Error(`${this.#what} did not come to it in ${timeoutMs} ms: ${this.#describe()}`));
-      }, timeoutMs);
-      const waiter: Waiter = {
-        isMet: predicate,
-        settle: (error) => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
+      const settle: Waiter['settle'] = (error) => {
+        wait[Symbol.dispose]();
+        this.#waiters.delete(waiter);
+        if (error === undefined) resolve();
+        else reject(error);
       };
+      const wait = new OpenWait(this.#what, this.#describe, settle);
+      const waiter: Waiter = { isMet: predicate, settle, giveUp: (why) => wait.giveUp(why) };
       this.#waiters.add(waiter);
     });
   }
 
   /** Ends every wait that is still in vain. */
   giveUp(): void {
-    for (const waiter of this.#waiters) {
-      waiter.settle(new Error(`${this.#what} was disposed while a test waited on it: ${this.#describe()}`));
-    }
+    for (const waiter of this.#waiters) waiter.giveUp('was disposed while a test waited on it');
   }
 }

@@ -9,6 +9,7 @@ import {
 import type { EchoRequest, EchoResponse } from './echo-service.js';
 import type { EchoCounters } from './echo-stats.js';
 import { FORWARDED_PEER } from './peers/nginx-config.js';
+import { later } from './real-time.js';
 
 /** A status that is not OK, as grpc-js takes it. */
 interface Failure {
@@ -142,9 +143,9 @@ function responseCountOf(request: EchoRequest): number {
 /** Makes the handlers of the Echo service. @param defaultDelayMs for requests that do not set `delay_ms`. */
 export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): UntypedServiceImplementation {
   /** No timer for a call that is not delayed. */
-  function later(request: EchoRequest, then: () => void): void {
+  function inTime(request: EchoRequest, then: () => void): void {
     const delayMs = request.delayMs ?? defaultDelayMs;
-    if (delayMs > 0) setTimeout(then, delayMs);
+    if (delayMs > 0) later(delayMs, 'the answer that was asked for', then);
     else then();
   }
 
@@ -154,7 +155,7 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
       const { request } = call;
       echo.receive(request);
       if (request.hang === true) return;
-      later(request, () => {
+      inTime(request, () => {
         if (!echo.finish()) return;
         const failure = echo.failure(request);
         if (failure === undefined) callback(null, echo.respond(request), echo.trailers);
@@ -180,7 +181,7 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
         if (failure === undefined) call.end(echo.trailers);
         else call.emit('error', failure);
       };
-      later(request, send);
+      inTime(request, send);
     },
 
     ClientStream(call: ServerReadableStream<EchoRequest, EchoResponse>, callback: Answer) {
@@ -192,12 +193,12 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
         first ??= request;
         if (request.hang === true) hangs = true;
         const failure = echo.failure(request);
-        if (failure !== undefined && !hangs) later(request, () => echo.finish() && callback(failure));
+        if (failure !== undefined && !hangs) inTime(request, () => echo.finish() && callback(failure));
       });
       call.on('end', () => {
         const request = first ?? {};
         if (hangs || fails(request)) return;
-        later(request, () => echo.finish() && callback(null, echo.respond(request), echo.trailers));
+        inTime(request, () => echo.finish() && callback(null, echo.respond(request), echo.trailers));
       });
       call.on('error', ignore);
     },
@@ -227,7 +228,7 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
         echo.receive(request);
         if (request.hang === true) hangs = true;
         unanswered += 1;
-        later(request, () => answer(request));
+        inTime(request, () => answer(request));
       });
       call.on('end', () => {
         hasEnded = true;

@@ -40,11 +40,8 @@ export interface EchoServer extends AsyncDisposable {
   readonly isPaused: boolean;
   /** Asks the server for its counts. Rejects while it is paused and once it is gone. */
   stats(): Promise<EchoServerStats>;
-  /**
-   * Waits until the counts are as asked for and returns them. Default timeout 10,000 ms; when that passes it rejects
-   * with the counts as they were.
-   */
-  waitFor(predicate: (stats: EchoServerStats) => boolean, timeoutMs?: number): Promise<EchoServerStats>;
+  /** Waits until the counts are as asked for and returns them. Rejects with the counts when the test's time is up. */
+  waitFor(predicate: (stats: EchoServerStats) => boolean): Promise<EchoServerStats>;
   /**
    * Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS, which may be less than what is in use. Only
    * grpc-js.

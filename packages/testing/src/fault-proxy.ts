@@ -31,8 +31,8 @@ export interface FaultProxy extends AsyncDisposable {
   refuseNew(): void;
   /** Listens again on the same port. */
   acceptNew(): Promise<void>;
-  /** Waits until the predicate holds; looked at after every event. Rejects after `timeoutMs` (10,000). */
-  waitFor(predicate: (proxy: FaultProxy) => boolean, timeoutMs?: number): Promise<void>;
+  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  waitFor(predicate: (proxy: FaultProxy) => boolean): Promise<void>;
 }
 
 /** A server that a proxy connects to. */
@@ -108,8 +108,8 @@ class TcpFaultProxy implements FaultProxy {
     this.port = portOf(this.#server);
   }
 
-  waitFor(predicate: (proxy: FaultProxy) => boolean, timeoutMs?: number): Promise<void> {
-    return this.#condition.until(() => predicate(this), timeoutMs);
+  waitFor(predicate: (proxy: FaultProxy) => boolean): Promise<void> {
+    return this.#condition.until(() => predicate(this));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

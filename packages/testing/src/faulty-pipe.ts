@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { later, type RealTimer } from './real-time.js';
 
 /**
  * Bytes that one direction may hold before its source is no longer read. A source that is not read does not tell that
@@ -20,7 +21,7 @@ export class FaultyPipe {
   #isHolding = false;
   #isOver = false;
   #lastDueMs = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: RealTimer | undefined;
 
   constructor(
     readonly source: Socket,
@@ -72,7 +73,7 @@ export class FaultyPipe {
     this.#stopTimer();
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
       if (next.dueMs > now) {
-        this.#timer = setTimeout(() => this.#flush(performance.now()), Math.ceil(next.dueMs - now));
+        this.#timer = later(Math.ceil(next.dueMs - now), 'what is delayed', () => this.#flush(performance.now()));
         break;
       }
       this.#queue.shift();
@@ -102,7 +103,7 @@ export class FaultyPipe {
   }
 
   #stopTimer(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     this.#timer = undefined;
   }
 }

@@ -3,6 +3,7 @@ import { connect, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startForgetfulProxy, type ForgetfulProxy } from './forgetful-proxy.js';
 import { destroySockets, listenOnLoopback, LOOPBACK, portOf } from './listening-server.js';
+import { until } from './until.js';
 
 const sockets = new Set<Socket>();
 let server: Server;
@@ -30,7 +31,7 @@ async function forgotten(nat: ForgetfulProxy): Promise<Socket> {
   socket.write('hello');
   await echoed;
   expect(nat.forgottenConnections).toBe(0);
-  while (nat.forgottenConnections === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until('the proxy', () => nat.forgottenConnections > 0);
   return socket;
 }
 

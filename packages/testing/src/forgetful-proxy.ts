@@ -1,5 +1,6 @@
 import { startFaultProxy, type FaultProxy, type ProxiedServer } from './fault-proxy.js';
 import type { ProxiedConnection } from './proxied-connection.js';
+import { repeatedly } from './real-time.js';
 
 /** In so many parts of its patience the proxy looks at its connections. */
 const LOOKS = 20;
@@ -44,11 +45,10 @@ export async function startForgetfulProxy(
       connection.blackHole();
     }
   };
-  const timer = setInterval(() => {
+  const looks = repeatedly(forgetAfterMs / LOOKS, 'it looks which connections have been idle', () => {
     for (const connection of seen.keys()) if (!connection.isOpen) seen.delete(connection);
     proxy.connections.forEach(look);
-  }, forgetAfterMs / LOOKS);
-  timer.unref();
+  });
 
   return {
     target: proxy.target,
@@ -57,7 +57,7 @@ export async function startForgetfulProxy(
       return forgottenConnections;
     },
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      looks[Symbol.dispose]();
       await proxy[Symbol.asyncDispose]();
     },
   };

@@ -52,6 +52,9 @@ export type { PeerConnection, PeerResponse, PeerScript } from './peer-connection
 export { startScriptedPeer, type ScriptedPeer } from './scripted-peer.js';
 export { startSilentAfterTlsPeer, startSilentPeer, startSilentTlsPeer, type SilentPeer } from './silent-peer.js';
 export { startUnansweredPeer, type UnansweredPeer } from './unanswered-peer.js';
+export { eventually, until } from './until.js';
+export { later, RealTimer, repeatedly, timePasses } from './real-time.js';
+export { OpenWait } from './open-wait.js';
 export { leakCheck, type LeakCheck, type LeakCheckOptions } from './leak-check.js';
 export { collectGarbage } from './collect-garbage.js';
 export { UncaughtExceptions } from './uncaught-exceptions.js';

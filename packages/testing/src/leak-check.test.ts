@@ -10,6 +10,7 @@ import { startFaultProxy } from './fault-proxy.js';
 import { leakCheck } from './leak-check.js';
 import { closeServer, listenOnLoopback, portOf } from './listening-server.js';
 import { startSilentPeer } from './silent-peer.js';
+import { later } from './real-time.js';
 
 describe('leakCheck', () => {
   it('finds nothing after a test that cleaned up, stragglers given their time', async () => {
@@ -40,7 +41,7 @@ describe('leakCheck', () => {
     const check = leakCheck({ pauses: 1 });
     const server = await listenOnLoopback(() => {});
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
-    const timers = Array.from({ length: 5 }, () => setTimeout(() => {}, 60_000));
+    const timers = Array.from({ length: 5 }, () => later(60_000, 'it is left', () => {}));
     const error = await check.expectNothingLeft().then(
       () => undefined,
       (thrown: Error) => thrown,
@@ -48,7 +49,7 @@ describe('leakCheck', () => {
     // How many timers is not said: the test runner has some of its own.
     expect(error?.message).toMatch(/^left behind: .*ref'd timers: \d more$/);
     expect(error?.message).toContain(`a server (127.0.0.1:${portOf(server)}); a child process (${child.pid})`);
-    for (const timer of timers) clearTimeout(timer);
+    for (const timer of timers) timer[Symbol.dispose]();
     await closeServer(server);
     const exited = once(child, 'exit');
     child.kill('SIGKILL');

@@ -2,7 +2,9 @@ import type { ChildProcess } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { EventEmitter } from 'node:events';
 import type { Server, Socket } from 'node:net';
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import { OpenWait } from './open-wait.js';
+import { timePasses } from './real-time.js';
 
 /** Stragglers get turns of the event loop first, then some with a pause in between. */
 const QUICK_TURNS = 20;
@@ -14,7 +16,7 @@ export interface LeakCheckOptions {
   readonly emitters?: Readonly<Record<string, EventEmitter>>;
   /** Fake clocks: no timer may be pending on them at the end. Real unref'd timers cannot be seen. */
   readonly clocks?: readonly { readonly pendingTimers: number }[];
-  /** How many pauses of 10 ms stragglers are given. Default 200. */
+  /** How many looks, 10 ms apart, stragglers are given. Default: as many as the test has time for. */
   readonly pauses?: number;
 }
 
@@ -22,7 +24,7 @@ export interface LeakCheckOptions {
 export interface LeakCheck extends Disposable {
   /** What is there now and was not when the check was taken, in words. Empty when nothing is. */
   leftovers(): readonly string[];
-  /** Waits for stragglers, about 2 s at most by default, and throws an Error that names what is left. */
+  /** Waits until nothing is left. Rejects with what is when no look is left, or when the test's time is up. */
   expectNothingLeft(): Promise<void>;
 }
 
@@ -35,7 +37,7 @@ export interface LeakCheck extends Disposable {
  * runner has some of its own. Whoever depends on timers brings a fake clock.
  */
 export function leakCheck(options: LeakCheckOptions = {}): LeakCheck {
-  const { pauses = 200 } = options;
+  const { pauses = Infinity } = options;
   const timersBefore = countTimers();
   const listenersBefore = countListeners(options.emitters);
   const sockets = new Map<Socket, string>();
@@ -81,10 +83,12 @@ export function leakCheck(options: LeakCheckOptions = {}): LeakCheck {
   return {
     leftovers,
     async expectNothingLeft() {
+      using wait = new OpenWait('a leak check', () => `left behind: ${leftovers().join('; ')}`);
       try {
         for (let turns = 0; leftovers().length > 0; turns += 1) {
           if (turns >= QUICK_TURNS + pauses) throw new Error(`left behind: ${leftovers().join('; ')}`);
-          await (turns < QUICK_TURNS ? turn() : delay(PAUSE_MS));
+          if (wait.error !== undefined) throw wait.error;
+          await (turns < QUICK_TURNS ? turn() : timePasses(PAUSE_MS, 'stragglers close'));
         }
       } finally {
         stopWatching();

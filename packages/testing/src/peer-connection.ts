@@ -174,9 +174,9 @@ export class PeerConnection {
     this.socket.end();
   }
 
-  /** Waits until the predicate holds; looked at after every frame. Rejects after `timeoutMs` (10,000). */
-  waitFor(predicate: (connection: PeerConnection) => boolean, timeoutMs?: number): Promise<void> {
-    return this.#condition.until(() => predicate(this), timeoutMs);
+  /** Waits until the predicate holds; looked at after every frame. Rejects when the test's time is up. */
+  waitFor(predicate: (connection: PeerConnection) => boolean): Promise<void> {
+    return this.#condition.until(() => predicate(this));
   }
 
   /** Ends every wait that is still in vain. For the peer, when it is disposed. */

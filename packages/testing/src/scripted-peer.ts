@@ -16,8 +16,8 @@ export interface ScriptedPeer extends AsyncDisposable {
   readonly openStreams: number;
   /** Over all connections. */
   readonly headersReceived: number;
-  /** Waits until the predicate holds; looked at after every event. Rejects after `timeoutMs` (10,000). */
-  waitFor(predicate: (peer: ScriptedPeer) => boolean, timeoutMs?: number): Promise<void>;
+  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  waitFor(predicate: (peer: ScriptedPeer) => boolean): Promise<void>;
 }
 
 /** Starts a peer on a free port of 127.0.0.1. Without a script it is a polite server that answers no call. */
@@ -52,7 +52,7 @@ export async function startScriptedPeer(script: PeerScript = {}): Promise<Script
     get headersReceived() {
       return sum((connection) => connection.headersReceived);
     },
-    waitFor: (predicate, timeoutMs) => condition.until(() => predicate(peer), timeoutMs),
+    waitFor: (predicate) => condition.until(() => predicate(peer)),
     async [Symbol.asyncDispose]() {
       const closed = closeServer(server);
       await destroySockets(connections.map((connection) => connection.socket));

@@ -13,8 +13,8 @@ export interface SilentPeer extends AsyncDisposable {
   readonly openConnections: number;
   /** Over all connections. */
   readonly receivedBytes: number;
-  /** Waits until the predicate holds; looked at after every event. Rejects after `timeoutMs` (10,000). */
-  waitFor(predicate: (peer: SilentPeer) => boolean, timeoutMs?: number): Promise<void>;
+  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  waitFor(predicate: (peer: SilentPeer) => boolean): Promise<void>;
 }
 
 /**
@@ -58,7 +58,7 @@ export async function startSilentPeer(heard: (socket: Socket) => Socket = (socke
     get receivedBytes() {
       return receivedBytes;
     },
-    waitFor: (predicate, timeoutMs) => condition.until(() => predicate(peer), timeoutMs),
+    waitFor: (predicate) => condition.until(() => predicate(peer)),
     async [Symbol.asyncDispose]() {
       const closed = closeServer(server);
       await destroySockets(sockets);

@@ -1,5 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { leakCheck } from '@grpc-manifold/testing';
+import { leakCheck, until } from '@grpc-manifold/testing';
 import type { TransportFaultTag } from '@grpc-manifold/core';
 import type { ChannelPoolStats } from 'grpc-manifold';
 import type { Kind } from './call-kind.js';
@@ -30,9 +29,6 @@ export interface CellReport {
   readonly leftovers: readonly string[];
 }
 
-/** Milliseconds that counters have to come to rest, and sockets to close. */
-const PATIENCE_MS = 5_000;
-
 /** Lets one kind of call meet a fault. Rejects when the scene does not play out as the fault has it. */
 export async function runCell(fault: Fault, kind: Kind, servers: Servers): Promise<CellReport> {
   await fault.prepare?.(servers);
@@ -53,13 +49,13 @@ async function playOut(fault: Fault, kind: Kind, servers: Servers): Promise<Cell
   const bystanders = await scene.bystandersEnd();
   const told = (tag: TransportFaultTag): TransportFaultTag => fault.mayBeToldAs?.[tag] ?? tag;
   const saw = await whatCallersSaw(scene, told);
-  const restless = await untilEmpty(() => unrest(scene.pool.stats(), scene.calls.length));
+  const restless = await untilEmpty('the pool', () => unrest(scene.pool.stats(), scene.calls.length));
   const elsewhere = await scene.connectionsElsewhere();
   const connections = scene.proxy.acceptedConnections + elsewhere;
   const lastFault = scene.lastFault === undefined ? undefined : told(scene.lastFault);
   const retried = scene.pool.stats().retriedCalls;
   await scene.pool.drain();
-  const leftovers = await untilEmpty(() => {
+  const leftovers = await untilEmpty('the proxy', () => {
     const { openConnections } = scene.proxy;
     return openConnections === 0 ? [] : [`${openConnections} connections at the proxy`];
   });
@@ -112,12 +108,7 @@ function unrest(stats: ChannelPoolStats, calls: number): string[] {
   return restless.map(([name, value]) => `${name} ${value}`);
 }
 
-/** Looks every few milliseconds until nothing is found, or for the last time when patience ends. */
-async function untilEmpty(find: () => string[]): Promise<string[]> {
-  const untilMs = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const found = find();
-    if (found.length === 0 || performance.now() > untilMs) return found;
-    await delay(2);
-  }
+/** Looks again and again until nothing is found. */
+function untilEmpty(what: string, find: () => string[]): Promise<string[]> {
+  return until(what, find, (found) => found.length === 0);
 }

@@ -1,13 +1,14 @@
 import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import type { TransportFaultTag } from '@grpc-manifold/core';
 import {
-  loadEchoPackage,
-  startFaultProxy,
   type EchoClient,
   type FaultProxy,
+  loadEchoPackage,
   type PeerConnection,
   type ProxiedConnection,
   type ProxiedServer,
+  repeatedly,
+  startFaultProxy,
 } from '@grpc-manifold/testing';
 import {
   ChannelPool,
@@ -203,12 +204,8 @@ export class Scene implements AsyncDisposable {
 
   /** Resolves when the stats of the pool show it, of which nobody is told. */
   async sees(isSo: () => boolean): Promise<void> {
-    const looking = setInterval(() => this.look(), 1);
-    try {
-      await this.until(isSo);
-    } finally {
-      clearInterval(looking);
-    }
+    using _looking = repeatedly(1, 'a look at the stats', () => this.look());
+    await this.until(isSo);
   }
 
   /** Streams that the pool puts on a connection. */

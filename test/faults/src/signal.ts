@@ -1,5 +1,4 @@
-/** Gives up a wait in vain: a fault that is not noticed must fail its test and not the whole run. */
-const PATIENCE_MS = 10_000;
+import { OpenWait } from '@grpc-manifold/testing';
 
 /** Lets somebody wait until something is so; whoever owns it says when to look. */
 export class Signal {
@@ -9,19 +8,18 @@ export class Signal {
     for (const look of [...this.#looks]) look();
   }
 
-  /** Rejects after 10 s. @param state tells in words how things are then. */
+  /** Rejects when the test's time is up. @param state tells in words how things are then. */
   async until(isSo: () => boolean, state: () => string = () => String(isSo)): Promise<void> {
     if (isSo()) return;
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const end = (settle: () => void): void => {
+        wait[Symbol.dispose]();
         this.#looks.delete(look);
-        reject(new Error(`it does not come to it: ${state()}`));
-      }, PATIENCE_MS);
+        settle();
+      };
+      const wait = new OpenWait('a scene', state, (error) => end(() => reject(error)));
       const look = (): void => {
-        if (!isSo()) return;
-        clearTimeout(timer);
-        this.#looks.delete(look);
-        resolve();
+        if (isSo()) end(resolve);
       };
       this.#looks.add(look);
     });

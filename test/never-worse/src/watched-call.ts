@@ -44,14 +44,14 @@ export abstract class WatchedCall {
 
   /** Waits until so many messages have come. Rejects when the call ends before. */
   async received(count: number): Promise<this> {
-    await this.#condition.until(() => this.messages.length >= count || this.endings > 0, WAIT_MS);
+    await this.#condition.until(() => this.messages.length >= count || this.endings > 0);
     if (this.messages.length < count) throw new Error(`the call ended before message ${count}: ${this.details}`);
     return this;
   }
 
   /** Waits until headers have come. */
   async begun(): Promise<this> {
-    await this.#condition.until(() => this.events.length > 0, WAIT_MS);
+    await this.#condition.until(() => this.events.length > 0);
     return this;
   }
 
@@ -138,9 +138,6 @@ export class Upload extends WatchedCall {
     this.call = made;
   }
 }
-
-/** The bound of a wait is that of its test. */
-const WAIT_MS = 600_000;
 
 function follow<Stream extends ClientReadableStream<EchoResponse> | ClientDuplexStream<EchoRequest, EchoResponse>>(
   stream: Stream,

@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { buildGrpcGo, loadEchoPackage, startEchoServer } from '@grpc-manifold/testing';
+import { buildGrpcGo, eventually, loadEchoPackage, startEchoServer, timePasses } from '@grpc-manifold/testing';
 import { createPooledClient, explain, keepalive, type PooledClient } from 'grpc-manifold';
 import type { EchoClient } from '@grpc-manifold/testing';
-import { beforeAll, expect, it, vi } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { describePeer } from './describe-peer.js';
 import { manyCalls } from './many-calls.js';
 
@@ -82,13 +81,13 @@ describePeer(
         await server.waitFor(({ openCalls }) => openCalls === STREAMS);
         const endMs = performance.now() + MINUTES * 60_000;
 
-        await vi.waitFor(() => expect(pingedBefore).toBeDefined(), { timeout: 8 * TIMES.timeMs + 10_000 });
+        await eventually(() => expect(pingedBefore).toBeDefined());
         const isReplaced = (): boolean =>
           client.pool.stats().channels.every(({ id, state }) => state !== 'ready' || pingedBefore?.has(id) === false);
-        await vi.waitFor(() => expect(isReplaced()).toBe(true), { timeout: 30_000 });
+        await eventually(() => expect(isReplaced()).toBe(true));
         const struckAtRotation = struck.length;
         do {
-          await delay(BETWEEN_BURSTS_MS);
+          await timePasses(BETWEEN_BURSTS_MS, 'the streams are pinged between two bursts');
           await burst();
         } while (performance.now() < endMs);
         await Promise.all(bursts);

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, status } from '@grpc/grpc-js';
 import {
   buildGrpcGo,
@@ -7,6 +6,7 @@ import {
   startEchoServer,
   startHaproxyServer,
   startNginxServer,
+  timePasses,
 } from '@grpc-manifold/testing';
 import {
   createPooledClient,
@@ -85,7 +85,7 @@ describePeer('grpc-go', 'under load, grpc-go', () => {
           await using client = open(server.target);
           const load = new SteadyLoad(client, CALLERS);
           // Each of the four goes five times or so.
-          await server.waitFor(({ acceptedSessions }) => acceptedSessions >= 20, 20_000);
+          await server.waitFor(({ acceptedSessions }) => acceptedSessions >= 20);
           await load.stop();
           expect(load.failures).toEqual([]);
           expect((await server.stats()).startedCalls).toBe(load.finishedCalls);
@@ -170,8 +170,7 @@ describePeer('haproxy', 'under load, haproxy', () => {
       await using client = open(haproxy.target, { policies, minChannels });
       for (let cycle = 0; cycle < CYCLES; cycle += 1) {
         expect(await manyCalls(client, 20)).toEqual({ OK: 20 });
-        // Around the moment at which haproxy drops them.
-        await delay(idle.clientTimeoutMs - 40 + cycle * 10);
+        await timePasses(idle.clientTimeoutMs - 40 + cycle * 10, 'haproxy drops them about now');
       }
       expect(await manyCalls(client, 20)).toEqual({ OK: 20 });
     });

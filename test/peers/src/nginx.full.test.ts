@@ -1,8 +1,14 @@
 import { connect, constants } from 'node:http2';
 import { credentials } from '@grpc/grpc-js';
-import { leakCheck, loadEchoPackage, selfSignedCertificate, startNginxServer } from '@grpc-manifold/testing';
+import {
+  eventually,
+  leakCheck,
+  loadEchoPackage,
+  selfSignedCertificate,
+  startNginxServer,
+} from '@grpc-manifold/testing';
 import { createPooledClient, type PooledClientOptions } from 'grpc-manifold';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { describePeer } from './describe-peer.js';
 import { manyCalls } from './many-calls.js';
 
@@ -58,7 +64,7 @@ describePeer('nginx', 'a pool before nginx', () => {
     await using client = open(server.target, { maxChannels: 1 });
     expect(await manyCalls(client, 1)).toEqual({ OK: 1 });
     const calls = manyCalls(client, 200, { hang: true });
-    await vi.waitFor(() => expect(client.pool.stats()).toMatchObject({ inFlightCalls: STREAMS_OF_A_CONNECTION }));
+    await eventually(() => expect(client.pool.stats()).toMatchObject({ inFlightCalls: STREAMS_OF_A_CONNECTION }));
     expect(client.pool.stats().channels).toMatchObject([
       { maxConcurrentStreams: STREAMS_OF_A_CONNECTION, learnedFromServer: true },
     ]);

@@ -2,17 +2,18 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  eventually,
   FakeClock,
   leakCheck,
-  SCRIPTED_TARGET,
-  ScriptedChannel,
-  settled,
-  startScriptedPeer,
-  startSilentPeer,
   type LeakCheck,
   type PeerConnection,
   type PeerScript,
+  SCRIPTED_TARGET,
+  ScriptedChannel,
   type ScriptedPeer,
+  settled,
+  startScriptedPeer,
+  startSilentPeer,
 } from '@grpc-manifold/testing';
 import type { ChannelCall } from '../channel-factory.js';
 import { ObservedConnection, peerOf, type ObservedConnectionSettings } from './observed-connection.js';
@@ -125,7 +126,7 @@ describe('ObservedConnection', () => {
         call.start(new Metadata(), listener);
         call.halfClose();
       }
-      await vi.waitFor(() => expect(connection.nextStreamId).toBe(7));
+      await eventually(() => expect(connection.nextStreamId).toBe(7));
       expect(numbers).toEqual([1, 1, 1]);
     });
 
@@ -142,7 +143,7 @@ describe('ObservedConnection', () => {
       const answers: boolean[] = [];
       expect(connection.ask((isAnswered) => answers.push(isAnswered))).toBe(true);
       far.end();
-      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      await eventually(() => expect(told.at(-1)?.state).toBe(IDLE));
       expect(connection.session).toBe('destroyed');
       expect(connection.ask(() => undefined)).toBe(false);
       expect(connection.ping(() => undefined)).toBe(false);
@@ -158,14 +159,14 @@ describe('ObservedConnection', () => {
       expect(sent).toBeGreaterThan(0);
       await far.waitFor(({ frames }) => frames.filter(({ kind }) => kind === 'ping').length === sent);
       for (const frame of far.frames) if (frame.kind === 'ping') far.send({ kind: 'ping-ack', data: frame.data });
-      await vi.waitFor(() => expect(ended).toBe(sent));
+      await eventually(() => expect(ended).toBe(sent));
     });
 
     it('knows what a GOAWAY said before it tells that READY is left', async () => {
       const { peer, far, connection, told } = await setUp();
       await using _peer = peer;
       far.sendGoaway(0, 3, 'max_age');
-      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      await eventually(() => expect(told.at(-1)?.state).toBe(IDLE));
       expect(told.at(-1)).toEqual({ state: IDLE, session: expect.not.stringMatching('open'), goaway: 'max_age' });
       expect(connection.goaway).toEqual({ code: 0, lastStreamId: 3, debugData: 'max_age' });
       expect([1, 3, 5].map((id) => connection.neverActedOn(NO_CALL, id))).toEqual([false, false, true]);
@@ -177,7 +178,7 @@ describe('ObservedConnection', () => {
       // Nothing is under way then that could be taken for the end.
       await new Promise((resolve) => connection.ask(resolve));
       far.reset();
-      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      await eventually(() => expect(told.at(-1)?.state).toBe(IDLE));
       expect(connection.error?.message).toContain('ECONNRESET');
       expect(connection.session).toBe('destroyed');
     });
@@ -186,7 +187,7 @@ describe('ObservedConnection', () => {
       const { peer, far, connection, told } = await setUp();
       await using _peer = peer;
       far.end();
-      await vi.waitFor(() => expect(told.at(-1)?.state).toBe(IDLE));
+      await eventually(() => expect(told.at(-1)?.state).toBe(IDLE));
       connection.channel.getConnectivityState(true);
       await settled();
       expect(peer.acceptedConnections).toBe(1);

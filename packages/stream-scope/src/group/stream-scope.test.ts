@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { Metadata, status } from '@grpc/grpc-js';
-import { FakeClock, ScriptedClient, type EchoRequest, type EchoResponse } from '@grpc-manifold/testing';
+import { type EchoRequest, type EchoResponse, FakeClock, repeatedly, ScriptedClient } from '@grpc-manifold/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { scoped, scopedUpload } from '../scope/scoped.js';
 import type { StreamScopeOptions } from './options.js';
@@ -175,7 +175,7 @@ describe('a StreamScope', () => {
       const disposal = isAsync
         ? scope[Symbol.asyncDispose]()
         : new Promise<void>((resolve) => resolve(scope[Symbol.dispose]()));
-      const tick = setInterval(() => clock.advance(1_000), 1);
+      using _tick = repeatedly(1, 'whatever a disposal waits for on this clock comes', () => clock.advance(1_000));
       const error: unknown = await disposal.catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({
         name: 'SuppressedError',
@@ -184,7 +184,6 @@ describe('a StreamScope', () => {
       });
       expect(cancelled).toEqual([numbers[1]]);
       for (const call of scripted.below.calls) call.end();
-      clearInterval(tick);
     }
   });
 

@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ownChild, type OwnedChild } from '../child-process.js';
 import { askHaproxy } from './haproxy-admin.js';
 import { HAPROXY_FILES, haproxyConfig, type HaproxySettings } from './haproxy-config.js';
 import { PROGRAM_PATH } from './missing-programs.js';
-
-const POLL_INTERVAL_MS = 5;
+import { until } from '../until.js';
 
 /**
  * Starts a haproxy and waits until it listens. Resolves to what it complained of when it does not.
@@ -34,11 +32,8 @@ export async function runHaproxy(settings: HaproxySettings, predecessor?: number
   }
   let isGone = false;
   child.once('close', () => (isGone = true));
-  while (!isGone) {
-    if (await answers(settings, child.pid as number)) return owned;
-    await delay(POLL_INTERVAL_MS);
-  }
-  return complaint || 'haproxy gave no reason';
+  await until('haproxy', async () => isGone || (await answers(settings, child.pid as number)));
+  return isGone ? complaint || 'haproxy gave no reason' : owned;
 }
 
 /** It answers once it listens; for a while after a reload the predecessor may still be the one that does. */

@@ -2,14 +2,13 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { ownChild, type OwnedChild } from '../child-process.js';
 import type { EchoServerSettings } from '../echo-server-message.js';
 import { freePort } from '../listening-server.js';
+import { until } from '../until.js';
 import { PROGRAM_PATH } from './missing-programs.js';
 import { NGINX_FILES, nginxConfig } from './nginx-config.js';
 
-const POLL_INTERVAL_MS = 5;
 /** Somebody else may take the port between our look for one and nginx's use of it. */
 const PORT_ATTEMPTS = 5;
 
@@ -67,10 +66,7 @@ async function run(config: string, folder: string): Promise<OwnedChild | string>
   child.stderr.setEncoding('utf8').on('data', (words: string) => (complaint += words));
   let isGone = false;
   child.once('close', () => (isGone = true));
-  while (!isGone) {
-    // Written once it listens.
-    if (existsSync(pidFile)) return owned;
-    await delay(POLL_INTERVAL_MS);
-  }
-  return complaint || 'nginx gave no reason';
+  // The file is written once it listens.
+  await until('nginx', () => isGone || existsSync(pidFile));
+  return isGone ? complaint || 'nginx gave no reason' : owned;
 }

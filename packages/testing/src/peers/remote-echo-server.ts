@@ -1,13 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EchoServerSettings } from '../echo-server-message.js';
 import type { EchoServer } from '../echo-server.js';
 import type { EchoServerStats } from '../echo-stats.js';
+import { until } from '../until.js';
 import type { ServerProcess } from './server-process.js';
-
-/** Pause between two looks at the counts; only a wait for a condition is that slow, no call is. */
-const POLL_INTERVAL_MS = 5;
-/** A server that has not answered by then never will. */
-const START_TIMEOUT_MS = 10_000;
 
 /** Has a server process listen. Ends it when it cannot. */
 export async function listen(process: ServerProcess, settings: EchoServerSettings): Promise<EchoServer> {
@@ -22,16 +17,11 @@ export async function listen(process: ServerProcess, settings: EchoServerSetting
 
 function portOf(process: ServerProcess, settings: EchoServerSettings): Promise<number> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('the echo server did not start in time')), START_TIMEOUT_MS);
     process.onReply((reply) => {
-      clearTimeout(timer);
       if (reply.kind === 'listening') resolve(reply.port);
       else if (reply.kind === 'failed') reject(new Error(`the echo server cannot listen: ${reply.reason}`));
     });
-    void process.exited.then(() => {
-      clearTimeout(timer);
-      reject(new Error('the echo server ended before it listened'));
-    });
+    void process.exited.then(() => reject(new Error('the echo server ended before it listened')));
     process.send({ kind: 'start', settings });
   });
 }
@@ -82,16 +72,8 @@ class RemoteEchoServer implements EchoServer {
     });
   }
 
-  async waitFor(predicate: (stats: EchoServerStats) => boolean, timeoutMs = 10_000): Promise<EchoServerStats> {
-    const endMs = performance.now() + timeoutMs;
-    for (;;) {
-      const stats = await this.stats();
-      if (predicate(stats)) return stats;
-      if (performance.now() >= endMs) {
-        throw new Error(`the echo server did not come to it in ${timeoutMs} ms: ${JSON.stringify(stats)}`);
-      }
-      await delay(POLL_INTERVAL_MS);
-    }
+  waitFor(predicate: (stats: EchoServerStats) => boolean): Promise<EchoServerStats> {
+    return until('the echo server', () => this.stats(), predicate);
   }
 
   changeLimit(maxConcurrentStreams: number): void {

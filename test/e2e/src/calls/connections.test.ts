@@ -1,7 +1,7 @@
 import { credentials, status } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
+import { eventually, loadEchoPackage, startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { RecordedCall } from '../endings/recorded-call.js';
 
 const { EchoClient } = loadEchoPackage();
@@ -17,12 +17,8 @@ it('makes four members on one host name exactly four connections, whatever comes
     'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
   });
   expect((await new RecordedCall(client, 'unary').outcome).code).toBe(status.OK);
-  await vi.waitFor(
-    () => expect(client.pool.stats().channels.map((member) => member.state)).toEqual(Array(4).fill('ready')),
-    {
-      interval: 2,
-      timeout: 10_000,
-    },
+  await eventually(() =>
+    expect(client.pool.stats().channels.map((member) => member.state)).toEqual(Array(4).fill('ready')),
   );
   const calls = Array.from({ length: 200 }, () => new RecordedCall(client, 'unary', { request: { describe: true } }));
   for (const call of calls) expect((await call.outcome).code).toBe(status.OK);

@@ -1,7 +1,7 @@
 import { credentials, status } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, type EchoClient, type EchoServer } from '@grpc-manifold/testing';
+import { type EchoClient, type EchoServer, eventually, loadEchoPackage, startEchoServer } from '@grpc-manifold/testing';
 import { createPooledClient, explain, type PooledClient } from 'grpc-manifold';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KINDS } from '../endings/call-kind.js';
 import { RecordedCall } from '../endings/recorded-call.js';
 import { quiet } from './quiet-server.js';
@@ -36,7 +36,7 @@ afterAll(async () => {
 /** Waits until the pool has all of its connections. */
 async function allReady(): Promise<void> {
   client.pool.getConnectivityState(true);
-  await vi.waitFor(() => expect(client.pool.stats().streamCapacity).toBe(40), { interval: 2, timeout: 10_000 });
+  await eventually(() => expect(client.pool.stats().streamCapacity).toBe(40));
 }
 
 describe('50 hanging calls on a pool of four connections with 10 streams each and a queue of 5', () => {

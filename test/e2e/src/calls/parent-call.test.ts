@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events';
 import { credentials, propagate, status } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, type EchoClient, type EchoServer } from '@grpc-manifold/testing';
+import { type EchoClient, type EchoServer, eventually, loadEchoPackage, startEchoServer } from '@grpc-manifold/testing';
 import { createPooledClient, type PooledClient } from 'grpc-manifold';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { KINDS } from '../endings/call-kind.js';
 import { RecordedCall } from '../endings/recorded-call.js';
 import { startMiddleTier, type IncomingCall, type MiddleTier } from './middle-tier.js';
@@ -104,7 +104,7 @@ describe('calls that are made for a server call', () => {
     });
     await backend.waitFor((now) => now.openCalls === 1);
     call.cancel();
-    await vi.waitFor(() => expect(parent.cancelled).toBe(true), { interval: 2 });
+    await eventually(() => expect(parent.cancelled).toBe(true));
     expect((await new RecordedCall(pooled, 'unary').outcome).code).toBe(status.OK);
     expect(child.statuses).toEqual([]);
     child.cancel();
@@ -114,7 +114,7 @@ describe('calls that are made for a server call', () => {
   it('are not even sent when it is cancelled already', async () => {
     const { parent, call } = await callMiddle();
     call.cancel();
-    await vi.waitFor(() => expect(parent.cancelled).toBe(true), { interval: 2 });
+    await eventually(() => expect(parent.cancelled).toBe(true));
     const child = new RecordedCall(pooled, 'unary', { options: { parent } });
     expect(await child.outcome).toMatchObject({ code: status.CANCELLED });
     expect((await backend.stats()).startedCalls).toBe(startedBefore);

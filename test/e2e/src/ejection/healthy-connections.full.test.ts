@@ -1,12 +1,10 @@
-import { startEchoServer, startScriptedPeer } from '@grpc-manifold/testing';
+import { startEchoServer, startScriptedPeer, timePasses } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
 import { call, CallLoop } from './call-loop.js';
 import { poolOf } from './pool-of.js';
 
 /** Milliseconds in which a connection that is silent would have been ejected three times over. */
 const LONG_MS = 4_000;
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('connections that are healthy', () => {
   it('are not ejected for quiet streams that wait for their first answer, beside quick calls', async () => {
@@ -15,7 +13,7 @@ describe('connections that are healthy', () => {
     const streams = Array.from({ length: 20 }, () => client.bidi().on('error', () => undefined));
     await server.waitFor(({ openCalls }) => openCalls === streams.length);
     using loop = new CallLoop(2, () => call(client));
-    await pause(LONG_MS);
+    await timePasses(LONG_MS, 'a silent connection would be ejected by now');
     await loop.stop();
     expect(client.changes).toEqual([]);
     for (const stream of streams) stream.cancel();
@@ -26,7 +24,7 @@ describe('connections that are healthy', () => {
     await using client = await poolOf(4, peer.target);
     const streams = Array.from({ length: 8 }, () => client.bidi().on('error', () => undefined));
     await peer.waitFor(({ openStreams }) => openStreams === streams.length);
-    await pause(LONG_MS);
+    await timePasses(LONG_MS, 'a silent connection would be ejected by now');
     expect(client.changes).toEqual([]);
     for (const { frames } of peer.connections) {
       // The client's own at the start, and the question.
@@ -41,7 +39,7 @@ describe('connections that are healthy', () => {
     using quick = new CallLoop(8, () => call(client));
     using slow = new CallLoop(8, () => call(client, { delayMs: 1_500 }));
     using rare = new CallLoop(1, () => call(client, { hang: true }, 3_000));
-    await pause(LONG_MS);
+    await timePasses(LONG_MS, 'a silent connection would be ejected by now');
     await Promise.all([quick.stop(), slow.stop(), rare.stop()]);
     expect(client.changes).toEqual([]);
   });
@@ -56,7 +54,7 @@ describe('connections that are healthy', () => {
       const untilMs = performance.now() + 3_000;
       while (performance.now() < untilMs);
     }
-    await pause(1_000);
+    await timePasses(1_000, 'what the pause brought to light would eject by now');
     await loop.stop();
     expect(client.changes).toEqual([]);
     expect(loop.failed()).toEqual([]);

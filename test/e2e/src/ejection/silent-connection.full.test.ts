@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { eventually, startEchoServer, startFaultProxy } from '@grpc-manifold/testing';
+import { describe, expect, it } from 'vitest';
 import { call, CallLoop } from './call-loop.js';
 import { becomes, changed, poolOf, told } from './pool-of.js';
 
@@ -22,7 +22,7 @@ describe('one connection of four that is black-holed under load, without a keepa
     expect(reason).toMatch(/^ejected: nothing was heard of it for \d+ ms while calls waited$/);
     await becomes(client.pool, 5, 'ready');
     const { startedCalls: before } = client.pool.stats();
-    await vi.waitFor(() => expect(client.pool.stats().startedCalls).toBeGreaterThan(before + 1_000), 10_000);
+    await eventually(() => expect(client.pool.stats().startedCalls).toBeGreaterThan(before + 1_000));
     const endings = await loop.stop();
     const failed = loop.failed();
     // Each worker has one call at a time, and a call that hangs does so for a second: longer than it takes to eject.

@@ -1,16 +1,17 @@
 import { hasSubscribers } from 'node:diagnostics_channel';
 import { credentials, status } from '@grpc/grpc-js';
 import {
-  leakCheck,
-  loadEchoPackage,
-  startFaultProxy,
   type EchoClient,
   type EchoServer,
+  eventually,
   type FaultProxy,
+  leakCheck,
   type LeakCheck,
+  loadEchoPackage,
+  startFaultProxy,
 } from '@grpc-manifold/testing';
 import { ChannelPool, createPooledClient, type ChannelPoolOptions, type PooledClient } from 'grpc-manifold';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import type { Kind } from './call-kind.js';
 import { RecordedCall, type CallStart } from './recorded-call.js';
 import { watchedClock } from './watched-clock.js';
@@ -74,17 +75,14 @@ export class Stage implements AsyncDisposable {
   /** Every call that was started has come to one end, and holds nothing any more: neither with us nor with the server. */
   async settled(): Promise<void> {
     await this.release();
-    await vi.waitFor(
-      () => {
-        const now = this.pool.stats();
-        expect([now.inFlightCalls, now.queuedCalls, now.queuedBytes]).toEqual([0, 0, 0]);
-        expect(now.channels.map((member) => member.endingStreams + member.inFlightCalls)).toEqual(
-          now.channels.map(() => 0),
-        );
-        expect(now.succeededCalls + now.failedCalls + now.shedCalls + now.cancelledCalls).toBe(now.startedCalls);
-      },
-      { interval: 2, timeout: 10_000 },
-    );
+    await eventually(() => {
+      const now = this.pool.stats();
+      expect([now.inFlightCalls, now.queuedCalls, now.queuedBytes]).toEqual([0, 0, 0]);
+      expect(now.channels.map((member) => member.endingStreams + member.inFlightCalls)).toEqual(
+        now.channels.map(() => 0),
+      );
+      expect(now.succeededCalls + now.failedCalls + now.shedCalls + now.cancelledCalls).toBe(now.startedCalls);
+    });
     await this.reached(0);
   }
 

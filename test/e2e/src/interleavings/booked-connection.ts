@@ -127,13 +127,13 @@ export class BookedConnection {
   }
 
   /** Resolves when the client has taken in all that was sent before, and what it had sent by then is here. */
-  async roundTrip(timeoutMs: number): Promise<void> {
+  async roundTrip(): Promise<void> {
     if (!this.isOpen || this.isHeld) return;
     const number = (this.#pingsSent += 1);
     this.connection.sendPing();
     // A client that has said GOAWAY answers nothing more once it has no streams.
     const isOver = (): boolean => !this.isOpen || (this.isLeft && this.open.length === 0);
-    await this.connection.waitFor(() => this.#pingsAnswered >= number || isOver(), timeoutMs);
+    await this.connection.waitFor(() => this.#pingsAnswered >= number || isOver());
   }
 
   pingAnswered(): void {

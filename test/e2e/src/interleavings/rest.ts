@@ -1,10 +1,13 @@
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import { timePasses } from '@grpc-manifold/testing';
 import { ClientSockets } from './client-sockets.js';
 import { must } from './must.js';
 import type { Run } from './run.js';
 
-/** How long rest is waited for: when it has not come by then it never does. */
-const NO_REST_MS = 5_000;
+/** Rounds in which rest comes, or never does: each lets all that is on its way between pool and peer arrive. */
+const MOST_ROUNDS = 5_000;
+/** Turns of the event loop in which what is waited for comes, or never does. */
+const MOST_TURNS = 500_000;
 /**
  * Connections live in other threads, whose turns and sockets are not to be seen from here: rest is then that nothing has
  * changed for longer than the 20 ms after which a thread looks at them again.
@@ -25,31 +28,29 @@ export class Rest implements Disposable {
   /** Resolves when nothing changes any more. Rejects when that does not come to be. */
   async come(): Promise<void> {
     const { peer, clock } = this.run;
-    const until = performance.now() + NO_REST_MS;
-    for (let before = '', quiet = 0; quiet < QUIET_ROUNDS;) {
-      await Promise.all(peer.open.map((connection) => connection.roundTrip(NO_REST_MS)));
+    for (let before = '', quiet = 0, rounds = 0; quiet < QUIET_ROUNDS; rounds += 1) {
+      await Promise.all(peer.open.map((connection) => connection.roundTrip()));
       await this.turns();
       // What is due at once.
       clock.advance(0);
       const now = this.trace;
       quiet = this.#isBetweenConnections || now !== before ? 0 : quiet + 1;
       before = now;
-      must(performance.now() < until, 'it does not come to rest', now, this.#sockets.open, peer.open.length);
+      must(rounds < MOST_ROUNDS, 'it does not come to rest', now, this.#sockets.open, peer.open.length);
     }
   }
 
   /** Resolves when it holds, looked at in every turn of the event loop. Rejects when that does not come to be. */
   async until(holds: () => boolean): Promise<void> {
-    const until = performance.now() + NO_REST_MS;
-    while (!holds()) {
+    for (let turns = 0; !holds(); turns += 1) {
       await turn();
-      must(performance.now() < until, 'it does not come to it', this.trace);
+      must(turns < MOST_TURNS, 'it does not come to it', this.trace);
     }
   }
 
   /** Lets go by what is put off. */
   async turns(): Promise<void> {
-    if (IN_THREADS) await delay(THREAD_ROUND_MS);
+    if (IN_THREADS) await timePasses(THREAD_ROUND_MS, 'messages between threads cross');
     for (let left = TURNS; left > 0; left -= 1) await turn();
   }
 

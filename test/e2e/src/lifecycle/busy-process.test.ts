@@ -1,8 +1,8 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { credentials } from '@grpc/grpc-js';
 import { ChannelPool, type ChannelStateChange } from '@grpc-manifold/channel-pool';
-import { startScriptedPeer } from '@grpc-manifold/testing';
-import { expect, it, vi } from 'vitest';
+import { eventually, startScriptedPeer } from '@grpc-manifold/testing';
+import { expect, it } from 'vitest';
 
 /** Longer than an attempt may be unanswered for which nobody waits. */
 const BUSY_MS = 1_200;
@@ -20,7 +20,7 @@ it('a process that is busy while it connects takes the connection that it then f
   const onSocket = (): void => process.nextTick(() => process.nextTick(beBusy));
   subscribe('net.client.socket', onSocket);
   pool.getConnectivityState(true);
-  await vi.waitFor(() => expect(changes.map(({ to }) => to)).toEqual(['ready']), { timeout: 5_000 });
+  await eventually(() => expect(changes.map(({ to }) => to)).toEqual(['ready']));
   unsubscribe('net.client.socket', onSocket);
   expect(pool.stats().lastFault).toBeUndefined();
 });

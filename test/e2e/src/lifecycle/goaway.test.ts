@@ -1,10 +1,11 @@
 import { credentials, status } from '@grpc/grpc-js';
 import {
+  type EchoClient,
+  eventually,
   leakCheck,
   loadEchoPackage,
-  startScriptedPeer,
-  type EchoClient,
   type PeerConnection,
+  startScriptedPeer,
 } from '@grpc-manifold/testing';
 import {
   createPooledClient,
@@ -13,7 +14,7 @@ import {
   type PoolAlarm,
   type PooledClientOptions,
 } from 'grpc-manifold';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
 /** A message of no bytes is an `EchoResponse` of defaults. */
@@ -56,7 +57,7 @@ describe('GOAWAY', () => {
     const first = peer.connections[0] as PeerConnection;
     const oldStreams = first.openStreamIds;
     first.sendGoaway(NO_ERROR);
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'), 10_000);
+    await eventually(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
 
     const fresh = Array.from({ length: 3 }, () => call(client));
     await peer.waitFor(({ connections }) => connections[1]?.headersReceived === 3);
@@ -109,7 +110,7 @@ describe('GOAWAY', () => {
         const carrier = peer.connections.find((each) => each.openStreams > 0 && !told.has(each)) as PeerConnection;
         told.add(carrier);
         carrier.sendGoaway(NO_ERROR);
-        await vi.waitFor(() => expect(client.pool.stats().drainingChannels).toBe(count), 10_000);
+        await eventually(() => expect(client.pool.stats().drainingChannels).toBe(count));
       }
       expect(await now(Promise.race(calls))).toBe('pending');
       const most = options.maxDrainingChannels ?? 10;
@@ -121,7 +122,7 @@ describe('GOAWAY', () => {
         for (const id of connection.openStreamIds) connection.respond(id, ANSWER);
       }
       expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(Array(40).fill(status.OK));
-      await vi.waitFor(() => expect(client.pool.stats().drainingChannels).toBe(0), 10_000);
+      await eventually(() => expect(client.pool.stats().drainingChannels).toBe(0));
     },
   );
 
@@ -173,7 +174,7 @@ describe('GOAWAY', () => {
     await peer.waitFor(({ openStreams }) => openStreams === 1);
     const connection = peer.connections[0] as PeerConnection;
     connection.sendGoaway(NO_ERROR);
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'), 10_000);
+    await eventually(() => expect(client.pool.stats().channels[0]?.state).toBe('draining'));
     connection.stopReading();
     const report = await client.pool.destroy();
     // What the client opened; the peer, which does not read, does not learn that it is gone.

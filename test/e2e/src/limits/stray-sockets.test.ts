@@ -1,8 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, startFaultProxy, type ProxiedConnection } from '@grpc-manifold/testing';
+import {
+  eventually,
+  loadEchoPackage,
+  type ProxiedConnection,
+  startEchoServer,
+  startFaultProxy,
+  timePasses,
+} from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
 const BACKOFF_MS = 50;
@@ -27,7 +33,7 @@ it('has one socket a connection, also where the first of two addresses refused i
   );
   await client.pool.warmUp();
   await first.acceptNew();
-  await delay(4 * BACKOFF_MS);
+  await timePasses(4 * BACKOFF_MS, 'the address that refused would be tried again');
   expect(client.pool.stats().channels).toHaveLength(1);
   expect(first.openConnections + second.openConnections).toBe(1);
 });
@@ -49,9 +55,9 @@ it('has one socket a connection, also where two addresses answer at once', async
     { maxChannels: 1, onDispose: 'cancel' },
   );
   const warm = client.pool.warmUp();
-  await vi.waitFor(() => expect(held).toHaveLength(2), 10_000);
+  await eventually(() => expect(held).toHaveLength(2));
   for (const connection of held) connection.restore();
   await warm;
   expect(client.pool.stats().channels).toHaveLength(1);
-  await vi.waitFor(() => expect(first.openConnections + second.openConnections).toBe(1), 10_000);
+  await eventually(() => expect(first.openConnections + second.openConnections).toBe(1));
 });

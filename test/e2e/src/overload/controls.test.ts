@@ -1,7 +1,13 @@
 import { credentials, Metadata, status } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, type EchoResponse, type EchoServer } from '@grpc-manifold/testing';
+import {
+  type EchoResponse,
+  type EchoServer,
+  eventually,
+  loadEchoPackage,
+  startEchoServer,
+} from '@grpc-manifold/testing';
 import { boundedQueue, explain, gradientLimit, type QueueStats, type ShedReport } from 'grpc-manifold';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { examplesOf, regionsOf } from '../guides/guide-example.js';
 import { CLIENTS, QueuedClient } from './queued-client.js';
 
@@ -128,6 +134,6 @@ describe.each(CLIENTS)('a bounded queue on a %s client', (which) => {
       expect(explain(call.error)?.refusedBy).toBe('closed');
     }
     expect((await running.outcome).code).toBe(status.OK);
-    await vi.waitFor(() => expect(stage.queue.stats().inFlightCalls).toBe(0));
+    await eventually(() => expect(stage.queue.stats().inFlightCalls).toBe(0));
   });
 });

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
-import { leakCheck, startEchoServer, type EchoServer } from '@grpc-manifold/testing';
+import { type EchoServer, eventually, leakCheck, startEchoServer } from '@grpc-manifold/testing';
 import { explain, type BoundedQueueOptions } from 'grpc-manifold';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KINDS } from '../endings/call-kind.js';
 import type { CallStart, RecordedCall } from '../endings/recorded-call.js';
 import { CLIENTS, QueuedClient } from './queued-client.js';
@@ -116,9 +116,8 @@ describe.each(CLIENTS)('with a %s client', (which) => {
         expect(status[outcome.code]).toBe(status[code]);
         expect(explain(call.error)?.refusedBy).toBe(which === 'pooled' ? refusedByPool : refusedBy);
         await stage.release();
-        await vi.waitFor(
-          () => expect(stage.queue.stats()).toMatchObject({ inFlightCalls: 0, queuedCalls: 0, queuedBytes: 0 }),
-          { interval: 2 },
+        await eventually(() =>
+          expect(stage.queue.stats()).toMatchObject({ inFlightCalls: 0, queuedCalls: 0, queuedBytes: 0 }),
         );
         if (closes !== true) expect((await stage.begin(kind).outcome).code).toBe(status.OK);
         call.expectOneOutcome();

@@ -1,15 +1,16 @@
 import { credentials, status } from '@grpc/grpc-js';
 import type { ConnectionPolicy, PolicyAction } from '@grpc-manifold/core';
 import {
+  type EchoClient,
+  eventually,
   loadEchoPackage,
+  type PeerConnection,
   startEchoServer,
   startFaultProxy,
   startScriptedPeer,
-  type EchoClient,
-  type PeerConnection,
 } from '@grpc-manifold/testing';
 import { createPooledClient, explain, type PooledClient, type PooledClientOptions } from 'grpc-manifold';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
 /** A message of no bytes is an `EchoResponse` of defaults. */
@@ -59,7 +60,7 @@ const verify: PolicyAction = { kind: 'verify', channelId: 1, reason: 'silent' };
 /** Resolves when the policy has been asked, and the pool has done what it said. */
 async function act(policy: TestPolicy, ...actions: PolicyAction[]): Promise<void> {
   policy.next.push(...actions);
-  await vi.waitFor(() => expect(policy.next).toEqual([]), 10_000);
+  await eventually(() => expect(policy.next).toEqual([]));
 }
 
 /** Does something again and again until a promise is settled. */
@@ -124,12 +125,12 @@ describe('ping', () => {
       code: status.RESOURCE_EXHAUSTED,
       explanation: { fault: { tag: 'too-many-pings' } },
     });
-    await vi.waitFor(() => expect(policy.strikes).toBe(1), 10_000);
+    await eventually(() => expect(policy.strikes).toBe(1));
     await act(policy, { kind: 'set-keepalive', timeMs: 300_000, reason: 'learned' });
-    await vi.waitFor(() => expect(policy.strikes).toBe(0), 10_000);
+    await eventually(() => expect(policy.strikes).toBe(0));
     peer.connections[1]?.sendGoaway(ENHANCE_YOUR_CALM, 1, 'too_many_pings');
     await Promise.all(hanging);
-    await vi.waitFor(() => expect(client.pool.stats().channels.map(({ id }) => id)).toEqual([3, 4]), 10_000);
+    await eventually(() => expect(client.pool.stats().channels.map(({ id }) => id)).toEqual([3, 4]));
     await act(policy);
     expect(policy.strikes).toBe(0);
     expect(client.pool.stats().keepaliveTimeMs).toBe(300_000);
@@ -181,7 +182,7 @@ describe('rotate', () => {
     const hanging = call(client);
     await peer.waitFor(({ openStreams }) => openStreams === 1);
     await act(policy, { kind: 'rotate', channelId: 1, reason: 'test' });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(client.pool.stats().channels).toMatchObject([
         { id: 1, state: 'draining' },
         { id: 2, state: 'ready' },
@@ -200,7 +201,7 @@ describe('rotate, where one connection may drain', () => {
     const stays = call(client);
     await peer.waitFor(({ openStreams }) => openStreams === 1);
     await act(policy, { kind: 'rotate', channelId: 1, reason: 'test' });
-    await vi.waitFor(() => expect(client.pool.stats().channels).toMatchObject([{ state: 'draining' }, { id: 2 }]));
+    await eventually(() => expect(client.pool.stats().channels).toMatchObject([{ state: 'draining' }, { id: 2 }]));
     const lost = call(client);
     await peer.waitFor(({ openStreams }) => openStreams === 2);
     peer.connections[1]?.socket.resetAndDestroy();

@@ -1,11 +1,12 @@
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
 import {
+  type EchoClient as Echo,
+  type EchoServer,
   leakCheck,
   loadEchoPackage,
   startEchoServer,
   startForgetfulProxy,
-  type EchoClient as Echo,
-  type EchoServer,
+  until,
 } from '@grpc-manifold/testing';
 import { createPooledClient, idleClose } from 'grpc-manifold';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,11 +35,6 @@ function ask(client: Echo, timeoutMs = 30_000): Promise<ServiceError | null> {
   return new Promise((resolve) => client.unary({}, { deadline: Date.now() + timeoutMs }, resolve));
 }
 
-/** Passes the time in small steps until something is so. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 describe.each(['nothing', 'reset'] as const)('behind a proxy that forgets idle flows and answers with %s', (answer) => {
   const options = { forgetAfterMs: FORGET_AFTER_MS, answer };
 
@@ -49,7 +45,7 @@ describe.each(['nothing', 'reset'] as const)('behind a proxy that forgets idle f
       onDispose: 'cancel',
     });
     expect(await ask(client)).toBeNull();
-    await until(() => nat.forgottenConnections === 1);
+    await until('the proxy', () => nat.forgottenConnections === 1);
     const error = await ask(client, 500);
     expect(error?.code).toBe(answer === 'reset' ? status.UNAVAILABLE : status.DEADLINE_EXCEEDED);
   });
@@ -89,7 +85,7 @@ describe.each(['nothing', 'reset'] as const)('behind a proxy that forgets idle f
         });
         for (let cycle = 1; cycle <= CYCLES_WITH_QUESTION; cycle += 1) {
           expect(await ask(client)).toBeNull();
-          await until(() => nat.forgottenConnections === cycle);
+          await until('the proxy', () => nat.forgottenConnections === cycle);
         }
         expect(client.pool.stats()).toMatchObject({ succeededCalls: CYCLES_WITH_QUESTION, failedCalls: 0 });
         expect(nat.proxy.acceptedConnections).toBe(CYCLES_WITH_QUESTION);

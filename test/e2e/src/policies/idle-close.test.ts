@@ -1,5 +1,12 @@
 import { credentials } from '@grpc/grpc-js';
-import { leakCheck, loadEchoPackage, startEchoServer, startFaultProxy, type EchoClient } from '@grpc-manifold/testing';
+import {
+  type EchoClient,
+  leakCheck,
+  loadEchoPackage,
+  startEchoServer,
+  startFaultProxy,
+  timePasses,
+} from '@grpc-manifold/testing';
 import { createPooledClient, idleClose, type PooledClient } from 'grpc-manifold';
 import { expect, it } from 'vitest';
 import { whenTold } from './when-told.js';
@@ -22,8 +29,7 @@ async function useAll(client: PooledClient<EchoClient>): Promise<number[]> {
     call.end();
     await over;
     order.push(...before.filter((id) => !busy().includes(id)));
-    // So that no two were used at the same moment.
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await timePasses(20, 'no two were used at the same moment');
   }
   return order;
 }

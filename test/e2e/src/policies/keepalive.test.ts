@@ -1,6 +1,13 @@
 import { once } from 'node:events';
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { leakCheck, loadEchoPackage, startEchoServer, startFaultProxy, type EchoServer } from '@grpc-manifold/testing';
+import {
+  type EchoServer,
+  leakCheck,
+  loadEchoPackage,
+  startEchoServer,
+  startFaultProxy,
+  until,
+} from '@grpc-manifold/testing';
 import { createPooledClient, explain, idleClose, keepalive, type ConnectionPolicy } from 'grpc-manifold';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
@@ -60,7 +67,7 @@ describe('keepalive', () => {
     const dead = proxy.connections[1];
     dead?.blackHole();
     expect(await lost).toMatchObject({ tag: 'keepalive-timeout' });
-    while (ended.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until('the stream', () => ended.length > 0);
     expect(ended).toMatchObject([{ code: status.UNAVAILABLE }]);
     expect(explain(ended[0])?.fault).toMatchObject({ tag: 'keepalive-timeout' });
     // The others are pinged and answer. The one in place of the dead has no calls, and is not.

@@ -1,6 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer, startFaultProxy, type EchoServer } from '@grpc-manifold/testing';
+import {
+  type EchoServer,
+  loadEchoPackage,
+  startEchoServer,
+  startFaultProxy,
+  timePasses,
+  until,
+} from '@grpc-manifold/testing';
 import { createPooledClient, maxAge } from 'grpc-manifold';
 import { expect, it } from 'vitest';
 
@@ -31,7 +37,7 @@ it('a backend that is added behind a balancer has its share when all connections
     while (!isOver) {
       const error = await new Promise((resolve) => client.unary({}, resolve));
       calls += 1;
-      await sleep(PAUSE_MS);
+      await timePasses(PAUSE_MS, 'the load leaves the machine time');
       if (error !== null) failures.push(error);
     }
   });
@@ -53,7 +59,11 @@ it('a backend that is added behind a balancer has its share when all connections
 
   const stats = await Promise.all(servers.map((server) => server.stats()));
   const sampledAt = calls;
-  while (calls < sampledAt + SAMPLE_CALLS) await sleep(PAUSE_MS);
+  await until(
+    'the load',
+    () => calls,
+    (count) => count >= sampledAt + SAMPLE_CALLS,
+  );
   const later = await Promise.all(servers.map((server) => server.stats()));
   isOver = true;
   await Promise.all(callers);

@@ -1,5 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
-import { collectGarbage, leakCheck, loadEchoPackage, startEchoServer } from '@grpc-manifold/testing';
+import { collectGarbage, leakCheck, loadEchoPackage, startEchoServer, until } from '@grpc-manifold/testing';
 import { createPooledClient, maxAge } from 'grpc-manifold';
 import { expect, it } from 'vitest';
 import { channelzEntities, type ChannelzEntities } from './channelz-entities.js';
@@ -64,7 +64,11 @@ it('a thousand members that are replaced under load are never missed, and leave 
     begin();
     const looks: Look[] = [];
     for (let count = WARM_ROTATIONS; count <= ROTATIONS; count += WARM_ROTATIONS) {
-      while (closed < count) await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(
+        'the pool',
+        () => closed,
+        (seen) => seen >= count,
+      );
       // Or the check would hold on to every socket that it has seen.
       check.leftovers();
       looks.push(await look(closed));

@@ -1,5 +1,5 @@
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { loadEchoPackage, startScriptedPeer, type PeerConnection } from '@grpc-manifold/testing';
+import { loadEchoPackage, type PeerConnection, startScriptedPeer, until } from '@grpc-manifold/testing';
 import { createPooledClient, explain, idleClose, keepalive } from 'grpc-manifold';
 import { expect, it } from 'vitest';
 
@@ -45,9 +45,7 @@ it('what one connection is told all of them learn, and those that had pinged go 
 
   // One dies of it; another comes for that one, and one for each of those that had pinged.
   const ready = (): number[] => pool.stats().channels.flatMap(({ id, state }) => (state === 'ready' ? [id] : []));
-  while (ready().length < MEMBERS || ready().some((id) => id <= MEMBERS)) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  await until('the pool', ready, (ids) => ids.length === MEMBERS && ids.every((id) => id > MEMBERS));
   expect(struck).toHaveLength(1);
   expect(pool.stats()).toMatchObject({ keepaliveTimeMs: LEARNED_MS, lastFault: { tag: 'too-many-pings' } });
   expect(mostLive).toBeLessThanOrEqual(MEMBERS + 1);

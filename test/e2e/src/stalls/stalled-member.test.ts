@@ -8,14 +8,16 @@ import {
   type PooledClientOptions,
 } from 'grpc-manifold';
 import {
+  type EchoClient,
+  eventually,
   loadEchoPackage,
   startEchoServer,
   startFaultProxy,
   startScriptedPeer,
   startSilentPeer,
-  type EchoClient,
+  timePasses,
 } from '@grpc-manifold/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { call, CallLoop } from '../ejection/call-loop.js';
 import { changed } from '../ejection/pool-of.js';
 
@@ -42,7 +44,7 @@ describe('one connection of four that falls silent', () => {
     await using proxy = await startFaultProxy(server);
     await using client = open(proxy.target, { minChannels: 4, maxChannels: 4 });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']));
     const changes = watch(client.pool);
     // Bystanders on all four, one of which will not hear anything again.
     const bystanders = Array.from({ length: 4 }, () => client.bidi());
@@ -65,7 +67,7 @@ describe('one connection of four that falls silent', () => {
     // First it is ejected.
     expect({ id, from, to }).toEqual({ id: 2, from: 'failed', to: 'draining' });
 
-    await vi.waitFor(() => expect(states(client.pool).filter((state) => state === 'ready')).toHaveLength(4), 5_000);
+    await eventually(() => expect(states(client.pool).filter((state) => state === 'ready')).toHaveLength(4));
     const endings = await loop.stop();
     expect(new Set(endings.map(({ code }) => code))).toEqual(new Set([status.OK, status.DEADLINE_EXCEEDED]));
     // Who was late was late on the silent one.
@@ -93,15 +95,14 @@ describe('a server that answers no call', () => {
     await using client = open(peer.target, { minChannels: 4, maxChannels: 4, maxStreamsPerChannel: 10 });
     const changes = watch(client.pool);
     await call(client, {}, 400);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready', 'ready']));
     using loop = new CallLoop(20, () => call(client, {}, 400));
-    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await timePasses(5_000, 'a connection without a sign of life would be stalled by now');
     const endings = await loop.stop();
     expect(new Set(endings.map(({ code }) => code))).toEqual(new Set([status.DEADLINE_EXCEEDED]));
     expect(changes.filter(({ to }) => to !== 'ready')).toEqual([]);
-    await vi.waitFor(
-      () => expect(client.pool.stats().channels.map(({ endingStreams }) => endingStreams)).toEqual([0, 0, 0, 0]),
-      5_000,
+    await eventually(() =>
+      expect(client.pool.stats().channels.map(({ endingStreams }) => endingStreams)).toEqual([0, 0, 0, 0]),
     );
     // More calls than there are streams: each slot came free many times, on the wire as well.
     await peer.waitFor(({ openStreams }) => openStreams === 0);
@@ -123,7 +124,7 @@ describe('a server that answers no call', () => {
     const busyUntilMs = performance.now() + 2_500;
     while (performance.now() < busyUntilMs);
     expect(await call(client)).toMatchObject({ code: status.OK });
-    await vi.waitFor(() => expect(client.pool.stats().channels[0]?.endingStreams).toBe(0), 10_000);
+    await eventually(() => expect(client.pool.stats().channels[0]?.endingStreams).toBe(0));
     expect(changes).toEqual([]);
   });
 
@@ -149,7 +150,7 @@ describe('a connection that is reset', () => {
       channelOptions: { 'grpc.initial_reconnect_backoff_ms': 100 },
     });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready']));
     const hanging = [call(client, { hang: true }), call(client, { hang: true })];
     await server.waitFor(({ openCalls }) => openCalls === 2);
     const lost = changed(client.pool, ({ to }) => to === 'draining');
@@ -159,7 +160,7 @@ describe('a connection that is reset', () => {
     expect(first).toMatchObject({ code: status.UNAVAILABLE, explanation: { channelId: 1 } });
     const calls = await Promise.all(Array.from({ length: 50 }, () => call(client)));
     expect(calls.map(({ code }) => code)).toEqual(Array(50).fill(status.OK));
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready']));
     expect(proxy.acceptedConnections).toBe(3);
     expect((await server.stats()).openCalls).toBe(1);
   });
@@ -172,14 +173,14 @@ describe('a connection that is reset', () => {
       channelOptions: { 'grpc.initial_reconnect_backoff_ms': 100 },
     });
     await call(client);
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']));
     let lost = 0;
     const allLost = changed(client.pool, ({ to }) => to === 'draining' && ++lost === 3);
     for (const connection of proxy.connections) connection.reset();
     await allLost;
     const calls = await Promise.all(Array.from({ length: 50 }, () => call(client)));
     expect(calls.map(({ code }) => code)).toEqual(Array(50).fill(status.OK));
-    await vi.waitFor(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']), 10_000);
+    await eventually(() => expect(states(client.pool)).toEqual(['ready', 'ready', 'ready']));
   });
 });
 

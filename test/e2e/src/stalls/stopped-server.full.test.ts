@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, Metadata } from '@grpc/grpc-js';
-import { loadEchoPackage, startEchoServer } from '@grpc-manifold/testing';
+import { loadEchoPackage, startEchoServer, timePasses } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
 import { Program } from '../lifecycle/program.js';
 import type { Endings, LoadMessage, LoadOptions, LoadOrder } from './children/load-contract.js';
@@ -54,7 +53,7 @@ describe('a server that is stopped for six seconds under 2,000 calls a second of
       await load.hear('warm');
       server.pause();
       load.order({ kind: 'stalled' });
-      await delay(STALL_MS);
+      await timePasses(STALL_MS, 'the load goes on while the server is stopped');
       load.order({ kind: 'calm' });
       await load.hear('calm');
       load.order({ kind: 'resumed', atMs: Date.now() });

@@ -1,9 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Program } from '../lifecycle/program.js';
 import type { HangingServerMessage, HangingServerOrder, SessionCounts } from './children/hanging-server-contract.js';
-
-const POLL_INTERVAL_MS = 10;
-const GIVE_UP_AFTER_MS = 15_000;
+import { until } from '@grpc-manifold/testing';
 
 /** Adds up a count over connections. */
 export function sumOf(sessions: readonly SessionCounts[], count: 'hangingCalls' | 'clientResets'): number {
@@ -37,14 +34,8 @@ export class HangingServer implements AsyncDisposable {
   }
 
   /** Waits until the counts are as asked for. */
-  async waitFor(predicate: (sessions: readonly SessionCounts[]) => boolean): Promise<readonly SessionCounts[]> {
-    const endMs = performance.now() + GIVE_UP_AFTER_MS;
-    for (;;) {
-      const sessions = await this.sessions();
-      if (predicate(sessions)) return sessions;
-      if (performance.now() > endMs) throw new Error(`The server did not come to it: ${JSON.stringify(sessions)}`);
-      await delay(POLL_INTERVAL_MS);
-    }
+  waitFor(predicate: (sessions: readonly SessionCounts[]) => boolean): Promise<readonly SessionCounts[]> {
+    return until('the hanging server', () => this.sessions(), predicate);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,14 +1,15 @@
 import { credentials } from '@grpc/grpc-js';
 import { createPooledClient, type PooledClient } from 'grpc-manifold';
 import {
-  loadEchoPackage,
-  missingForPeer,
-  startEchoServer,
   type EchoClient,
   type EchoServer,
+  eventually,
+  loadEchoPackage,
+  missingForPeer,
   type PeerName,
+  startEchoServer,
 } from '@grpc-manifold/testing';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { PingPong } from './ping-pong.js';
 import { answeredCalls, HangingCalls } from './storm.js';
 
@@ -61,10 +62,7 @@ function room(client: PooledClient<EchoClient>): number {
 /** All streams are free but those of the bystanders, each can be used, and nobody was harmed. */
 async function expectFullRate(client: PooledClient<EchoClient>, server: EchoServer, bystanders: PingPong[]) {
   const sinceMs = performance.now();
-  await vi.waitFor(() => expect(room(client)).toBeGreaterThanOrEqual(CAPACITY - BYSTANDERS), {
-    timeout: FULL_RATE_WITHIN_MS,
-    interval: 10,
-  });
+  await eventually(() => expect(room(client)).toBeGreaterThanOrEqual(CAPACITY - BYSTANDERS));
   await answeredCalls(client, ANSWERED_CALLS);
   const tookMs = performance.now() - sinceMs;
   expect(tookMs).toBeLessThan(FULL_RATE_WITHIN_MS);

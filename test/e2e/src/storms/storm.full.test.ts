@@ -2,8 +2,8 @@ import { credentials } from '@grpc/grpc-js';
 import type { ChannelStats } from '@grpc-manifold/channel-pool';
 import type { ChannelState } from '@grpc-manifold/core';
 import { createPooledClient, type PooledClient, type PooledClientOptions } from 'grpc-manifold';
-import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type EchoClient, eventually, loadEchoPackage } from '@grpc-manifold/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HangingServer, sumOf } from './hanging-server.js';
 import { answeredCalls, Bystander, HangingCalls } from './storm.js';
 
@@ -53,10 +53,7 @@ async function openPool({ options, connections }: Shape): Promise<PooledClient<E
   });
   const fill = new HangingCalls(client, 950);
   await server.waitFor((sessions) => sessions.length === connections && sumOf(sessions, 'hangingCalls') === 950);
-  await vi.waitFor(
-    () => expect(client.pool.stats().channels.map(({ state }) => state)).toEqual(ready(connections)),
-    10_000,
-  );
+  await eventually(() => expect(client.pool.stats().channels.map(({ state }) => state)).toEqual(ready(connections)));
   server.order({ kind: 'release' });
   await fill.settled();
   return client;
@@ -99,12 +96,12 @@ async function expectNobodyHarmed(client: PooledClient<EchoClient>, bystanders: 
   expect(client.pool.stats().lastFault).toBeUndefined();
   // A pool may have grown under the storm, and have put others in the place of connections whose resets are nearly used
   // up. Those drain for as long as an innocent stream is on them.
-  await vi.waitFor(() => {
+  await eventually(() => {
     const { ready = [], draining = [], ...others } = byState(client);
     expect(ready.length).toBeGreaterThanOrEqual(shape.connections);
     expect(draining.every(({ inFlightCalls }) => inFlightCalls > 0)).toBe(true);
     expect(others).toEqual({});
-  }, 10_000);
+  });
   const sessions = await server.sessions();
   const withBystanders = sessions.filter(({ messageStreams }) => messageStreams > 0);
   expect(withBystanders.map(({ isOpen }) => isOpen)).toEqual(Array(withBystanders.length).fill(true));
@@ -127,7 +124,7 @@ describe.each([DEFAULTS, TWO_WIDE])(`1,600 calls and four bystanders, $name`, (s
     expect(await calls.settled()).toEqual({ [byDeadline ? 'DEADLINE_EXCEEDED' : 'CANCELLED']: STORM_CALLS });
 
     const sessions = await expectNobodyHarmed(client, bystanders, shape);
-    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), { timeout: 15_000, interval: 50 });
+    await eventually(() => expect(endingStreams(client)).toBe(0));
     // The storm went over the wire: each stream was reset by the client, on every connection that a bystander was on.
     const onTheWire = Math.min(STORM_CALLS, shape.capacity - BYSTANDERS);
     await server.waitFor((counts) => sumOf(counts, 'clientResets') === onTheWire);
@@ -166,7 +163,7 @@ describe('two storms, one right after the other', () => {
     );
     // What awaits its reset would take long; when the server ends such a stream it is gone as well.
     server.order({ kind: 'release' });
-    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), { timeout: 15_000, interval: 50 });
+    await eventually(() => expect(endingStreams(client)).toBe(0));
     await expectGoodEnd(bystanders);
   });
 });
@@ -180,7 +177,7 @@ describe('a storm on one connection that is larger than the server takes in a bu
     await calls.settled();
     await expectNobodyHarmed(client, bystanders, ONE_WIDE);
     expect(endingStreams(client)).toBeGreaterThan(0);
-    await vi.waitFor(() => expect(endingStreams(client)).toBe(0), { timeout: 15_000, interval: 50 });
+    await eventually(() => expect(endingStreams(client)).toBe(0));
     await server.waitFor((sessions) => sumOf(sessions, 'clientResets') === ONE_WIDE.capacity - BYSTANDERS);
     await expectNobodyHarmed(client, bystanders, ONE_WIDE);
     await expectGoodEnd(bystanders);

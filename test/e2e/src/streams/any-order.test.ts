@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import type { ScopeOptions } from '@grpc-manifold/stream-scope';
-import { startEchoServer, type EchoRequest, type EchoServer } from '@grpc-manifold/testing';
+import { type EchoRequest, type EchoServer, startEchoServer, timePasses } from '@grpc-manifold/testing';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENT_KINDS, ScopedStage, STREAM_KINDS, type OpenedStream } from './scoped-stage.js';
@@ -45,7 +45,7 @@ const STEPS: Readonly<Record<string, (opened: OpenedStream, abort: () => void) =
   'read one and break': (opened) => void readOne(opened).catch(() => undefined),
   'a microtask': () => Promise.resolve(),
   'a turn': () => new Promise((resolve) => setImmediate(resolve)),
-  'some turns': () => new Promise((resolve) => setTimeout(resolve, 2)),
+  'some turns': () => timePasses(2, 'both sides have some turns'),
 };
 
 async function readAll({ stream }: OpenedStream): Promise<void> {

@@ -1,6 +1,6 @@
 import { StreamScope } from '@grpc-manifold/stream-scope';
-import { startEchoServer } from '@grpc-manifold/testing';
-import { expect, it, vi } from 'vitest';
+import { eventually, startEchoServer } from '@grpc-manifold/testing';
+import { expect, it } from 'vitest';
 import { CLIENT_KINDS, ScopedStage } from './scoped-stage.js';
 
 /** The `highWaterMark` of a stream of objects. */
@@ -12,7 +12,7 @@ it.each(CLIENT_KINDS)('bounds what flows in before the first message is read: %s
   using scope = new StreamScope();
   const call = stage.client.serverStream({ responseCount: 50_000, responseBytes: 100 });
   const stream = scope.add(call);
-  await vi.waitFor(() => expect(call.readableLength).toBe(BUFFERED_MESSAGES), { timeout: 10_000 });
+  await eventually(() => expect(call.readableLength).toBe(BUFFERED_MESSAGES));
   // The server goes on for as long as anybody takes what it sends.
   for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   expect(call.readableLength).toBe(BUFFERED_MESSAGES);

@@ -1,9 +1,8 @@
 import { createServer, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
 import { scoped } from '@grpc-manifold/stream-scope';
-import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
+import { type EchoClient, loadEchoPackage, timePasses } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
 import { describe, expect, it } from 'vitest';
 
@@ -52,7 +51,7 @@ async function acknowledgedBytes(client: EchoClient): Promise<number> {
   await stream.headers;
   for (let before = -1; before !== acknowledged;) {
     before = acknowledged;
-    await delay(300);
+    await timePasses(300, 'more would be acknowledged by now');
   }
   stream.cancel('seen enough');
   await expect(writing).rejects.toThrow('seen enough');

@@ -3,15 +3,16 @@ import type { EventEmitter } from 'node:events';
 import { credentials, type CallOptions } from '@grpc/grpc-js';
 import { scoped, scopedUpload, type ScopeOptions } from '@grpc-manifold/stream-scope';
 import {
-  loadEchoPackage,
   type EchoClient,
   type EchoRequest,
   type EchoResponse,
   type EchoServer,
   type EchoServerStats,
+  eventually,
+  loadEchoPackage,
 } from '@grpc-manifold/testing';
 import { createPooledClient, type ChannelPool } from 'grpc-manifold';
-import { expect, vi } from 'vitest';
+import { expect } from 'vitest';
 import { watchedClock } from '../endings/watched-clock.js';
 
 /** The kinds of call that are streams. */
@@ -123,14 +124,11 @@ export class ScopedStage implements AsyncDisposable {
     for (const { stream } of this.#opened) await stream.status;
     const { pool } = this;
     if (pool !== undefined) {
-      await vi.waitFor(
-        () => {
-          const now = pool.stats();
-          expect([now.inFlightCalls, now.queuedCalls]).toEqual([0, 0]);
-          for (const member of now.channels) expect([member.inFlightCalls, member.endingStreams]).toEqual([0, 0]);
-        },
-        { interval: 2, timeout: 10_000 },
-      );
+      await eventually(() => {
+        const now = pool.stats();
+        expect([now.inFlightCalls, now.queuedCalls]).toEqual([0, 0]);
+        for (const member of now.channels) expect([member.inFlightCalls, member.endingStreams]).toEqual([0, 0]);
+      });
     }
     expect(this.clock.pendingTimers).toBe(0);
     expect(getEventListeners(this.controller.signal, 'abort')).toEqual([]);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { credentials, InterceptingCall, status, type ClientReadableStream, type Interceptor } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
-import { loadEchoPackage, type EchoClient, type EchoResponse } from '@grpc-manifold/testing';
-import { describe, expect, it, vi } from 'vitest';
+import { type EchoClient, type EchoResponse, eventually, loadEchoPackage } from '@grpc-manifold/testing';
+import { describe, expect, it } from 'vitest';
 import { waysIn } from '../ways-in/way.js';
 import { FloodingServer, type Flood } from './flooding-server.js';
 
@@ -132,8 +132,8 @@ describe.each([
     await using pool = poolWithoutResets(server.target, windowBytes);
     const client = new Echo(server.target, credentials.createInsecure(), { channelOverride: pool });
     await cancelledFloods(client, server, 5);
-    await vi.waitFor(() => expect(pool.stats().channels).toMatchObject([{ inFlightCalls: 0, endingStreams: 0 }]));
-    await vi.waitFor(() => expect(server.floods.map(({ isClosed }) => isClosed)).toEqual(Array(5).fill(true)));
+    await eventually(() => expect(pool.stats().channels).toMatchObject([{ inFlightCalls: 0, endingStreams: 0 }]));
+    await eventually(() => expect(server.floods.map(({ isClosed }) => isClosed)).toEqual(Array(5).fill(true)));
     expect(pool.stats()).toMatchObject({ startedCalls: 5, cancelledCalls: 5, inFlightCalls: 0 });
     await manyRoundTrips(client, 3);
     await pool.destroy();

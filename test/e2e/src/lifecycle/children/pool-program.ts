@@ -4,7 +4,7 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { credentials, Metadata, status, type CallOptions } from '@grpc/grpc-js';
 import { createPooledClient, explain, tlsCredentials, type PooledClient } from 'grpc-manifold';
-import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
+import { type EchoClient, loadEchoPackage, repeatedly } from '@grpc-manifold/testing';
 import type { PoolProgramMessage, PoolProgramOptions, PoolProgramReport } from './pool-program-contract.js';
 import { programOptions, say, threads, told } from './program-side.js';
 
@@ -38,12 +38,12 @@ let startedCalls = 0;
 function watchThreads(client: PooledClient<EchoClient>): void {
   if (threads === 0) return;
   const seen = new Set<number>();
-  const watch = setInterval(() => {
+  const watch = repeatedly(1, 'a look for connections that are new', () => {
     for (const { id } of client.pool.stats().channels) {
       if (!seen.has(id)) say<PoolProgramMessage>({ kind: 'socket' });
       seen.add(id);
     }
-  }, 1);
+  });
   watch.unref();
 }
 

@@ -1,7 +1,7 @@
 /** Offers calls at a steady rate, whatever becomes of them, from a process whose memory is nobody else's. */
 import { credentials, status } from '@grpc/grpc-js';
 import { createPooledClient, explain } from 'grpc-manifold';
-import { loadEchoPackage } from '@grpc-manifold/testing';
+import { later, loadEchoPackage, repeatedly } from '@grpc-manifold/testing';
 import { programOptions, say, threads } from '../../lifecycle/children/program-side.js';
 import type { LoadMessage, LoadOptions, LoadOrder } from './load-contract.js';
 
@@ -49,19 +49,19 @@ function call(): void {
 let rate = callsPerSecond;
 let dueCalls = 0;
 let lastMs = performance.now();
-const load = setInterval(() => {
+const load = repeatedly(TICK_MS, 'the calls that are due', () => {
   const nowMs = performance.now();
   dueCalls += ((nowMs - lastMs) * rate) / 1_000;
   lastMs = nowMs;
   for (; dueCalls >= 1; dueCalls -= 1) call();
-}, TICK_MS);
-setTimeout(pauseToSettle, WARM_UP_MS);
+});
+later(WARM_UP_MS, 'the end of the warm-up', pauseToSettle);
 
 /** What memory grows from is a warm process with no call open. */
 function pauseToSettle(): void {
   rate = 0;
   if (callbacks < offeredCalls) {
-    setTimeout(pauseToSettle, TICK_MS);
+    later(TICK_MS, 'another look at the open calls', pauseToSettle);
     return;
   }
   start = settledMemory();
@@ -91,7 +91,7 @@ function sample(): void {
 }
 
 async function finish(): Promise<void> {
-  clearInterval(load);
+  load[Symbol.dispose]();
   // Ends what is left, so that every call must have come to its status.
   await client.pool.drain({ timeoutMs: 3_000 });
   const { startedCalls, succeededCalls, failedCalls, shedCalls, cancelledCalls, ...rest } = client.pool.stats();
@@ -127,13 +127,13 @@ process.on('message', (order: LoadOrder) => {
     case 'stalled':
       phase = 'stalled';
       offeredAtStall = offeredCalls;
-      setInterval(sample, SAMPLE_EVERY_MS).unref();
+      repeatedly(SAMPLE_EVERY_MS, 'a look at the memory', sample).unref();
       break;
     case 'calm':
       sample();
       offeredAtCalm = offeredCalls;
       rate = callsPerSecondAfterwards;
-      setTimeout(() => say<LoadMessage>({ kind: 'calm' }), deadlineMs ?? 0);
+      later(deadlineMs ?? 0, 'the last deadline of the stall', () => say<LoadMessage>({ kind: 'calm' }));
       break;
     case 'resumed':
       phase = 'afterwards';

@@ -9,6 +9,7 @@
 import { constants, createServer, type Http2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { HangingServerMessage, HangingServerOrder, SessionCounts } from './hanging-server-contract.js';
+import { repeatedly } from '@grpc-manifold/testing';
 
 /** A length-prefixed message of no bytes. */
 const EMPTY_MESSAGE = Buffer.alloc(5);
@@ -45,11 +46,11 @@ function answer(stream: ServerHttp2Stream): void {
 function sendMessages(stream: ServerHttp2Stream): void {
   begin(stream);
   messageStreams.add(stream);
-  const timer = setInterval(() => {
+  const messages = repeatedly(MESSAGE_EVERY_MS, 'a message', () => {
     if (stream.writable) stream.write(EMPTY_MESSAGE);
-  }, MESSAGE_EVERY_MS);
+  });
   stream.once('close', () => {
-    clearInterval(timer);
+    messages[Symbol.dispose]();
     messageStreams.delete(stream);
   });
 }

@@ -1,6 +1,6 @@
 /** Reads a large stream through a thread, stops reading, and tells what memory the process takes meanwhile. */
 import { credentials } from '@grpc/grpc-js';
-import { loadEchoPackage } from '@grpc-manifold/testing';
+import { loadEchoPackage, timePasses } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
 import { programOptions, say, told } from '../../lifecycle/children/program-side.js';
 import type { SlowReaderMessage, SlowReaderOptions } from './slow-reader-contract.js';
@@ -23,7 +23,7 @@ const { target, messages, messageBytes, pauseMs } = programOptions<SlowReaderOpt
     if (read !== READ_FIRST) continue;
     const before = process.memoryUsage.rss();
     for (let waitedMs = 0; waitedMs < pauseMs; waitedMs += SAMPLE_EVERY_MS) {
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS));
+      await timePasses(SAMPLE_EVERY_MS, 'until the next sample');
       most = Math.max(most, process.memoryUsage.rss() - before);
     }
   }
