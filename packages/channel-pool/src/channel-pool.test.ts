@@ -369,9 +369,8 @@ describe('ChannelPool', () => {
       expect(waiting.statuses).toEqual([]);
       await settled();
       expect(waiting.code).toBe('DEADLINE_EXCEEDED');
-      expect(waiting.ending.details).toBe('Deadline exceeded after 0.100s,waiting for a connection');
-      // There was no connection: that it was never sent is the server's doing, for all we know.
-      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100 });
+      expect(waiting.ending.details).toBe('Deadline exceeded after 0.100s,waiting for a connection: none is ready yet');
+      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100, neverSent: true, waitedFor: 'connection' });
       expect(pool.stats()).toMatchObject({ queuedCalls: 0, failedCalls: 1 });
     });
 
@@ -381,7 +380,44 @@ describe('ChannelPool', () => {
       const waiting = call({ deadline: clock.now() + 100 });
       clock.advance(100);
       await settled();
-      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100, neverSent: true });
+      expect(waiting.ending.details).toBe(
+        'Deadline exceeded after 0.100s,waiting for a stream: 2 of 2 in use, limit 2 a connection by maxStreamsPerChannel',
+      );
+      expect(explain(waiting.ending)).toEqual({
+        queueWaitMs: 100,
+        neverSent: true,
+        waitedFor: 'stream',
+        usedStreams: 2,
+        streamCapacity: 2,
+        limit: 2,
+        limitedBy: 'maxStreamsPerChannel',
+      });
+    });
+
+    it('says that it was never sent when it is cancelled while it waits', async () => {
+      const { call } = await setUpSmall();
+      for (let count = 0; count < 2; count += 1) call();
+      const waiting = call();
+      waiting.call.cancelWithStatus(status.CANCELLED, 'no more');
+      await settled();
+      expect(explain(waiting.ending)).toMatchObject({ neverSent: true, waitedFor: 'stream', usedStreams: 2 });
+    });
+
+    it('says why there is no connection when its deadline passes while it waits for one', async () => {
+      const { call, channel, clock } = setUp();
+      const waiting = call({ deadline: clock.now() + 100, waitForReady: true });
+      channel(1).become(TRANSIENT_FAILURE);
+      await settled();
+      clock.advance(100);
+      await settled();
+      expect(waiting.ending.details).toMatch(
+        /^Deadline exceeded after 0\.100s,waiting for a connection: .*scripted failure of 1$/,
+      );
+      expect(explain(waiting.ending)).toMatchObject({
+        neverSent: true,
+        waitedFor: 'connection',
+        lastConnectionError: 'scripted failure of 1',
+      });
     });
 
     it('says of a call that went well which connection carried it', async () => {

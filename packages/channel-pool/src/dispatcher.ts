@@ -19,6 +19,7 @@ import {
   type ShedReport,
   type TransportFault,
 } from '@grpc-manifold/core';
+import { awaitedStream } from './awaited-stream.js';
 import { CallSet } from './call-set.js';
 import type { Members } from './members.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
@@ -327,14 +328,15 @@ export class Dispatcher implements CallHost {
     if (onShed.hasListeners && explanation !== undefined) onShed.emit({ call: call.info, explanation });
   }
 
-  get isConnected(): boolean {
-    return this.settings.members().streamCapacity > 0;
+  awaited(): CallExplanation {
+    const members = this.settings.members();
+    return awaitedStream(members.open, members.lastError);
   }
 
   /** The last connection error, for a call that had to do without a connection. */
   connectionTrouble(): Pick<CallExplanation, 'lastConnectionError'> {
-    const { lastError } = this.settings.members();
-    return lastError === undefined || this.isConnected ? {} : { lastConnectionError: lastError };
+    const { lastError, hasLive } = this.settings.members();
+    return lastError === undefined || hasLive ? {} : { lastConnectionError: lastError };
   }
 
   #facts(call: PooledCall): CallExplanation {

@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Queued } from '@grpc-manifold/bounded-queue';
 import {
+  deadlineStatus,
   dueMsOf,
   explainedStatus,
   faultOfStatus,
@@ -30,6 +31,7 @@ import {
   type ParentCall,
   type Timed,
 } from '@grpc-manifold/core';
+import { AwaitedCredentials, type CredentialsObserver } from './awaited-credentials.js';
 import { neverProcessed } from './never-processed.js';
 import type { CallSet } from './call-set.js';
 import type { EndingStream } from './ending-streams.js';
@@ -66,8 +68,8 @@ export interface CallHost {
    * none to try, and the call must end.
    */
   retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean;
-  /** There is a connection that takes calls, or would if it were not full. */
-  readonly isConnected: boolean;
+  /** What a waiting call waits for, with the numbers. */
+  awaited(): CallExplanation;
   /** The last connection error, where there is no connection. */
   connectionTrouble(): { lastConnectionError?: string };
   /** A call has its status: give back what it holds, before anybody is told. */
@@ -101,7 +103,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  */
 export class PooledCall
   extends AsyncResource
-  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream, ChildCall
+  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream, ChildCall, CredentialsObserver
 {
   queueLinks: Queued['queueLinks'];
   dueMs = Infinity;
@@ -139,6 +141,9 @@ export class PooledCall
   /** The lowest number that its stream can have. */
   #streamId = 0;
   #isAnswered = false;
+  /** Nothing of it is sent before they have answered. */
+  #awaitsCredentials = false;
+  #credentialQuestions = 0;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
 
@@ -314,7 +319,9 @@ export class PooledCall
     else if (wasRunning && this.#inner === undefined) this.member?.finish(false);
     else if (wasRunning) {
       if (!this.#isAnswered && this.handedAtMs >= 0) {
-        this.member?.unanswered(ending.code, this.handedAtMs, this.pool.clock.elapsed());
+        // What its credentials keep waiting tells nothing of the connection.
+        const code = this.#awaitsCredentials ? status.CANCELLED : ending.code;
+        this.member?.unanswered(code, this.handedAtMs, this.pool.clock.elapsed());
       }
       this.member?.abandon(this);
     }
@@ -323,18 +330,23 @@ export class PooledCall
 
   /** The status of a deadline that has passed. */
   deadlineStatus(): StatusObject {
-    const seconds = ((this.pool.clock.elapsed() - this.#createdMs) / 1_000).toFixed(3);
-    const where =
-      this.#phase === 'running'
-        ? `on connection ${this.member?.id} to ${this.member?.peer ?? this.pool.target}`
-        : 'waiting for a connection';
-    return explainedStatus(
-      status.DEADLINE_EXCEEDED,
-      `Deadline exceeded after ${seconds}s,${where}`,
-      this.#phase === 'running' || !this.pool.isConnected
-        ? this.#explanation()
-        : { ...this.#explanation(), neverSent: true },
-    );
+    const afterMs = this.pool.clock.elapsed() - this.#createdMs;
+    return deadlineStatus(afterMs, this.#explanation(), this.member?.peer ?? this.pool.target);
+  }
+
+  // ── what its call credentials tell ────────────────────────────────────────────────────────────────────────────────
+
+  credentialsAsked(): void {
+    this.#credentialQuestions += 1;
+    this.#awaitsCredentials = true;
+  }
+
+  credentialsAnswered(): void {
+    this.#awaitsCredentials = false;
+  }
+
+  channelHasNone(): void {
+    if (this.member !== undefined) this.member.mayHaveCallCredentials = false;
   }
 
   // ── what the inner call tells; told on in the context that the call was made in ─────────────────────────────────────
@@ -419,7 +431,9 @@ export class PooledCall
       const inner = member.channel.createCall(method, Infinity, host, null, propagateFlags);
       this.#inner = inner;
       this.#streamId = member.nextStreamId;
-      if (this.#credentials !== undefined) inner.setCredentials(this.#credentials);
+      if (this.#credentials !== undefined || member.mayHaveCallCredentials) {
+        inner.setCredentials(new AwaitedCredentials(this.#credentials, this));
+      }
       let metadata = this.#metadata as Metadata;
       if (this.dueMs !== Infinity) {
         metadata = metadata.clone();
@@ -517,11 +531,25 @@ export class PooledCall
   }
 
   #explanation(): CallExplanation {
-    const waitedMs = this.#phase === 'waiting' ? this.pool.waitedMs(this) : this.queueWaitMs;
+    const isWaiting = this.#phase === 'waiting';
+    const queueWaitMs = Math.round(isWaiting ? this.pool.waitedMs(this) : this.queueWaitMs);
     const { member } = this;
-    if (member === undefined) return { queueWaitMs: Math.round(waitedMs), ...this.pool.connectionTrouble() };
-    const retriedOn = this.#retries > 0 ? { retriedOn: member.id } : {};
-    return { queueWaitMs: Math.round(waitedMs), channelId: member.id, ...retriedOn };
+    if (member === undefined) {
+      const neverSent = this.#retries === 0 ? ({ neverSent: true } as const) : {};
+      return { queueWaitMs, ...neverSent, ...(isWaiting ? this.pool.awaited() : this.pool.connectionTrouble()) };
+    }
+    return { queueWaitMs, channelId: member.id, ...this.#retried(member), ...this.#unsent() };
+  }
+
+  #retried({ id }: PooledChannel): CallExplanation {
+    return this.#retries > 0 ? { retriedOn: id } : {};
+  }
+
+  #unsent(): CallExplanation {
+    if (!this.#awaitsCredentials) return {};
+    // grpc-js asks them again for an attempt of its own.
+    const isFirst = this.#retries === 0 && this.#credentialQuestions === 1;
+    return { waitedFor: 'credentials', ...(isFirst ? { neverSent: true } : {}) };
   }
 
   /** What a listener throws is its owner's to catch; thrown into grpc-js it would cost the call its status. */

@@ -123,6 +123,8 @@ export class PooledChannel implements MemberView {
   /** The shortest interval between PINGs that was in force when some were sent on it; Infinity for none. */
   keepaliveTimeMs: number;
   inFlightCalls = 0;
+  /** False once a call has shown that its channel has no call credentials of its own. */
+  mayHaveCallCredentials = true;
   startedCalls = 0;
   failedCalls = 0;
   /** The channel of this member, for what only it can answer. */
@@ -212,6 +214,14 @@ export class PooledChannel implements MemberView {
     const servers = this.#connection.serverLimit;
     if (servers === undefined) return ours ?? UNSEEN_LIMIT;
     return Math.min(ours ?? HIGHEST_LIMIT, servers);
+  }
+
+  /** Whose limit {@link maxConcurrentStreams} is. */
+  get limitedBy(): NonNullable<CallExplanation['limitedBy']> {
+    const ours = this.settings.maxStreamsPerChannel();
+    const servers = this.#connection.serverLimit;
+    if (servers !== undefined && servers <= (ours ?? HIGHEST_LIMIT)) return 'server';
+    return ours === undefined ? 'default' : 'maxStreamsPerChannel';
   }
 
   get hasRoom(): boolean {

@@ -25,7 +25,9 @@ export function verdictOf(
 ): Verdict {
   // Whoever cancelled it, the server was not waited for.
   if (ending.code === status.CANCELLED) return 'ignored';
-  // The server has not seen it.
-  if (explanation?.refusedBy !== undefined || explanation?.neverSent === true) return 'ignored';
+  // The server has not seen it; that there was no connection to it is its doing, for all we know.
+  const { refusedBy, neverSent, waitedFor } = explanation ?? {};
+  if (refusedBy !== undefined) return 'ignored';
+  if ((neverSent === true || waitedFor !== undefined) && waitedFor !== 'connection') return 'ignored';
   return isFailure(ending) ? 'failed' : 'ok';
 }

@@ -13,6 +13,12 @@ export type RefusedBy =
   | 'closed'
   | 'no-connection';
 
+/**
+ * What a call waited for: a stream, where those of all connections were in use; a sign of life, where streams were free on
+ * connections that had to show first that they live; a connection; its call credentials, as a token; a slot of `boundedQueue`.
+ */
+export type WaitedFor = 'stream' | 'sign-of-life' | 'connection' | 'credentials' | 'slot';
+
 /** What a circuit breaker knew when it refused a call. */
 export interface BreakerExplanation {
   /** What the breaker counts the call under; the method path by default. */
@@ -29,17 +35,24 @@ export interface BreakerExplanation {
 /** What one of our layers knows of how a call ended: the `details` of its status, structured. */
 export interface CallExplanation {
   readonly refusedBy?: RefusedBy;
-  /**
-   * Its deadline passed while it waited its turn: no byte of it was sent, and its ending tells nothing of the server. Not said of
-   * one that waited because there was no connection.
-   */
+  /** It ended before any byte of it was sent. Of a call that was refused, `refusedBy` says so. */
   readonly neverSent?: true;
+  /** What it waited for when it ended. Without a connection its ending tells something of the server; else nothing. */
+  readonly waitedFor?: WaitedFor;
+  /** Streams in use on the connections that were ready, and how many they allow together. */
+  readonly usedStreams?: number;
+  readonly streamCapacity?: number;
+  /** Who set the `limit` of the streams of a connection; 'default' where nothing is known of the server's, or it has none. */
+  readonly limitedBy?: 'server' | 'maxStreamsPerChannel' | 'default';
   readonly breaker?: BreakerExplanation;
   /** Milliseconds that the call waited before it was handed to a connection or refused. */
   readonly queueWaitMs?: number;
   /** The pool's number of the connection that carried the call. */
   readonly channelId?: number;
-  /** The bound that refused the call, in its own unit (calls, bytes or milliseconds). */
+  /**
+   * The bound that refused the call, or that it waited for, in its own unit (calls, bytes or milliseconds; for streams, those of
+   * one connection, the largest there was).
+   */
   readonly limit?: number;
   readonly inFlightCalls?: number;
   readonly queuedCalls?: number;

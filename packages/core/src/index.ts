@@ -29,7 +29,9 @@ export {
   type BreakerExplanation,
   type CallExplanation,
   type RefusedBy,
+  type WaitedFor,
 } from './explain.js';
+export { deadlineStatus } from './deadline-status.js';
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { Line, Place } from './line.js';

@@ -8,6 +8,7 @@ import {
   explainedStatus,
   propagates,
   warn,
+  type CallExplanation,
   type Clock,
   type ShedReport,
 } from '@grpc-manifold/core';
@@ -57,6 +58,11 @@ export class Admission implements CallAdmission, Disposable {
 
   waitedMs(call: HeldCall): number {
     return call.slots?.queue.waitedMs(call) ?? 0;
+  }
+
+  awaited(call: HeldCall): CallExplanation {
+    const { slots } = call;
+    return { waitedFor: 'slot', inFlightCalls: slots?.inFlight ?? 0, limit: slots?.limit ?? 0 };
   }
 
   admit(call: HeldCall): void {

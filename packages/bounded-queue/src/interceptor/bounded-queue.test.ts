@@ -288,9 +288,15 @@ describe('a waiting call ends', () => {
     await settled();
     expect(made.statuses).toEqual([]);
     scene.clock.advance(1);
-    const details = 'Deadline exceeded after 0.250s,waiting in the queue';
+    const details = 'Deadline exceeded after 0.250s,waiting in the queue: 1 in flight, limit 1';
     expect(await ending(made, scene)).toEqual(['DEADLINE_EXCEEDED', details, undefined]);
-    expect(explain(made.ending)).toEqual({ queueWaitMs: 250, neverSent: true });
+    expect(explain(made.ending)).toEqual({
+      queueWaitMs: 250,
+      neverSent: true,
+      waitedFor: 'slot',
+      inFlightCalls: 1,
+      limit: 1,
+    });
   });
 
   it.each(KINDS)('by a cancel: %s', async (kind) => {
@@ -409,7 +415,7 @@ describe('a call that may not even wait', () => {
     await settled();
     expect(made.ending).toMatchObject({
       code: status.DEADLINE_EXCEEDED,
-      details: 'Deadline exceeded after 0.000s,waiting in the queue',
+      details: 'Deadline exceeded after 0.000s,before it was sent',
     });
     expect(limit.samples).toEqual([]);
   });

@@ -13,6 +13,7 @@ import {
   callKindOf,
   currentDeadlineMs,
   currentTurn,
+  deadlineStatus,
   dueMsOf,
   explain,
   explainedStatus,
@@ -23,6 +24,7 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
+  type CallExplanation,
   type CallInfo,
   type CallKind,
   type ChildCall,
@@ -49,6 +51,8 @@ export interface CallAdmission {
   addBytes(call: HeldCall, bytes: number): void;
   /** Milliseconds that a waiting call has waited. */
   waitedMs(call: HeldCall): number;
+  /** What a waiting call waits for, with the numbers. */
+  awaited(call: HeldCall): CallExplanation;
   /**
    * A call has its status: give back what it holds, before anybody is told.
    *
@@ -182,7 +186,11 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   cancelWithStatus(code: status, details: string): void {
-    const ending = (): StatusObject => explainedStatus(code, details, { queueWaitMs: this.#waitedMs() });
+    const ending = (): StatusObject =>
+      explainedStatus(code, details, {
+        queueWaitMs: this.#waitedMs(),
+        ...(this.#inner === undefined ? { neverSent: true } : {}),
+      });
     const inner = this.#inner;
     if (this.#phase !== 'running' || inner === undefined) return this.end(ending());
     this.#cancelBelow(inner, code, details);
@@ -228,10 +236,11 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
 
   /** The status of a deadline that has passed. */
   deadlineStatus(): StatusObject {
-    const seconds = ((this.admission.clock.elapsed() - this.#createdMs) / 1_000).toFixed(3);
-    return explainedStatus(status.DEADLINE_EXCEEDED, `Deadline exceeded after ${seconds}s,waiting in the queue`, {
+    const waited = this.#phase === 'waiting' ? this.admission.awaited(this) : {};
+    return deadlineStatus(this.admission.clock.elapsed() - this.#createdMs, {
       queueWaitMs: this.#waitedMs(),
       neverSent: true,
+      ...waited,
     });
   }
 

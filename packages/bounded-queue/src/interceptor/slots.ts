@@ -27,12 +27,17 @@ export class Slots<Call extends Waiting> {
   /** @param limit tells how many there are, at this moment. */
   constructor(
     readonly queue: AdmissionQueue<Call>,
-    private readonly limit: () => number,
+    private readonly currentLimit: () => number,
   ) {}
+
+  /** How many there are at this moment. */
+  get limit(): number {
+    return this.currentLimit();
+  }
 
   /** One can be had. With none in flight always: a limit that lets nothing out never learns anything. */
   get hasRoom(): boolean {
-    return this.inFlight < 1 || this.inFlight + 1 <= this.limit();
+    return this.inFlight < 1 || this.inFlight + 1 <= this.limit;
   }
 
   /** Takes out of the queue the call that is to go next. */

@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import {
+  CallCredentials,
   Metadata,
   propagate,
   status,
-  type CallCredentials,
   type InterceptingListener,
   type StatusObject,
 } from '@grpc/grpc-js';
@@ -36,6 +36,9 @@ import type { ThreadConnection } from './thread-connection.js';
 
 /** Milliseconds that the thread is given to end a call by its deadline itself: it knows what the call waited for. */
 const DEADLINE_GRACE_MS = 50;
+
+/** What has nothing to say is not asked, as in grpc-js. */
+const NO_CREDENTIALS = CallCredentials.createEmpty();
 
 /** The channel that a call was made on. */
 export interface CallingChannel {
@@ -316,9 +319,11 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   }
 
   #allCredentials(): CallCredentials | undefined {
-    const { callCredentials } = this.channel;
-    if (callCredentials === undefined) return this.#credentials;
-    return this.#credentials?.compose(callCredentials) ?? callCredentials;
+    const own = this.#credentials;
+    const channels = this.channel.callCredentials;
+    if (own === undefined) return channels;
+    const all = own.compose(channels ?? NO_CREDENTIALS);
+    return all.constructor === NO_CREDENTIALS.constructor ? undefined : all;
   }
 
   /** That of its caller: made where he is heard, for what he is told when the thread is. */

@@ -40,7 +40,7 @@ export const TIMED_OUT: readonly Ending[] = [
     name: 'a deadline while queued',
     pool: ONE_STREAM,
     code: status.DEADLINE_EXCEEDED,
-    details: /waiting for a connection/,
+    details: /waiting for a stream: 1 of 1 in use, limit 1 a connection by maxStreamsPerChannel$/,
     async act(stage, kind) {
       await stage.fill();
       const call = stage.begin(kind, { options: { deadline: Date.now() + 20 } });
