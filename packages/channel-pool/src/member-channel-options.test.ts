@@ -1,5 +1,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { MAX_TIMER_MS } from '@grpc-manifold/core';
 import { HONEST_WRITE_BYTES, memberChannelOptions, RECEIVE_WINDOW_BYTES } from './member-channel-options.js';
 
 const TARGET = 'dns:///api.example.com:443';
@@ -27,6 +28,7 @@ describe('memberChannelOptions', () => {
       'grpc-node.flow_control_window': RECEIVE_WINDOW_BYTES,
       'grpc.per_rpc_retry_buffer_size': HONEST_WRITE_BYTES,
       'grpc.use_local_subchannel_pool': 1,
+      'grpc.client_idle_timeout_ms': MAX_TIMER_MS,
     });
     expect([RECEIVE_WINDOW_BYTES, HONEST_WRITE_BYTES]).toEqual([4_194_304, 65_536]);
   });
@@ -39,12 +41,21 @@ describe('memberChannelOptions', () => {
       'grpc.keepalive_time_ms': 60_000,
       'grpc.primary_user_agent': 'test/1.0',
     };
-    expect(memberChannelOptions(TARGET, user)).toEqual({ ...user, 'grpc.use_local_subchannel_pool': 1 });
+    expect(memberChannelOptions(TARGET, user)).toEqual({
+      ...user,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.client_idle_timeout_ms': MAX_TIMER_MS,
+    });
   });
 
   it.each([0, 1])('never shares a connection, although the user set a local subchannel pool to %d', (value) => {
     const options = memberChannelOptions(TARGET, { 'grpc.use_local_subchannel_pool': value });
     expect(options['grpc.use_local_subchannel_pool']).toBe(1);
+  });
+
+  it('lets no member go idle by itself, whatever the user set for the pool', () => {
+    const options = memberChannelOptions(TARGET, { 'grpc.client_idle_timeout_ms': 1_000 });
+    expect(options['grpc.client_idle_timeout_ms']).toBe(MAX_TIMER_MS);
   });
 
   it('changes nothing of what it is given', () => {

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { isXdsTarget } from '@grpc-manifold/core';
+import { isXdsTarget, MAX_TIMER_MS } from '@grpc-manifold/core';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
@@ -38,6 +38,8 @@ export function memberChannelOptions(target: string, user: ChannelOptions): Chan
     ...user,
     // Channels to one target with equal options would share one connection.
     'grpc.use_local_subchannel_pool': 1,
+    // Members do not go idle one by one: the pool does, as a plain channel would.
+    'grpc.client_idle_timeout_ms': MAX_TIMER_MS,
   };
   // xDS brings its own balancing: there a member is whatever the control plane says.
   if (serviceConfig !== undefined && !isXdsTarget(target)) {

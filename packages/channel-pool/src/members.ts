@@ -16,6 +16,7 @@ import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';
 import { Draining } from './draining.js';
 import { Ejector } from './ejector.js';
+import { IdleWatch, idleTimeoutOf } from './idle-watch.js';
 import type { ResolvedChannelPoolOptions } from './options.js';
 import { pickerOf } from './pickers/index.js';
 import type { PickOutcome, Picker } from './pickers/picker.js';
@@ -84,8 +85,12 @@ export class Members implements PooledChannelObserver, BeatListener {
   readonly #settings: Omit<PooledChannelSettings, 'keepaliveTimeMs'>;
   readonly #ejector: Ejector;
   readonly #draining: Draining;
+  readonly #idleWatch: IdleWatch;
+  /** When one that is closed by now was used last, or somebody asked for a connection. */
+  #lastUsedMs = 0;
   #spare: PooledChannel | undefined;
   #lastId = 0;
+  /** In use: `minChannels` are kept. */
   #wanted = false;
   #closed = false;
   #closedChannels = 0;
@@ -157,6 +162,11 @@ export class Members implements PooledChannelObserver, BeatListener {
       maxDrainingChannels: () => this.options.maxDrainingChannels,
       giveUp: (...args) => this.#giveUp(...args),
       onAlarm: (alarm) => observer.onAlarm(alarm),
+    });
+    this.#idleWatch = new IdleWatch(clock, idleTimeoutOf(options.channelOptions), {
+      isInUse: () => this.#isInUse,
+      lastUsedMs: () => this.#lastUse(),
+      onIdle: (idleMs) => this.#rest(idleMs),
     });
     // Made now, connected with the first call: a wrong target is an error of the constructor, as in grpc-js.
     this.#spare = this.#create();
@@ -291,7 +301,8 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.options = options;
     for (const member of this.#all) this.#refresh(member);
     this.#keepMaximum();
-    if (this.#ready > options.minChannels) this.#watchIdleness();
+    if (this.#ready > this.#floor) this.#watchIdleness();
+    if (this.#all.size > 0) this.#idleWatch.watch();
     this.#policies.changed();
     this.observer.onRoom();
     this.review();
@@ -300,7 +311,6 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** Opens that many connections for somebody who waits for them; says whether they are ready. */
   warm(who: object, channels: number): boolean {
     this.#warming.set(who, Math.min(channels, this.options.maxChannels));
-    this.#wanted = true;
     this.#ask();
     const isWarm = this.#ready >= Math.min(channels, this.options.maxChannels);
     if (!isWarm) this.review();
@@ -315,13 +325,14 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** A call was counted in. */
   took(member: PooledChannel): void {
     this.#refresh(member);
+    this.#wanted = true;
+    this.#idleWatch.watch();
     this.#ejector.watch();
     this.review();
   }
 
   /** Somebody wants a connection: opens what is missing. */
   want(): void {
-    this.#wanted = true;
     this.#ask();
     // One that was silent for long is asked for life before it gets a call.
     for (const member of this.#all) member.verify();
@@ -335,6 +346,9 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   /** Remembers that somebody asked for a connection, until there is one: what idles since is not opened again for it. */
   #ask(): void {
+    this.#wanted = true;
+    this.#lastUsedMs = this.clock.elapsed();
+    this.#idleWatch.watch();
     if (this.#ready === 0) this.#demand = true;
   }
 
@@ -390,6 +404,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#closed = true;
     this.#policies.close();
     this.#ejector.close();
+    this.#idleWatch.close();
     for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
       if (timer !== undefined) this.clock.clearTimer(timer);
     }
@@ -502,13 +517,19 @@ export class Members implements PooledChannelObserver, BeatListener {
       if (this.#ready === 0) this.#retryNow();
     }
     this.#draining.review();
+    // As a plain channel, which connects again with the next call.
+    if (this.#ready === 0 && !this.#isInUse) this.#forgetUse();
     this.#tellConnectivity();
     this.review();
   }
 
   #onClosed(member: PooledChannel): void {
+    this.#lastUsedMs = Math.max(this.#lastUsedMs, member.lastCallMs);
     if (this.#all.delete(member)) this.#closedChannels += 1;
-    if (this.#all.size === 0) this.#leaveBeat();
+    if (this.#all.size === 0) {
+      this.#leaveBeat();
+      if (!this.#wanted) this.#idleWatch.stop();
+    }
     this.#replaceable.delete(member);
     this.#closing.add(member);
     void this.#awaitSockets(member);
@@ -563,6 +584,52 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#pickerComplained = true;
   }
 
+  // ── resting ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Connections that are kept: `minChannels` while the pool is in use, and after that where the user has set it. */
+  get #floor(): number {
+    return this.#wanted ? this.options.minChannels : 0;
+  }
+
+  /** True while a call runs or waits, or somebody waits for a connection. */
+  get #isInUse(): boolean {
+    if (this.isAwaited()) return true;
+    for (const { inFlightCalls } of this.#all) if (inFlightCalls > 0) return true;
+    return false;
+  }
+
+  /** When a call ended last, or somebody asked for a connection. */
+  #lastUse(): number {
+    let lastMs = this.#lastUsedMs;
+    for (const { lastCallMs } of this.#all) lastMs = Math.max(lastMs, lastCallMs);
+    return lastMs;
+  }
+
+  #forgetUse(): void {
+    if (!this.options.keepsMinChannels) this.#wanted = this.#demand = false;
+  }
+
+  /** Closes what need not be kept for a pool that nobody uses, and opens nothing until the next call. */
+  #rest(idleMs: number): void {
+    this.#forgetUse();
+    const from = this.#ready;
+    const surplus = this.#surplus(from - this.#floor);
+    if (surplus.length === 0) return;
+    const reason = `no call for ${Math.round(idleMs)} ms (grpc.client_idle_timeout_ms)`;
+    const { capacity } = this.#load();
+    this.observer.onScale({
+      action: 'shrink',
+      from,
+      to: from - surplus.length,
+      reason,
+      usedStreams: 0,
+      capacity,
+      queuedCalls: 0,
+      peakStreams: 0,
+    });
+    for (const member of surplus) member.letGo(reason);
+  }
+
   // ── closing what is not needed ────────────────────────────────────────────────────────────────────────────────────
 
   #watchIdleness(): void {
@@ -572,12 +639,13 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#shrinkTimer = this.clock.setTimer(() => {
       this.#shrinkTimer = undefined;
       this.#shrink();
-      if (this.#ready > this.options.minChannels) this.#watchIdleness();
+      if (this.#ready > this.#floor) this.#watchIdleness();
     }, shrinkAfterMs);
   }
 
   #shrink(): void {
-    const { minChannels, growAtRatio, shrinkAfterMs } = this.options;
+    const { growAtRatio, shrinkAfterMs } = this.options;
+    const minChannels = this.#floor;
     const [from, capacity, peakStreams] = [this.#ready, this.streamCapacity, this.observer.takePeak()];
     const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
     const surplus = this.#surplus(from - Math.min(needed, this.options.maxChannels));
@@ -676,10 +744,9 @@ export class Members implements PooledChannelObserver, BeatListener {
   // ── what the policies want ────────────────────────────────────────────────────────────────────────────────────────
 
   #view(): PoolView {
-    const { minChannels, maxChannels } = this.options;
     return {
-      minChannels,
-      maxChannels,
+      minChannels: this.#floor,
+      maxChannels: this.options.maxChannels,
       channels: [...this.#all].map((member) => member.view()),
       keepaliveTimeMs: this.#keepaliveTimeMs,
       pingStrikes: this.#pingStrikes,
@@ -716,9 +783,8 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   /** What the number of connections is decided on. O(1): it is asked for with each call. */
   #load(): Load {
-    const minChannels = this.#wanted ? this.options.minChannels : 0;
     return {
-      minChannels: this.#warming.size === 0 ? minChannels : Math.max(minChannels, ...this.#warming.values()),
+      minChannels: this.#warming.size === 0 ? this.#floor : Math.max(this.#floor, ...this.#warming.values()),
       maxChannels: this.options.maxChannels,
       growAtRatio: this.options.growAtRatio,
       liveChannels: this.#ready,
@@ -774,7 +840,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#retryTimer = this.clock.setTimer(() => {
       this.#retryTimer = undefined;
       // Nobody asked since: the next call begins anew, and waits for its attempt instead of failing at once.
-      if (this.#failing && !this.#demand && this.options.minChannels === 0 && this.observer.queuedCalls() === 0) {
+      if (this.#failing && !this.#demand && this.#floor === 0 && this.observer.queuedCalls() === 0) {
         this.#failing = false;
       }
       this.review();

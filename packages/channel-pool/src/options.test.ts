@@ -35,6 +35,7 @@ const DEFAULTS: ResolvedChannelPoolOptions = {
   onDispose: 'drain',
   drainTimeoutMs: 5_000,
   closeTimeoutMs: Infinity,
+  keepsMinChannels: false,
   channelOptions: {},
   channelFactory: undefined,
 };
@@ -175,7 +176,9 @@ describe('resolveChannelPoolOptions', () => {
 
   it('has a row for every option in the table below', () => {
     expect(Object.keys(BAD).sort()).toEqual([...CHANNEL_POOL_OPTION_NAMES].sort());
-    expect(Object.keys(DEFAULTS).sort()).toEqual([...CHANNEL_POOL_OPTION_NAMES, 'closeTimeoutMs'].sort());
+    expect(Object.keys(DEFAULTS).sort()).toEqual(
+      [...CHANNEL_POOL_OPTION_NAMES, 'closeTimeoutMs', 'keepsMinChannels'].sort(),
+    );
   });
 
   it.each(CASES)('refuses %s that is %s, naming the option, what it takes and the value', (name, sample, kind) => {

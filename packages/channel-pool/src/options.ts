@@ -8,7 +8,11 @@ import type { Picker } from './pickers/picker.js';
 
 /** Options of a {@link ChannelPool}. All are optional; they are read once and never changed. */
 export interface ChannelPoolOptions {
-  /** Connections that are kept once opened; the first call opens them. 0 to `maxChannels`; default 1 (or `maxChannels`). */
+  /**
+   * Connections that are kept while the pool is in use; the first call opens them. 0 to `maxChannels`; default 1 (or
+   * `maxChannels`). When no call was made for `grpc.client_idle_timeout_ms` (1,800,000; at least 1,000), or the server has ended
+   * the last connection of an unused pool, all are closed until the next call; set to 1 or more, so many are kept even then.
+   */
   readonly minChannels?: number;
   /** Connections at the most; equal to `minChannels` for a fixed pool. 1 to 1,000; default 10 (or `minChannels`). */
   readonly maxChannels?: number;
@@ -79,6 +83,8 @@ export interface ResolvedChannelPoolOptions extends Required<
   readonly channelFactory: ChannelFactory | undefined;
   /** Milliseconds that `close()` waits for calls to finish. */
   readonly closeTimeoutMs: number;
+  /** True when `minChannels` are kept although nobody uses the pool: the user has set it. */
+  readonly keepsMinChannels: boolean;
 }
 
 /** The names of all options of a pool. */
@@ -118,6 +124,7 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
   return {
     minChannels,
     maxChannels,
+    keepsMinChannels: options?.minChannels !== undefined && minChannels > 0,
     maxDrainingChannels: read.integer('maxDrainingChannels', 10, { min: 1, max: 1_000 }),
     maxStreamsPerChannel: optionalInteger(read, 'maxStreamsPerChannel', options?.maxStreamsPerChannel),
     growAtRatio: read.number('growAtRatio', 0.9, { min: 0.01, max: 1 }),
@@ -164,6 +171,7 @@ export function updatedOptions(
     ...options,
     minChannels,
     maxChannels,
+    keepsMinChannels: update.minChannels === undefined ? options.keepsMinChannels : minChannels > 0,
     maxStreamsPerChannel:
       update.maxStreamsPerChannel === undefined
         ? options.maxStreamsPerChannel

@@ -199,6 +199,11 @@ export class PooledChannel implements MemberView {
     return this.settings.clock.elapsed() - this.#bornMs;
   }
 
+  /** When its last call began or ended, on the clock's `elapsed()`; -Infinity when it had none. */
+  get lastCallMs(): number {
+    return this.startedCalls > 0 ? this.#lastUsedMs : -Infinity;
+  }
+
   /** Milliseconds since it was ready for calls; 0 when it never was. */
   get connectedMs(): number {
     return this.#connectedAtMs === undefined ? 0 : this.settings.clock.elapsed() - this.#connectedAtMs;
