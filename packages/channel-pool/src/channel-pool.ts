@@ -1,4 +1,4 @@
-import { connectivityState, ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
+import { connectivityState, type ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
 import {
   callDeadlineMs,
   Emitter,
@@ -15,6 +15,7 @@ import { Connectivity } from './connectivity.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
 import { memberChannelOptions } from './member-channel-options.js';
+import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './destination.js';
 import { Members } from './members.js';
 import {
   resolveChannelPoolOptions,
@@ -99,10 +100,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     options?: ChannelPoolOptions,
     environment: ChannelPoolEnvironment = {},
   ) {
-    if (typeof target !== 'string') throw new TypeError(`ChannelPool: target must be a string, got ${String(target)}`);
-    if (!(credentials instanceof ChannelCredentials)) {
-      throw new TypeError('ChannelPool: credentials must be ChannelCredentials, as grpc.credentials makes them');
-    }
+    mustBeTarget(target);
+    mustBeCredentials(credentials);
     const clock = environment.clock ?? systemClock;
     this.#clock = clock;
     this.#options = resolveChannelPoolOptions(options);
@@ -144,6 +143,11 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       },
     );
     this.#target = this.#members.target;
+    const complaint = complaintOfTarget(target, this.#target);
+    if (complaint !== undefined) {
+      this.close();
+      throw new TypeError(complaint);
+    }
   }
 
   // ── what a client needs of a channel ──────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 export { ChannelPool, type ChannelPoolEnvironment, type DrainOptions } from './channel-pool.js';
 export { SharedChannel, type SharedPool } from './shared-channel.js';
 export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options.js';
+export { placeOfOption } from './option-place.js';
 export { PICKER_NAMES, type PickerName } from './pickers/index.js';
 export type { MemberView, Picker, PickOutcome } from './pickers/picker.js';
 export type { WarmUpOptions } from './warm-up.js';

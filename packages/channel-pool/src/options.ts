@@ -3,6 +3,7 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue';
 import { OptionReader, type CallInfo, type ChannelFactory, type ConnectionPolicy } from '@grpc-manifold/core';
 import { idleClose } from '@grpc-manifold/connection-policy';
+import { placeOfOption } from './option-place.js';
 import { PICKER_NAMES, type PickerName } from './pickers/index.js';
 import type { Picker } from './pickers/picker.js';
 
@@ -113,7 +114,7 @@ export const CHANNEL_POOL_OPTION_NAMES = [
  * @throws TypeError, RangeError naming the option, its range and the value.
  */
 export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefined): ResolvedChannelPoolOptions {
-  const read = new OptionReader('ChannelPool', options, CHANNEL_POOL_OPTION_NAMES);
+  const read = new OptionReader('ChannelPool', options, CHANNEL_POOL_OPTION_NAMES, placeOfOption);
   // Either of the two moves the default of the other, so that `maxChannels: 4` and `minChannels: 20` alone make sense.
   const givenMax = read.integer('maxChannels', 10, { min: 1, max: 1_000 });
   const minChannels = read.integer('minChannels', Math.min(1, givenMax), { min: 0, max: 1_000 });
@@ -138,7 +139,7 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
     onDispose: read.oneOf('onDispose', 'drain', ['drain', 'cancel']),
     drainTimeoutMs: read.number('drainTimeoutMs', 5_000, { min: 0, unlimited: true }),
     closeTimeoutMs: read.number('drainTimeoutMs', Infinity, { min: 0, unlimited: true }),
-    channelOptions: { ...read.optionalObject('channelOptions') },
+    channelOptions: readChannelOptions(read),
     channelFactory: read.optionalFunction('channelFactory'),
   };
 }
@@ -186,6 +187,18 @@ function optionalInteger<Options extends { maxStreamsPerChannel?: number }>(
   value: number | undefined,
 ): number | undefined {
   return value === undefined ? undefined : read.integer(key, 1, { min: 1, max: 1_000 });
+}
+
+/** What grpc-js would pass over in silence. */
+function readChannelOptions(read: OptionReader<ChannelPoolOptions>): ChannelOptions {
+  const channelOptions = { ...read.optionalObject('channelOptions') };
+  for (const key of Object.keys(channelOptions)) {
+    if (!(CHANNEL_POOL_OPTION_NAMES as readonly string[]).includes(key)) continue;
+    throw new TypeError(
+      `ChannelPool: ${key} is an option of the pool and none of grpc-js; take it out of channelOptions and put it beside`,
+    );
+  }
+  return channelOptions;
 }
 
 function readPicker(

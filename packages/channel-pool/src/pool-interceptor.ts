@@ -5,6 +5,7 @@ import {
   type ChannelInterface,
   type Interceptor,
 } from '@grpc/grpc-js';
+import { mustNotBeInterceptor } from '@grpc-manifold/core';
 import { ChannelPool } from './channel-pool.js';
 import { InterceptorPosition } from './interceptor-position.js';
 import { PoolInterceptingCall } from './pool-intercepting-call.js';
@@ -23,6 +24,7 @@ import { SharedChannel } from './shared-channel.js';
  * @throws TypeError when it is not given a pool.
  */
 export function poolInterceptor(pool: ChannelPool | SharedChannel): Interceptor {
+  if (typeof pool === 'object' && (pool as object | null) !== null) mustNotBeInterceptor('poolInterceptor', pool);
   if (!(pool instanceof ChannelPool || pool instanceof SharedChannel)) {
     throw new TypeError(
       `poolInterceptor: pool must be a ChannelPool, or what its share() returns, got ${inspect(pool)}`,

@@ -13,6 +13,7 @@ import {
   faultOfFailedAttempt,
   faultOfLostCall,
   faultOfLostConnection,
+  withAdvice,
   ObservedConnection,
   wasSent,
   type CallExplanation,
@@ -573,7 +574,7 @@ export class PooledChannel implements MemberView {
       this.#hasFailed = true;
       this.#stopWatchdog();
       void this.#askWhy().then(
-        (detail) => this.#fail(faultOfFailedAttempt(detail)),
+        (detail) => this.#fail(withAdvice(faultOfFailedAttempt(detail), this.settings.credentials)),
         (error: unknown) => this.#fail({ tag: 'connect-failed', detail: String(error) }),
       );
     }

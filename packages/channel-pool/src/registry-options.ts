@@ -1,4 +1,5 @@
 import { OptionReader } from '@grpc-manifold/core';
+import { placeOfOption } from './option-place.js';
 import { CHANNEL_POOL_OPTION_NAMES, resolveChannelPoolOptions, type ChannelPoolOptions } from './options.js';
 
 /** Options of a {@link ChannelPoolRegistry}: those of its pools, and how long pools without a lease are kept. */
@@ -33,12 +34,8 @@ export interface ResolvedRegistryOptions {
  * @throws TypeError, RangeError naming the option, its range and the value.
  */
 export function resolveRegistryOptions(options: ChannelPoolRegistryOptions | undefined): ResolvedRegistryOptions {
-  const read = new OptionReader<ChannelPoolRegistryOptions>('ChannelPoolRegistry', options, [
-    'maxIdleChannels',
-    'maxIdleChannelsPerTarget',
-    'idleTimeoutMs',
-    ...CHANNEL_POOL_OPTION_NAMES,
-  ]);
+  const known = ['maxIdleChannels', 'maxIdleChannelsPerTarget', 'idleTimeoutMs', ...CHANNEL_POOL_OPTION_NAMES] as const;
+  const read = new OptionReader<ChannelPoolRegistryOptions>('ChannelPoolRegistry', options, known, placeOfOption);
   const { maxIdleChannels, maxIdleChannelsPerTarget, idleTimeoutMs, ...pool } = { ...options };
   resolveChannelPoolOptions(pool);
   return {

@@ -49,7 +49,9 @@ describe('OptionReader', () => {
 
   it('refuses a key that it does not know, and names those that it does', () => {
     expect(() => reader({ cuont: 5 })).toThrow(
-      new TypeError(`thing: unknown option 'cuont'; known are count, ratio, mode, factory, nested`),
+      new TypeError(
+        `thing: unknown option 'cuont'; known are count, ratio, mode, factory, nested; did you mean 'count'?`,
+      ),
     );
     expect(() => reader({ cuont: undefined })).toThrow(TypeError);
   });

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { nearestName } from './nearest-name.js';
 
 /**
  * Checks the options of one resolver. Every complaint names the option, what it takes and what was given.
@@ -8,20 +9,23 @@ import { inspect } from 'node:util';
 export class OptionReader<Options extends object> {
   readonly #options: Options;
 
-  /** @throws TypeError when `options` is not an object or has a key that is not in `known`. */
+  /**
+   * @param placeOf says of an unknown key where it belongs, if anywhere.
+   * @throws TypeError when `options` is not an object or has a key that is not in `known`.
+   */
   constructor(
     readonly where: string,
     options: Options | undefined,
     known: readonly (keyof Options & string)[],
+    placeOf: (key: string) => string | undefined = () => undefined,
   ) {
     if (options !== undefined && (typeof options !== 'object' || options === null || Array.isArray(options))) {
       throw new TypeError(`${where}: options must be an object, got ${show(options)}`);
     }
     this.#options = options ?? ({} as Options);
+    mustNotBeInterceptor(where, this.#options);
     for (const key of Object.keys(this.#options)) {
-      if (!(known as readonly string[]).includes(key)) {
-        throw new TypeError(`${where}: unknown option ${show(key)}; known are ${known.join(', ')}`);
-      }
+      if (!(known as readonly string[]).includes(key)) throw unknownOption(where, key, known, placeOf(key));
     }
   }
 
@@ -117,6 +121,38 @@ export class OptionReader<Options extends object> {
   ): never {
     throw new RangeError(`${this.where}: ${key} must be ${kind} ${rangeText(range)}, got ${show(value)}`);
   }
+}
+
+/**
+ * The error for an option that is not known. It names those that are, and where the key belongs or what is most like it.
+ *
+ * @param place where it belongs.
+ * @param alsoKnown what else is known, in words.
+ */
+export function unknownOption(
+  where: string,
+  key: string,
+  known: readonly string[],
+  place?: string,
+  alsoKnown = '',
+): TypeError {
+  const nearest = place === undefined ? nearestName(key, known) : undefined;
+  const advice = place ?? (nearest === undefined ? undefined : `did you mean ${show(nearest)}?`);
+  const names = `known are ${known.join(', ')}${alsoKnown}`;
+  return new TypeError(`${where}: unknown option ${show(key)}; ${names}${advice === undefined ? '' : `; ${advice}`}`);
+}
+
+/**
+ * Recognizes what grpc-js calls an interceptor with, where something was given to it that makes one.
+ *
+ * @throws TypeError that says so.
+ */
+export function mustNotBeInterceptor(where: string, options: object): void {
+  if (!('method_definition' in options)) return;
+  throw new TypeError(
+    `${where}: grpc-js has called it as if it were an interceptor; call it once and give what it returns, as in ` +
+      `interceptors: [${where}(…)]`,
+  );
 }
 
 function rangeText(range: { min: number; max?: number; unlimited?: boolean }): string {

@@ -1,6 +1,13 @@
 import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
-import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
-import { OptionReader } from '@grpc-manifold/core';
+import {
+  CHANNEL_POOL_OPTION_NAMES,
+  placeOfOption,
+  poolInterceptor,
+  type ChannelPoolOptions,
+} from '@grpc-manifold/channel-pool';
+import { boundedQueue } from '@grpc-manifold/bounded-queue';
+import { circuitBreaker } from '@grpc-manifold/circuit-breaker';
+import { nearestName, OptionReader, unknownOption } from '@grpc-manifold/core';
 
 /** What a client takes for itself, whatever channel it uses. */
 export type ClientOnlyOptions = Readonly<
@@ -48,8 +55,9 @@ export function splitOptions(options: PooledClientOptions): {
     if (POOL_OPTION_NAMES.includes(key)) pool[key] = value;
     else if ((CLIENT_OPTION_NAMES as readonly string[]).includes(key)) client[key] = value;
     else if (/^grpc[.-]/.test(key)) flat[key] = value;
-    else throw new TypeError(unknownOption(key));
+    else throw wrongOption(key);
   }
+  mustBeInterceptors('createPooledClient', client);
   const given = pool['channelOptions'];
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given);
   if (Object.keys(flat).length > 0 && (given === undefined || isObject)) {
@@ -67,12 +75,15 @@ export function splitOptions(options: PooledClientOptions): {
 export function clientOnlyOptions(options: ClientOptions): ClientOnlyOptions {
   for (const key of Object.keys(options)) {
     if (!(CLIENT_OPTION_NAMES as readonly string[]).includes(key)) {
+      const nearest = nearestName(key, CLIENT_OPTION_NAMES);
       throw new TypeError(
         `createPooledClient: ${key} cannot be set on a client that shares a pool; give it to the ChannelPool ` +
-          `(here are known ${CLIENT_OPTION_NAMES.join(', ')})`,
+          `(here are known ${CLIENT_OPTION_NAMES.join(', ')})` +
+          (nearest === undefined ? '' : `; did you mean ${nearest}?`),
       );
     }
   }
+  mustBeInterceptors('createPooledClient', options);
   return options;
 }
 
@@ -89,10 +100,48 @@ function checkThreads(threads: unknown, { channelFactory }: ChannelPoolOptions):
   return count;
 }
 
-function unknownOption(key: string): string {
+function wrongOption(key: string): TypeError {
   if (key === 'channelOverride' || key === 'channelFactoryOverride') {
-    return `createPooledClient: ${key} cannot be set: the pool is the channel; use channelFactory for its connections`;
+    return new TypeError(
+      `createPooledClient: ${key} cannot be set: the pool is the channel; use channelFactory for its connections`,
+    );
   }
-  const known = [...CHANNEL_POOL_OPTION_NAMES, ...CLIENT_OPTION_NAMES, 'threads'].join(', ');
-  return `createPooledClient: unknown option '${key}'; known are ${known}, and keys that begin with 'grpc.' or 'grpc-node.'`;
+  const known = [...CHANNEL_POOL_OPTION_NAMES, ...CLIENT_OPTION_NAMES, 'threads'];
+  return unknownOption(
+    'createPooledClient',
+    key,
+    known,
+    placeOfOption(key),
+    ", and keys that begin with 'grpc.' or 'grpc-node.'",
+  );
+}
+
+const MAKERS = new Map<unknown, string>([
+  [circuitBreaker, 'circuitBreaker()'],
+  [boundedQueue, 'boundedQueue()'],
+  [poolInterceptor, 'poolInterceptor(pool)'],
+]);
+
+/**
+ * Checks the interceptors of a client.
+ *
+ * @param where the function of ours that the user called.
+ * @throws TypeError for what makes an interceptor and is none, which otherwise would fail with each call.
+ */
+export function mustBeInterceptors(where: string, options: ClientOnlyOptions): void {
+  for (const [option, made] of [
+    ['interceptors', (maker: string) => maker],
+    ['interceptor_providers', (maker: string) => `() => ${maker}`],
+  ] as const) {
+    const given: unknown = options[option];
+    if (!Array.isArray(given)) continue;
+    for (const one of given) {
+      const maker = MAKERS.get(one);
+      if (maker === undefined) continue;
+      const name = maker.slice(0, maker.indexOf('('));
+      throw new TypeError(
+        `${where}: ${option} has ${name}, which makes an interceptor and is none; write ${option}: [${made(maker)}]`,
+      );
+    }
+  }
 }

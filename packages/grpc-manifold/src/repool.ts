@@ -7,6 +7,7 @@ import { notThisClient } from './client-class.js';
 import { CLIENT_FIELDS, copyClientFields, replaceTransformer } from './client-fields.js';
 import type { ClientClass } from './create-pooled-client.js';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
+import { mustBeInterceptors } from './pooled-client-options.js';
 
 /**
  * Makes a second client of the class that a given one is of, over a pool: for a client that somebody else has built. It
@@ -27,6 +28,7 @@ export function repool<C extends Client>(client: C, pool: ChannelPool, options?:
     throw new TypeError(`repool: pool must be a ChannelPool, got ${inspect(pool, { depth: 0 })}`);
   }
   new OptionReader<ClientOptions>('repool', options, CLIENT_FIELDS);
+  mustBeInterceptors('repool', options ?? {});
   const copy = buildClient('repool', classOf(client), pool.share(), {
     ...options,
     ...(options?.callInvocationTransformer && {

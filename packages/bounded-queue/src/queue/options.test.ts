@@ -102,7 +102,9 @@ describe('resolveQueueOptions', () => {
 
   it('refuses an option that there is not', () => {
     expect(() => resolveQueueOptions({ maxQueueCalls: 5 } as QueueOptions)).toThrow(
-      new TypeError(`queue: unknown option 'maxQueueCalls'; known are ${QUEUE_OPTION_NAMES.join(', ')}`),
+      new TypeError(
+        `queue: unknown option 'maxQueueCalls'; known are ${QUEUE_OPTION_NAMES.join(', ')}; did you mean 'maxQueuedCalls'?`,
+      ),
     );
   });
 

@@ -14,6 +14,10 @@ import { readStatus } from '../wire/status-record.js';
 
 const LAST_NUMBER = 0xffff_ffff;
 
+const MISSING_FILE =
+  '. A bundler has to make a file of @grpc-manifold/thread-channel/worker, and threadChannelFactory({ workerUrl }) to name it: ' +
+  'docs/guides/threads.md#bundlers';
+
 /** What is told by a thread comes in nobody's context: not in that of the call that happened to start it. */
 const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
 
@@ -292,9 +296,18 @@ export class ChannelThread {
 
   #reasonFor(code: number): string {
     if (this.#isStopping) return 'The thread of the connection was stopped';
-    if (this.#error !== undefined) return `The thread of the connection ended by an error: ${messageOf(this.#error)}`;
+    if (this.#error !== undefined) {
+      const advice = !this.#hasStarted && isMissingFile(this.#error) ? MISSING_FILE : '';
+      return `The thread of the connection ended by an error: ${messageOf(this.#error)}${advice}`;
+    }
     return `The thread of the connection ended by itself, with exit code ${code}`;
   }
+}
+
+/** Node looks for the file only when the thread has begun to run. */
+function isMissingFile(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND';
 }
 
 function unknownRecord(record: number): Error {
