@@ -93,11 +93,16 @@ export class ConnectionSockets {
   /** Destroys what is still open and says how many that were. grpc-js must have been told to close before. */
   destroy(reason: string): number {
     const count = this.#open.size;
+    this.destroyOthers(undefined, reason);
+    return count;
+  }
+
+  /** Destroys what is open but for one. */
+  destroyOthers(kept: Socket | undefined, reason: string): void {
     for (const socket of this.#open) {
       // Without an error grpc-js waits for ever in a TLS handshake; with this code it reports UNAVAILABLE, not INTERNAL.
-      socket.destroy(Object.assign(new Error(reason), { code: 'ECONNRESET' }));
+      if (socket !== kept) socket.destroy(Object.assign(new Error(reason), { code: 'ECONNRESET' }));
     }
-    return count;
   }
 
   /** Learns no more sockets. */

@@ -1,19 +1,24 @@
-import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
+import { channel as diagnosticsChannel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { createSecureServer } from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
 import { Channel, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   eventually,
   FakeClock,
   leakCheck,
-  type LeakCheck,
-  type PeerConnection,
-  type PeerScript,
   SCRIPTED_TARGET,
   ScriptedChannel,
-  type ScriptedPeer,
+  selfSignedCertificate,
   settled,
   startScriptedPeer,
   startSilentPeer,
+  startUnansweredPeer,
+  type LeakCheck,
+  type PeerConnection,
+  type PeerScript,
+  type ScriptedPeer,
 } from '@grpc-manifold/testing';
 import type { ChannelCall } from '../channel-factory.js';
 import { ObservedConnection, peerOf, type ObservedConnectionSettings } from './observed-connection.js';
@@ -46,6 +51,22 @@ function connectionTo(target: string, settings: Partial<ObservedConnectionSettin
   const connection = new ObservedConnection({ target, credentials: INSECURE, channelOptions: {}, clock, ...settings });
   connections.push(connection);
   return connection;
+}
+
+/** The TCP sockets that are opened from now on, in this test. */
+function clientSockets(): Disposable & { readonly opened: readonly Socket[] } {
+  const opened: Socket[] = [];
+  const learn = (message: unknown): void => void opened.push((message as { socket: Socket }).socket);
+  subscribe('net.client.socket', learn);
+  return { opened, [Symbol.dispose]: () => void unsubscribe('net.client.socket', learn) };
+}
+
+/** Closes a connection whatever its clock says. */
+async function closeNow(connection: ObservedConnection): Promise<void> {
+  const closed = connection.close('the test is over');
+  await settled();
+  clock.advance(100);
+  await closed;
 }
 
 /** Connects, and hands on each state; resolves with the first that satisfies. */
@@ -197,6 +218,82 @@ describe('ObservedConnection', () => {
       const peer = await startScriptedPeer();
       await peer[Symbol.asyncDispose]();
       await untilState(connectionTo(peer.target), TRANSIENT_FAILURE);
+    });
+  });
+
+  describe('of several addresses', () => {
+    const listOf = (...ports: number[]): string => `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
+
+    it.each([
+      ['says no SETTINGS', startSilentPeer],
+      ['answers no SYN', startUnansweredPeer],
+    ])(
+      'takes the second without any wait of ours when the first %s, and keeps nothing of the first',
+      async (_, start) => {
+        await using mute = await start();
+        await using peer = await startScriptedPeer();
+        const connection = connectionTo(listOf(mute.port, peer.port));
+        using sockets = clientSockets();
+        // The fake clock stands still: what happens is done by the 250 ms of grpc-js.
+        await untilState(connection, READY);
+        expect(connection.peer).toBe(peer.target);
+        await eventually(() => expect(sockets.opened.filter(({ closed }) => !closed)).toHaveLength(1));
+        expect([sockets.opened.length, peer.openConnections]).toEqual([2, 1]);
+      },
+    );
+
+    it('takes the second when the first stalls in the TLS handshake', async () => {
+      const certificate = await selfSignedCertificate();
+      await using mute = await startSilentPeer();
+      const server = createSecureServer(certificate);
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const connection = connectionTo(listOf(mute.port, port), {
+        credentials: credentials.createSsl(Buffer.from(certificate.cert)),
+        channelOptions: { 'grpc.ssl_target_name_override': 'localhost' },
+      });
+      await untilState(connection, READY);
+      expect(connection.peer).toBe(`127.0.0.1:${port}`);
+      await mute.waitFor(
+        ({ acceptedConnections, openConnections }) => acceptedConnections === 1 && openConnections === 0,
+      );
+      await closeNow(connection);
+      server.close();
+    });
+
+    it('keeps one of two that answer in the same tick', async () => {
+      await using first = await startScriptedPeer({ settings: 'never' });
+      await using second = await startScriptedPeer({ settings: 'never' });
+      const connection = connectionTo(listOf(first.port, second.port));
+      using sockets = clientSockets();
+      const destroyed: number[] = [];
+      const isReady = untilState(connection, READY, () => {
+        destroyed.push(sockets.opened.filter((socket) => socket.destroyed).length);
+      });
+      for (const peer of [first, second]) {
+        await peer.waitFor(({ connections }) => (connections[0]?.frames.length ?? 0) > 0);
+      }
+      for (const peer of [first, second]) peer.connections[0]?.send({ kind: 'settings', settings: {} });
+      await isReady;
+      expect(destroyed.at(-1)).toBe(1);
+      expect(connection.session).toBe('open');
+      const kept = [first, second].filter(({ target }) => target === connection.peer);
+      expect(kept).toHaveLength(1);
+      for (const peer of [first, second]) {
+        await peer.waitFor(({ openConnections }) => openConnections === (kept.includes(peer) ? 1 : 0));
+      }
+    });
+
+    it('goes on with the second when the first is lost in its handshake', async () => {
+      await using first = await startScriptedPeer({ settings: 'never' });
+      await using second = await startScriptedPeer();
+      const connection = connectionTo(listOf(first.port, second.port));
+      const isReady = untilState(connection, READY);
+      await first.waitFor(({ connections }) => (connections[0]?.frames.length ?? 0) > 0);
+      first.connections[0]?.reset();
+      await isReady;
+      expect(connection.peer).toBe(second.target);
     });
   });
 

@@ -13,7 +13,6 @@ import type { Clock } from '../clock.js';
 import { warn } from '../warn.js';
 import type { Connection, SessionState } from './connection.js';
 import { ConnectionSockets } from './connection-sockets.js';
-import { HandshakeTurns } from './handshake-turns.js';
 import { sessionOf } from './http2-session.js';
 import { observedCredentials } from './observed-credentials.js';
 import { isXdsTarget } from './xds-target.js';
@@ -44,7 +43,6 @@ export class ObservedConnection implements Connection {
   readonly #target: string;
   readonly #clock: Clock;
   readonly #sockets = new ConnectionSockets();
-  readonly #turns: HandshakeTurns;
   readonly #isXds: boolean;
   #http2Socket: Socket | undefined;
   #session: ClientHttp2Session | undefined;
@@ -54,6 +52,12 @@ export class ObservedConnection implements Connection {
    * behind the start of its call, at the earliest.
    */
   #nextStreamId: number | undefined;
+  /**
+   * The server at one address has said SETTINGS: it carries the calls. Where a target has several addresses grpc-js tries the next one
+   * when one is slow (RFC 8305, as gRFC A61 has it). When two come to an end in one tick it keeps both (1.14.7): one
+   * connection that carries calls, and one that nobody knows of.
+   */
+  #isDecided = false;
   #isConnected = false;
   #hasFailed = false;
   #isChannelClosed = false;
@@ -64,7 +68,6 @@ export class ObservedConnection implements Connection {
     const { target, credentials, channelOptions, clock } = settings;
     this.#target = target;
     this.#clock = clock;
-    this.#turns = new HandshakeTurns(clock);
     this.#isXds = isXdsTarget(target);
     this.channel =
       settings.channel ??
@@ -73,8 +76,7 @@ export class ObservedConnection implements Connection {
         observedCredentials(credentials, {
           onSocket: this.#onSocket,
           mayConnect: () => this.#mayConnect,
-          // With xDS a channel has as many connections as the control plane says.
-          takeTurn: async (tcp) => this.#isXds || this.#turns.take(tcp),
+          mayShakeHands: () => !this.#isDecided && this.#closing === undefined,
         }),
         channelOptions,
       );
@@ -171,7 +173,6 @@ export class ObservedConnection implements Connection {
 
   async #close(reason: string): Promise<number> {
     const graceMs = this.#isConnected ? CLOSE_GRACE_MS : 0;
-    this.#turns.end();
     // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
     await Promise.resolve();
     this.closeChannel();
@@ -201,7 +202,6 @@ export class ObservedConnection implements Connection {
     if (this.#isConnected) return;
     if (seen === connectivityState.READY) {
       this.#isConnected = true;
-      this.#turns.end();
       this.#sockets.attemptEnded();
       this.#watchSession();
     } else if (seen === connectivityState.TRANSIENT_FAILURE) {
@@ -222,11 +222,28 @@ export class ObservedConnection implements Connection {
    * it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
    */
   get #mayConnect(): boolean {
-    return !(this.#isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
+    return !this.#isDecided && !(this.#isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
+  }
+
+  /** Handshakes run side by side; the first to be over ends the others, in the same tick. */
+  #race(tcp: Socket, http2: Socket): void {
+    const session = sessionOf(http2);
+    // Where sessions cannot be seen, two may be kept: the second is closed with the first.
+    if (session === undefined) this.#http2Socket = http2;
+    // Before grpc-js, which takes all listeners off.
+    session?.prependListener('remoteSettings', () => {
+      if (this.#isDecided) return;
+      this.#isDecided = true;
+      this.#http2Socket = http2;
+      this.#sockets.destroyOthers(tcp, 'another address of the target is connected');
+    });
   }
 
   readonly #onSocket = (tcp: Socket, http2: Socket): void => {
     this.#sockets.add(tcp);
-    this.#http2Socket = http2;
+    // With xDS a channel has as many connections as the control plane says.
+    if (this.#isXds) this.#http2Socket = http2;
+    // Before anything can come in, and behind grpc-js, which makes the session in a microtask.
+    else process.nextTick(() => this.#race(tcp, http2));
   };
 }

@@ -13,8 +13,8 @@ export interface ConnectionObserver {
   onSocket(tcp: Socket, http2: Socket): void;
   /** False when no connection is to be made any more: the attempt then never comes to a socket, nor to an end. */
   mayConnect(): boolean;
-  /** Asked when TCP is connected: resolves to whether the socket is to be used. */
-  takeTurn(tcp: Socket): Promise<boolean>;
+  /** Asked when TCP is connected: false when the socket is of no more use. */
+  mayShakeHands(): boolean;
 }
 
 /**
@@ -33,7 +33,7 @@ export function observedCredentials(credentials: ChannelCredentials, observer: C
     const waitForReady = (): Promise<void> =>
       observer.mayConnect() ? connector.waitForReady() : new Promise(() => undefined);
     const connect = async (tcp: Socket): Promise<{ socket: Socket; secure: boolean }> => {
-      if (!(await observer.takeTurn(tcp))) throw new Error('another address of the target is connected');
+      if (!observer.mayShakeHands()) throw new Error('another address of the target is connected');
       const result = await connector.connect(tcp);
       observer.onSocket(tcp, result.socket);
       return result;

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startSilentPeer } from '@grpc-manifold/testing';
 import type { Family } from '../case.js';
 import { ClientSockets } from '../client-sockets.js';
 import { startLocalServer } from '../peers/local-server.js';
@@ -44,6 +45,19 @@ export const targets: Family = {
       run: async (stage) => {
         const server = stage.own(await startLocalServer());
         const client = stage.open(`ipv4:127.0.0.1:1,127.0.0.1:${server.port}`);
+        const seen = [await stage.unary(client).ended, await stage.unary(client).ended];
+        return { calls: inOrder(seen), 'connections that were used': server.peers.size };
+      },
+      plain: { calls: 'OK, OK', 'connections that were used': 1 },
+    },
+    {
+      title: 'The server at the first of two addresses accepts connections and says nothing.',
+      run: async (stage) => {
+        // A plain client forgets the first connection, and leaves it open.
+        new ClientSockets(stage);
+        const mute = stage.own(await startSilentPeer());
+        const server = stage.own(await startLocalServer());
+        const client = stage.open(`ipv4:${mute.target},127.0.0.1:${server.port}`);
         const seen = [await stage.unary(client).ended, await stage.unary(client).ended];
         return { calls: inOrder(seen), 'connections that were used': server.peers.size };
       },
