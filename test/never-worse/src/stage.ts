@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { credentials } from '@grpc/grpc-js';
-import type { EchoClient, EchoServer } from '@grpc-manifold/testing';
+import { later, type EchoClient, type EchoServer } from '@grpc-manifold/testing';
 import type { ChannelFactory, ChannelPool } from 'grpc-manifold';
 import { HANGS } from './seen.js';
 import { Conversation, Subscription, UnaryCall, Upload, type CallStart, type WatchedCall } from './watched-call.js';
@@ -86,11 +85,10 @@ export class Stage implements AsyncDisposable {
    */
   async unlessPlainHangs(ending: Promise<string>): Promise<string> {
     if (this.way !== 'plain') return ending;
-    const given = new AbortController();
-    const patience = delay(PLAIN_PATIENCE_MS, HANGS, { signal: given.signal }).catch(() => HANGS);
-    const seen = await Promise.race([ending, patience]);
-    given.abort();
-    return seen;
+    let giveUp!: (seen: string) => void;
+    const given = new Promise<string>((resolve) => (giveUp = resolve));
+    using _patience = later(PLAIN_PATIENCE_MS, 'what a plain client does would have come', () => giveUp(HANGS));
+    return await Promise.race([ending, given]);
   }
 
   /** Closes everything. @throws Error when a caller was told twice how its call ended, or never. */

@@ -12,9 +12,12 @@ it('keeps every invariant through 25 seconds of faults and calls', async () => {
 
 it('ends early when it is told to, and leaves nothing behind', async () => {
   const stop = new AbortController();
-  const ending = runSoak({ seed: 1, durationMs: 600_000, signal: stop.signal });
-  setTimeout(() => stop.abort(), 1_500);
-  const { violations, startedCalls } = await ending;
+  const { violations, startedCalls } = await runSoak({
+    seed: 1,
+    durationMs: 600_000,
+    signal: stop.signal,
+    onCallEnded: () => stop.abort(),
+  });
   expect(violations).toEqual([]);
   expect(startedCalls).toBeGreaterThan(0);
 }, 120_000);

@@ -52,7 +52,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakResult> {
     // Calls and faults each have their own chance: one call more does not make another fault.
     const script = new FaultScript(new Draw(seed), [...origins], touched, (factor) => (load.factor = factor));
     const bystanders = new Bystanders(placements, touched, script, (member) => pool.storyOf(member), violations);
-    const ledger = new Ledger(violations, (...ending) => bystanders.judge(...ending));
+    const ledger = new Ledger(violations, (...ending) => {
+      bystanders.judge(...ending);
+      options.onCallEnded?.();
+    });
     await using client = createPooledClient(
       loadEchoPackage().EchoClient,
       `ipv4:${proxies.map(({ target }) => target).join(',')}`,

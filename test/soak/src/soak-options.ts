@@ -7,6 +7,8 @@ export interface SoakOptions {
   readonly callsPerSecond?: number;
   /** Ends it early, and cleanly. */
   readonly signal?: AbortSignal;
+  /** Is told of each call when it ends. */
+  readonly onCallEnded?: () => void;
   /** Is told now and then how it goes. */
   readonly onProgress?: (words: string) => void;
 }

@@ -1,11 +1,12 @@
 import { credentials, status } from '@grpc/grpc-js';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import {
+  type EchoRequest,
+  type EchoServer,
   loadEchoPackage,
   startEchoServer,
   startScriptedPeer,
-  type EchoRequest,
-  type EchoServer,
+  until,
 } from '@grpc-manifold/testing';
 import { createPooledClient, explain, type PooledClientOptions } from 'grpc-manifold';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,7 +91,7 @@ describe.each([...places, ['in a worker thread', inThread] as const])(
       const call = new RecordedCall(client, 'server-stream');
       await peer.waitFor(({ connections }) => connections[0]?.openStreamIds.length === 1);
       peer.connections[0]?.sendGoaway(0, 1);
-      await expect.poll(() => client.pool.stats().channels[0]?.state).toBe('draining');
+      await until('the pool', () => client.pool.stats().channels[0]?.state === 'draining');
       place.lose('EPIPE');
       expect((await call.outcome).code).toBe(status.UNAVAILABLE);
       expect(explain(call.error)?.fault).toEqual({ tag: 'reset', detail: 'connection lost: write EPIPE' });

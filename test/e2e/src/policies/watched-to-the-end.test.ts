@@ -1,11 +1,13 @@
 import { credentials, status, type ServiceError } from '@grpc/grpc-js';
 import {
+  eventually,
   FakeClock,
   loadEchoPackage,
-  settled,
-  startScriptedPeer,
   type PeerConnection,
   type ScriptedPeer,
+  settled,
+  startScriptedPeer,
+  until,
 } from '@grpc-manifold/testing';
 import {
   ChannelPool,
@@ -15,7 +17,7 @@ import {
   threadChannelFactory,
   type PolicyAction,
 } from 'grpc-manifold';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
 const { EchoClient } = loadEchoPackage();
 const STEP_MS = 100;
@@ -82,14 +84,14 @@ class Scene {
   /** Lets time go by until something is so; connections that are being made are waited for. Returns the milliseconds. */
   async passUntil(isSo: () => boolean, mostMs: number, meanwhile?: (passedMs: number) => void): Promise<number> {
     let passedMs = 0;
-    if (this.isReal) await vi.waitFor(() => expect(isSo()).toBe(true), 10_000);
+    if (this.isReal) await until('the scene', isSo);
     while (!isSo() && passedMs < mostMs) {
       meanwhile?.(passedMs);
       this.clock.advance(STEP_MS);
       passedMs += STEP_MS;
       await settled();
       const isConnecting = (): boolean => this.pool.stats().channels.some(({ state }) => state === 'connecting');
-      if (isConnecting()) await vi.waitFor(() => expect(isConnecting()).toBe(false), 10_000);
+      if (isConnecting()) await until('the pool', () => !isConnecting());
     }
     expect(isSo()).toBe(true);
     return passedMs;
@@ -131,7 +133,7 @@ const roads: Readonly<Record<string, Road>> = {
   },
   'drains after a GOAWAY': async (scene) => {
     scene.first.sendGoaway(0);
-    await vi.waitFor(() => expect(scene.state).toBe('draining'), 10_000);
+    await until('the connection', () => scene.state === 'draining');
     scene.first.stopReading();
   },
   'was replaced': async (scene) => {
@@ -157,7 +159,7 @@ afterEach(() => scene.end());
 
 async function strike(road: Road): Promise<void> {
   await scene.subscribe();
-  await vi.waitFor(() => expect(scene.pool.stats().channels.map(({ state }) => state)).toEqual(['ready', 'ready']));
+  await eventually(() => expect(scene.pool.stats().channels.map(({ state }) => state)).toEqual(['ready', 'ready']));
   await road(scene);
   const { first, ended, peer, pool } = scene;
   expect(ended).toEqual([]);

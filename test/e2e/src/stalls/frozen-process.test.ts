@@ -1,5 +1,4 @@
-import { setTimeout as pass } from 'node:timers/promises';
-import { startEchoServer, startFaultProxy, type EchoServer, type FaultProxy } from '@grpc-manifold/testing';
+import { type EchoServer, type FaultProxy, startEchoServer, startFaultProxy, timePasses } from '@grpc-manifold/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Program } from '../lifecycle/program.js';
 import type { StandstillProgramMessage, StandstillProgramOptions } from './children/standstill-contract.js';
@@ -40,8 +39,7 @@ it('a process that was stopped while the path forgot its flow fails no call, in 
   const all = [here, threaded];
   for (const { program } of all) program.child.kill('SIGSTOP');
   for (const { proxy } of all) proxy.connections.forEach((connection) => connection.blackHole());
-  // Real time: what is measured is that of a process that does not run.
-  await pass(STANDSTILL_MS);
+  await timePasses(STANDSTILL_MS, 'the processes do not run');
   // The program finds what it is told before any of its timers.
   for (const { program } of all) program.tell({ kind: 'call' });
   for (const { program } of all) program.child.kill('SIGCONT');
@@ -49,7 +47,7 @@ it('a process that was stopped while the path forgot its flow fails no call, in 
     expect(await program.hear('called')).toMatchObject(WITHOUT_LOSS);
     expect(proxy.acceptedConnections).toBe(2);
   }
-}, 60_000);
+});
 
 it('a machine that slept while the path forgot its flow fails no call, in threads neither', async () => {
   await using here = await connected({ threads: 0, wakesAfterMs: 8 * 3_600_000 });
@@ -62,4 +60,4 @@ it('a machine that slept while the path forgot its flow fails no call, in thread
     expect(await program.hear('called')).toMatchObject(WITHOUT_LOSS);
     expect(proxy.acceptedConnections).toBe(2);
   }
-}, 60_000);
+});

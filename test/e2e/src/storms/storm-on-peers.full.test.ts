@@ -84,6 +84,7 @@ describe.each<PeerName>(['grpc-js', 'grpc-go'])('on ten connections to %s, with 
   beforeEach(({ skip }) => {
     if (missing === undefined) return;
     if (process.env['CI'] === 'true') throw new Error(missing);
+    console.warn(missing);
     skip(missing);
   });
 
