@@ -5,6 +5,7 @@ import {
   OptionReader,
   systemClock,
   systemRandom,
+  warn,
   type ChannelCall,
   type Event,
   type ParentCall,
@@ -14,6 +15,7 @@ import { CallSet } from './call-set.js';
 import { Connectivity } from './connectivity.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
+import { balancingLeftOut } from './load-balancing.js';
 import { memberChannelOptions } from './member-channel-options.js';
 import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './destination.js';
 import { Members } from './members.js';
@@ -147,6 +149,13 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     if (complaint !== undefined) {
       this.close();
       throw new TypeError(complaint);
+    }
+    const balancing = balancingLeftOut(target, this.#options.channelOptions);
+    if (balancing !== undefined) {
+      warn(
+        `ChannelPool of ${this.#target}: the service config asks for '${balancing}', which is left out: each connection ` +
+          `goes to one address, and calls are spread over connections (docs/guides/wrapping-clients.md)`,
+      );
     }
   }
 

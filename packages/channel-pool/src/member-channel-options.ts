@@ -59,7 +59,8 @@ function readMethodConfigs(configs: unknown): readonly MethodConfig[] {
   );
 }
 
-function readServiceConfig(json: unknown): Record<string, unknown> | undefined {
+/** Reads a service config. @throws TypeError when it is no JSON object. */
+export function readServiceConfig(json: unknown): Record<string, unknown> | undefined {
   if (json === undefined) return undefined;
   try {
     const parsed: unknown = typeof json === 'string' ? JSON.parse(json) : undefined;
