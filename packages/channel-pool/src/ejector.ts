@@ -128,12 +128,7 @@ export class Ejector {
   }
 
   #carryOut(member: PooledChannel, verdict: Verdict): void {
-    if (verdict.kind === 'ask') {
-      verdict.vitals.asking = member.askForLife() ? 'asked' : 'cannot';
-    } else if (verdict.kind === 'replace') {
-      const detail = `no sign of life for ${Math.round(verdict.silentMs)} ms while calls waited on it`;
-      member.retire('stalled', { tag: 'stalled', detail });
-    }
+    if (verdict.kind === 'ask') verdict.vitals.asking = member.askForLife() ? 'asked' : 'cannot';
   }
 
   /** Brings the states of the connections in step with what was decided. */

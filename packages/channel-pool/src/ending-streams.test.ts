@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@grpc-manifold/testing';
-import { EndingStreams, STALLED_AFTER_MS, type EndingStream } from './ending-streams.js';
+import { EndingStreams, type EndingStream } from './ending-streams.js';
 import { ResetBudget } from './reset-budget.js';
+import { STALLED_AFTER_MS } from './silence.js';
 
 /** A stream that records what is done with it. */
 class ScriptedStream implements EndingStream {

@@ -1,5 +1,6 @@
 import { Line, Place, type Clock, type Timer } from '@grpc-manifold/core';
 import type { ResetBudget } from './reset-budget.js';
+import { STALLED_AFTER_MS } from './silence.js';
 
 /** A call that we ended for its caller, and whose stream must now be ended for the connection. */
 export interface EndingStream {
@@ -33,8 +34,6 @@ export interface EndingObserver {
 const REVIEW_MS = 20;
 /** The same, once it has been silent for long and cannot be asked. */
 const SLOW_REVIEW_MS = 500;
-/** Milliseconds without a sign of life after which a connection on which streams are ending is taken for stalled. */
-export const STALLED_AFTER_MS = 5_000;
 /** Looks that must have found nothing by then: a process that was busy with itself has heard nothing, but not listened. */
 const STALLED_AFTER_REVIEWS = 100;
 

@@ -24,6 +24,8 @@ class TestConnection implements Pick<Connection, 'session' | 'bytesRead' | 'ask'
   }
 }
 
+const SILENCE_TIMEOUT_MS = 60_000;
+
 describe('LifeSigns', () => {
   let clock: FakeClock;
   let connection: TestConnection;
@@ -31,6 +33,7 @@ describe('LifeSigns', () => {
   let answers: number;
   let deaths: TransportFault[];
   let unverified: TransportFault[];
+  let stalls: TransportFault[];
 
   beforeEach(() => {
     clock = new FakeClock();
@@ -38,10 +41,12 @@ describe('LifeSigns', () => {
     answers = 0;
     deaths = [];
     unverified = [];
-    life = new LifeSigns(clock, connection, {
+    stalls = [];
+    life = new LifeSigns(clock, connection, SILENCE_TIMEOUT_MS, {
       onAnswer: () => (answers += 1),
       onDeath: (fault) => deaths.push(fault),
       onUnverified: (fault) => unverified.push(fault),
+      onStalled: (fault) => stalls.push(fault),
     });
   });
 

@@ -1,4 +1,5 @@
 import type { Clock, Connection, Timer, TransportFault } from '@grpc-manifold/core';
+import { Silence } from './silence.js';
 
 /** Milliseconds that a connection has to answer before its first call after a pause. */
 const VERIFY_TIMEOUT_MS = 1_000;
@@ -11,6 +12,8 @@ export interface LifeObserver {
   onDeath(fault: TransportFault): void;
   /** It was verified and gave no sign of life in time. */
   onUnverified(fault: TransportFault): void;
+  /** It was asked for a sign of life and has given none for so long that it is stalled. */
+  onStalled(fault: TransportFault): void;
 }
 
 /** What was heard of the other end of one connection, when, and whether it answers when it is asked. */
@@ -26,15 +29,24 @@ export class LifeSigns {
   #pingedAtMs = -Infinity;
   #pingTimer: Timer | undefined;
   #isAsking = false;
+  /** Questions that are unanswered. */
+  #questions = 0;
+  readonly #silence: Silence;
   #doubt: 'none' | 'to-ask' | 'asked' = 'none';
   #doubtTimer: Timer | undefined;
 
   constructor(
     private readonly clock: Clock,
     private readonly connection: Pick<Connection, 'session' | 'bytesRead' | 'ask' | 'ping'>,
+    /** Milliseconds after a question without any sign of life until it is dead; Infinity for never. */
+    silenceTimeoutMs: number,
     private readonly observer: LifeObserver,
   ) {
     this.#heardAtMs = this.#lookedAtMs = clock.elapsed();
+    this.#silence = new Silence(clock, this, silenceTimeoutMs, {
+      onStalled: (silentMs) => observer.onStalled(stalled(silentMs)),
+      onSilent: (silentMs) => observer.onDeath(stalled(silentMs, ` (silenceTimeoutMs ${silenceTimeoutMs})`)),
+    });
   }
 
   /** A number that grows with everything that comes in: bytes where they are seen, else what comes in by calls. */
@@ -92,15 +104,11 @@ export class LifeSigns {
   ask(): boolean {
     if (!this.canAsk) return false;
     if (this.#isAsking) return true;
-    this.#isAsking = true;
-    const isAsked = this.connection.ask((isAnswered) => {
-      this.#isAsking = false;
-      if (!isAnswered) return;
-      this.#heardAtMs = this.clock.elapsed();
-      this.observer.onAnswer();
-    });
-    if (!isAsked) this.#isAsking = false;
-    return isAsked;
+    this.#isAsking = this.#ask(
+      () => this.observer.onAnswer(),
+      () => (this.#isAsking = false),
+    );
+    return this.#isAsking;
   }
 
   /** Sends a PING; without an answer, or anything else that comes in, within `timeoutMs` it is dead. */
@@ -134,9 +142,7 @@ export class LifeSigns {
     const silentMs = Math.round(this.silentMs);
     const { count } = this;
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
-    this.connection.ask((isAnswered) => {
-      if (!isAnswered) return;
-      this.#heardAtMs = this.clock.elapsed();
+    this.#ask(() => {
       if (this.#doubt === 'asked') this.#trust();
       this.observer.onAnswer();
     });
@@ -155,6 +161,27 @@ export class LifeSigns {
   close(): void {
     this.#stopPing();
     this.#stopDoubt();
+    this.#silence.end();
+  }
+
+  /**
+   * Asks one question, and has its silence watched until all are answered.
+   *
+   * @param onEnd called with the answer, before `onAnswer`, and when the session is gone instead.
+   */
+  #ask(onAnswer: () => void, onEnd: () => void = () => undefined): boolean {
+    this.#questions += 1;
+    const isAsked = this.connection.ask((isAnswered) => {
+      this.#questions -= 1;
+      if (this.#questions === 0) this.#silence.end();
+      onEnd();
+      if (!isAnswered) return;
+      this.#heardAtMs = this.clock.elapsed();
+      onAnswer();
+    });
+    if (isAsked) this.#silence.begin();
+    else this.#questions -= 1;
+    return isAsked;
   }
 
   /** A process that was busy all the while has not looked for the answer yet: it does before the next turn. */
@@ -176,4 +203,9 @@ export class LifeSigns {
     if (this.#doubtTimer !== undefined) this.clock.clearTimer(this.#doubtTimer);
     this.#doubtTimer = undefined;
   }
+}
+
+function stalled(silentMs: number, more = ''): TransportFault {
+  const detail = `no sign of life for ${Math.round(silentMs)} ms after it was asked for one${more}`;
+  return { tag: 'stalled', detail };
 }

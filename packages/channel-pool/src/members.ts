@@ -26,6 +26,7 @@ import {
   type PooledChannelObserver,
   type PooledChannelSettings,
 } from './pooled-channel.js';
+import { ASK_AFTER_MS, LifeWatch } from './life-watch.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
 import { PolicyRunner } from './policy-runner.js';
 import { beatOf, type BeatListener, type ProcessBeat } from './process-beat.js';
@@ -88,6 +89,7 @@ export class Members implements PooledChannelObserver, BeatListener {
   readonly #idleWatch: IdleWatch;
   /** When one that is closed by now was used last, or somebody asked for a connection. */
   #lastUsedMs = 0;
+  readonly #lifeWatch: LifeWatch;
   #spare: PooledChannel | undefined;
   #lastId = 0;
   /** In use: `minChannels` are kept. */
@@ -125,7 +127,7 @@ export class Members implements PooledChannelObserver, BeatListener {
   constructor(
     settings: Omit<
       PooledChannelSettings,
-      'maxStreamsPerChannel' | 'connectTimeoutMs' | 'channelFactory' | 'keepaliveTimeMs'
+      'maxStreamsPerChannel' | 'connectTimeoutMs' | 'silenceTimeoutMs' | 'channelFactory' | 'keepaliveTimeMs'
     > & {
       /** Options of grpc-js for connections whose PINGs only it can send. */
       readonly keepaliveOptions: ChannelOptions;
@@ -135,10 +137,10 @@ export class Members implements PooledChannelObserver, BeatListener {
     private readonly random: Random,
     private readonly observer: MembersObserver,
   ) {
-    const { connectTimeoutMs, channelFactory } = options;
+    const { connectTimeoutMs, silenceTimeoutMs, channelFactory } = options;
     const maxStreamsPerChannel = (): number | undefined => this.options.maxStreamsPerChannel;
     const { keepaliveOptions, ...given } = settings;
-    this.#settings = { ...given, maxStreamsPerChannel, connectTimeoutMs, channelFactory };
+    this.#settings = { ...given, maxStreamsPerChannel, connectTimeoutMs, silenceTimeoutMs, channelFactory };
     this.#keepaliveOptions = keepaliveOptions;
     this.#seesSessions = channelFactory === undefined || channelFactory.showsConnections === true;
     this.#picker = pickerOf(options.picker, clock, random);
@@ -157,6 +159,7 @@ export class Members implements PooledChannelObserver, BeatListener {
       measuresLatency: () => this.options.affinity === undefined,
       onRoom: () => observer.onRoom(),
     });
+    this.#lifeWatch = new LifeWatch(clock, this.#all);
     this.#draining = new Draining({
       open: this.#all,
       maxDrainingChannels: () => this.options.maxDrainingChannels,
@@ -291,7 +294,10 @@ export class Members implements PooledChannelObserver, BeatListener {
     if (this.#limitTimer !== undefined || this.#closed) return;
     this.#limitTimer = this.clock.setTimer(() => {
       this.#limitTimer = undefined;
-      for (const member of this.#all) this.#refresh(member);
+      for (const member of this.#all) {
+        member.askWhenSilent(ASK_AFTER_MS);
+        this.#refresh(member);
+      }
       this.observer.onRoom();
     }, LIMIT_REVIEW_MS);
   }
@@ -328,6 +334,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#wanted = true;
     this.#idleWatch.watch();
     this.#ejector.watch();
+    this.#lifeWatch.watch(member);
     this.review();
   }
 
@@ -405,6 +412,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#policies.close();
     this.#ejector.close();
     this.#idleWatch.close();
+    this.#lifeWatch.close();
     for (const timer of [this.#retryTimer, this.#limitTimer, this.#shrinkTimer]) {
       if (timer !== undefined) this.clock.clearTimer(timer);
     }
@@ -448,6 +456,12 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.clock.soon(() => this.observer.onRoom());
   }
 
+  onFault(member: PooledChannel, fault: TransportFault): void {
+    this.#note(member, fault);
+    this.#draining.review();
+    this.#policies.changed();
+  }
+
   onVitals(): void {
     this.#ejector.judge();
   }
@@ -464,11 +478,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     const to = member.state;
     this.#refresh(member);
     if (from === 'ready') this.#affinity.release(member);
-    if (fault !== undefined) {
-      this.#lastFault = fault;
-      this.#lastError = fault.detail;
-      this.#countStrike(member, fault);
-    }
+    if (fault !== undefined) this.#note(member, fault);
     this.observer.onStateChange({ id: member.id, from, to, reason, ...(fault === undefined ? {} : { fault }) });
     const opening = this.#opening?.member === member ? this.#opening : undefined;
     if (opening !== undefined) {
@@ -509,7 +519,11 @@ export class Members implements PooledChannelObserver, BeatListener {
     // One that was told to go and still has calls may answer them yet: nginx does so after each 1,000 requests.
     const mayAnswer = member.hasAnswered || (member.fault?.tag === 'goaway' && member.inFlightCalls > 0);
     const isWorthless = member.fault !== undefined && !mayAnswer && member.connectedMs < this.#backoff.initialMs;
-    if (isWorthless) {
+    if (member.fault?.tag === 'stalled') {
+      // A server that stalls again and again is called upon less and less often, until it has answered.
+      if (member.hasAnswered) this.#backoff.reset();
+      this.#retryLater(member.ageMs);
+    } else if (isWorthless) {
       this.#retryLater();
     } else {
       this.#backoff.reset();
@@ -775,6 +789,12 @@ export class Members implements PooledChannelObserver, BeatListener {
     }
   }
 
+  #note(member: PooledChannel, fault: TransportFault): void {
+    this.#lastFault = fault;
+    this.#lastError = fault.detail;
+    this.#countStrike(member, fault);
+  }
+
   /** One that had sent PINGs more often than they are sent now tells nothing new. */
   #countStrike(member: PooledChannel, fault: TransportFault): void {
     if (fault.tag !== 'too-many-pings') return;
@@ -835,8 +855,11 @@ export class Members implements PooledChannelObserver, BeatListener {
     }
   }
 
-  #retryLater(): void {
+  /** @param sinceMs how long ago the attempt began that has failed, where that was not just now. */
+  #retryLater(sinceMs = 0): void {
     if (this.#closed || this.#retryTimer !== undefined) return;
+    const delayMs = this.#backoff.next() - sinceMs;
+    if (delayMs <= 0) return;
     this.#retryTimer = this.clock.setTimer(() => {
       this.#retryTimer = undefined;
       // Nobody asked since: the next call begins anew, and waits for its attempt instead of failing at once.
@@ -844,7 +867,7 @@ export class Members implements PooledChannelObserver, BeatListener {
         this.#failing = false;
       }
       this.review();
-    }, this.#backoff.next());
+    }, delayMs);
   }
 
   #retryNow(): void {

@@ -37,6 +37,12 @@ export interface ChannelPoolOptions {
    */
   readonly connectTimeoutMs?: number;
   /**
+   * Milliseconds for which a connection may give no sign of life after it was asked for one, before the calls that are still on
+   * it end UNAVAILABLE with the fault `stalled`. Another takes its place after 5 s in any case. Only time in which this
+   * process ran counts. 1,000 or more, or Infinity for never, as in grpc-js; default 60,000.
+   */
+  readonly silenceTimeoutMs?: number;
+  /**
    * Milliseconds for which fewer connections must have been enough before those that are not needed are drained. 1 or
    * more, or Infinity for never; default 60,000.
    */
@@ -97,6 +103,7 @@ export const CHANNEL_POOL_OPTION_NAMES = [
   'growAtRatio',
   'shrinkAfterMs',
   'connectTimeoutMs',
+  'silenceTimeoutMs',
   'picker',
   'affinity',
   'queue',
@@ -131,6 +138,7 @@ export function resolveChannelPoolOptions(options: ChannelPoolOptions | undefine
     growAtRatio: read.number('growAtRatio', 0.9, { min: 0.01, max: 1 }),
     shrinkAfterMs: read.number('shrinkAfterMs', 60_000, { min: 1, unlimited: true }),
     connectTimeoutMs: read.number('connectTimeoutMs', 20_000, { min: 1, unlimited: true }),
+    silenceTimeoutMs: read.number('silenceTimeoutMs', 60_000, { min: 1_000, unlimited: true }),
     picker: readPicker(read, options?.picker),
     affinity: read.optionalFunction('affinity'),
     queue: resolveQueueOptions(read.optionalObject('queue')),

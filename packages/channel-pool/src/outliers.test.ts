@@ -14,7 +14,6 @@ import { FAULTS_IN_A_ROW, TRIAL_MS, Vitals } from './vitals.js';
 
 const RESET: TransportFault = { tag: 'reset', detail: 'Received RST_STREAM with code 2' };
 const LOOK_MS = 100;
-const STALLED_MS = 5_000;
 
 /** Connections whose calls have gone as a test says, at a time that stands still but for its looks. */
 class Ward {
@@ -67,7 +66,6 @@ class Ward {
       for (const each of this.all) each.look(this.#life.get(each) ?? 0, LOOK_MS);
       for (const verdict of judge(this.all, this.nowMs, this.measuresLatency)) {
         if (verdict.kind === 'ask') verdict.vitals.asking = this.canAsk ? 'asked' : 'cannot';
-        if (verdict.kind === 'replace') this.all.splice(this.all.indexOf(verdict.vitals), 1);
         told.push(`${passedMs}: ${this.#told(verdict)}`);
       }
     }
@@ -235,16 +233,12 @@ describe('latency', () => {
 });
 
 describe('silence', () => {
-  it('is asked about first, ejects when nothing comes of it, and has the connection replaced when it goes on', () => {
+  it('is asked about first, and ejects when nothing comes of it', () => {
     const ward = new Ward();
     ward.lookFor(LOOK_MS);
     ward.first.given(ward.nowMs);
     const askedAtMs = Math.ceil(ASK_AFTER_MS / LOOK_MS) * LOOK_MS;
-    expect(ward.lookFor(10_000)).toEqual([
-      `${askedAtMs}: ask 1`,
-      `${askedAtMs + SILENT_MS}: eject 1`,
-      `${askedAtMs + STALLED_MS}: replace 1`,
-    ]);
+    expect(ward.lookFor(10_000)).toEqual([`${askedAtMs}: ask 1`, `${askedAtMs + SILENT_MS}: eject 1`]);
   });
 
   it('is none while nothing was given since the last sign of life', () => {

@@ -1,5 +1,4 @@
 import type { TransportFault } from '@grpc-manifold/core';
-import { STALLED_AFTER_MS } from './ending-streams.js';
 import { FAULTS_IN_A_ROW, TRIAL_MS, type Ejection, type Vitals } from './vitals.js';
 
 /** Connections that must have been measured for one of them to be slow (Bigtable's: 3). */
@@ -31,9 +30,7 @@ export type Verdict =
   | { readonly kind: 'eject'; readonly vitals: Vitals }
   | { readonly kind: 'come back'; readonly vitals: Vitals }
   /** Ask it for a sign of life. */
-  | { readonly kind: 'ask'; readonly vitals: Vitals }
-  /** Replace it: it has shown none for too long. */
-  | { readonly kind: 'replace'; readonly vitals: Vitals; readonly silentMs: number };
+  | { readonly kind: 'ask'; readonly vitals: Vitals };
 
 /** True when so many are ejected that it cannot be the connections: all are used then (Envoy's panic threshold: 50 %). */
 export function isPanic(ejected: number, connections: number): boolean {
@@ -80,7 +77,6 @@ export function isTrialDue({ ejection, asking }: Vitals, nowMs: number): boolean
 
 function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Verdict | undefined {
   const { silentMs, askedMs, asking, ejection } = vitals;
-  if (askedMs >= STALLED_AFTER_MS) return { kind: 'replace', vitals, silentMs };
   if (asking === 'no' && silentMs >= ASK_AFTER_MS) return { kind: 'ask', vitals };
   const isSilent =
     asking === 'cannot'

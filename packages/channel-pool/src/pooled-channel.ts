@@ -44,8 +44,9 @@ const UNAWAITED_CONNECT_MS = 1_000;
 export const UNSEEN_LIMIT = 100;
 /** Streams that are put on any connection at the most. */
 const HIGHEST_LIMIT = 1_000;
-/** Calls that are put on a connection beyond its last sign of life (docs/decisions/0006). */
+/** Calls that are put on a connection beyond its last sign of life (docs/decisions/0024), and when it is asked for one. */
 const UNANSWERED_CALLS = 100;
+const ASK_AT_CALLS = UNANSWERED_CALLS / 2;
 
 /** What one connection is made of. */
 export interface PooledChannelSettings {
@@ -56,6 +57,8 @@ export interface PooledChannelSettings {
   /** The limit that the user has set; read anew each time. */
   readonly maxStreamsPerChannel: () => number | undefined;
   readonly connectTimeoutMs: number;
+  /** Milliseconds for which a question for a sign of life may be unanswered before its calls end; Infinity for ever. */
+  readonly silenceTimeoutMs: number;
   /** Milliseconds between the PINGs that its channel sends by itself; Infinity when it sends none. */
   readonly keepaliveTimeMs: number;
   /** Resets that it may send at once; see {@link ResetBudget}. */
@@ -74,6 +77,8 @@ export interface PooledChannelObserver {
   onDeath(channel: PooledChannel, fault: TransportFault): void;
   /** It was verified before a call and gave no sign of life in time. */
   onUnverified(channel: PooledChannel, fault: TransportFault): void;
+  /** Something went wrong with it while it drained. */
+  onFault(channel: PooledChannel, fault: TransportFault): void;
   /** True when somebody waits for a connection. */
   isAwaited(): boolean;
   /** Its calls call for a decision on it. */
@@ -101,8 +106,10 @@ export class PooledChannel implements MemberView {
   readonly #life: LifeSigns;
   #drainingSinceMs: number | undefined;
   #lastUsedMs: number;
+  /** Calls that were put on it since the last sign of life, at the least. */
   #unansweredCalls = 0;
-  #lifeSeen = 0;
+  /** {@link lifeSigns} when the {@link ASK_AT_CALLS}th of these was put on it. */
+  #lifeAtMark = 0;
   /** Its channel is kept while it drains: the connection is there, and can be asked for life. */
   #isLetGo = false;
   #mayReturn = false;
@@ -148,11 +155,13 @@ export class PooledChannel implements MemberView {
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
     this.#connection = connectionWith(settings, id);
     this.channel = this.#connection.channel;
-    this.#life = new LifeSigns(clock, this.#connection, {
+    this.#life = new LifeSigns(clock, this.#connection, settings.silenceTimeoutMs, {
       onAnswer: () => {
+        this.#unansweredCalls = 0;
         this.#endings.review();
         this.observer.onRoom(this);
       },
+      onStalled: (fault) => this.retire('stalled', fault),
       onDeath: (fault) => this.observer.onDeath(this, fault),
       onUnverified: (fault) => this.observer.onUnverified(this, fault),
     });
@@ -242,18 +251,24 @@ export class PooledChannel implements MemberView {
   }
 
   /**
-   * A connection that was given many calls since it last showed life is asked for a sign of it before it gets more. What a
-   * stopped server costs is so bounded by this number, however many streams it allows.
+   * A connection that was given many calls since it last showed life gets no more before it has shown some. What a stopped server
+   * costs is so bounded by this number, however many streams it allows. Calls and questions tell when they were answered; of other
+   * bytes is only known whether they came after the mark, and so behind half of the calls.
    */
   #isAlive(): boolean {
-    const life = this.#life.count;
-    if (life > this.#lifeSeen) {
-      this.#lifeSeen = life;
-      this.#unansweredCalls = 0;
-      return true;
+    if (this.#life.count <= this.#lifeAtMark) {
+      this.#life.ask();
+      return false;
     }
-    this.#life.ask();
-    return false;
+    this.#unansweredCalls = ASK_AT_CALLS;
+    this.#markLife();
+    return true;
+  }
+
+  /** It is asked before it is full, so that one that lives has answered by then. */
+  #markLife(): void {
+    this.#lifeAtMark = this.#life.count;
+    if (this.settings.maxStreamsPerChannel() === undefined) this.#life.ask();
   }
 
   /** Begins to connect. */
@@ -285,6 +300,7 @@ export class PooledChannel implements MemberView {
     this.inFlightCalls += 1;
     this.startedCalls += 1;
     this.#unansweredCalls += 1;
+    if (this.#unansweredCalls === ASK_AT_CALLS) this.#markLife();
   }
 
   /** Counts a call out that the other end has ended. */
@@ -320,7 +336,9 @@ export class PooledChannel implements MemberView {
   sawLife(): void {
     this.#life.heard();
     this.#endings.review();
-    if (this.#unansweredCalls >= UNANSWERED_CALLS) this.observer.onRoom(this);
+    const wasFull = this.#unansweredCalls >= UNANSWERED_CALLS;
+    this.#unansweredCalls = 0;
+    if (wasFull) this.observer.onRoom(this);
   }
 
   /** A call that is timed was answered by headers. */
@@ -376,14 +394,23 @@ export class PooledChannel implements MemberView {
     return this.#life.ask();
   }
 
-  /** Takes no new calls from now on and closes when those in flight have ended. Does nothing once it has begun. */
+  /** True when calls were put on it since it last showed life. */
+  get hasUnansweredCalls(): boolean {
+    return this.inFlightCalls > 0 && this.#unansweredCalls > 0;
+  }
+
+  /** Asks the other end for a sign of life when it has calls, and nothing was heard of it for so long. */
+  askWhenSilent(silentMs: number): void {
+    if (this.inFlightCalls > 0 && this.#life.silentMs >= silentMs) this.#life.ask();
+  }
+
+  /** Takes no new calls from now on and closes when those in flight have ended. One that drains already notes the fault. */
   retire(reason: string, fault?: TransportFault): void {
-    // One that was let go and has a fault since is not to be taken back.
-    if (fault !== undefined) this.#isLetGo = false;
+    if (fault?.tag === 'stalled') this.#stalledAtLife = this.#life.count;
+    if (this.#state === 'draining' && fault !== undefined) return this.#fault(fault);
     if (!this.isLive) return;
     this.#isEjected = false;
     this.#drainingSinceMs = this.settings.clock.elapsed();
-    if (fault?.tag === 'stalled') this.#stalledAtLife = this.#life.count;
     this.#isRetiring = true;
     this.#change('draining', reason, fault);
     this.#isRetiring = false;
@@ -596,7 +623,20 @@ export class PooledChannel implements MemberView {
 
   /** There is nothing left to take back. Its calls are to say why. */
   #loseLetGo(): void {
-    this.fault ??= this.#lossFault();
+    const fault = this.#lossFault();
+    if (fault === undefined) this.#stopFollowing();
+    else this.#fault(fault);
+  }
+
+  /** Something went wrong with it while it drained: it is not taken back, and its channel makes no other connection. */
+  #fault(fault: TransportFault): void {
+    this.fault ??= fault;
+    this.#stopFollowing();
+    this.observer.onFault(this, fault);
+  }
+
+  #stopFollowing(): void {
+    if (!this.#isLetGo) return;
     this.#isLetGo = false;
     this.#closeChannelSoon();
   }

@@ -14,7 +14,7 @@
  * | `connect-failed` | the connection could not be made for another reason |
  * | `tls` | the TLS handshake failed: a wrong or expired certificate, no common protocol |
  * | `name-resolution` | the name could not be resolved |
- * | `stalled` | nothing was heard of it for too long while calls on it were ended or waited |
+ * | `stalled` | it was asked for a sign of life and gave none for too long |
  */
 export type TransportFaultTag =
   | 'dropped'

@@ -1,26 +1,10 @@
-import { credentials, status, type ServiceError } from '@grpc/grpc-js';
-import {
-  eventually,
-  FakeClock,
-  loadEchoPackage,
-  type PeerConnection,
-  type ScriptedPeer,
-  settled,
-  startScriptedPeer,
-  until,
-} from '@grpc-manifold/testing';
-import {
-  ChannelPool,
-  createPooledClient,
-  explain,
-  keepalive,
-  threadChannelFactory,
-  type PolicyAction,
-} from 'grpc-manifold';
+import { status, type ServiceError } from '@grpc/grpc-js';
+import { eventually, loadEchoPackage, settled, startScriptedPeer, type ScriptedPeer } from '@grpc-manifold/testing';
+import { createPooledClient, explain, keepalive, threadChannelFactory, type PolicyAction } from 'grpc-manifold';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { StillPool } from '../stalls/still-pool.js';
 
 const { EchoClient } = loadEchoPackage();
-const STEP_MS = 100;
 /** Long enough for a connection to be found stalled before it is sent a PING. */
 const TIMES = { timeMs: 10_000, timeoutMs: 5_000 };
 /** The same where time is real: what happens between threads cannot be told by a clock that stands still. */
@@ -29,36 +13,24 @@ const SHORT_TIMES = { timeMs: 300, timeoutMs: 500, belowMinimum: 'allow' } as co
 const threads = threadChannelFactory({ threads: 1 });
 afterAll(() => threads[Symbol.asyncDispose]());
 
-/** A pool on real sockets with one subscription on its first connection, by default on a clock that stands still. */
-class Scene {
-  readonly clock = new FakeClock();
-  readonly #actions: PolicyAction[] = [];
-  readonly pool: ChannelPool;
+/** A pool with one subscription on its first connection, by default on a clock that stands still. */
+class Scene extends StillPool {
+  readonly #actions: PolicyAction[];
   readonly ended: ServiceError[] = [];
 
-  constructor(
-    readonly peer: ScriptedPeer,
-    private readonly isReal = false,
-  ) {
+  constructor(peer: ScriptedPeer, isReal = false) {
+    const actions: PolicyAction[] = [];
     const policies = [
       keepalive(isReal ? SHORT_TIMES : TIMES),
-      { name: 'test', review: () => ({ actions: this.#actions.splice(0), nextReviewMs: STEP_MS }) },
+      { name: 'test', review: () => ({ actions: actions.splice(0), nextReviewMs: 100 }) },
     ];
-    this.pool = new ChannelPool(
-      peer.target,
-      credentials.createInsecure(),
-      // With one connection alone nothing is ejected.
-      { minChannels: 2, maxChannels: 2, policies, ...(isReal ? { channelFactory: threads } : {}) },
-      isReal ? {} : { clock: this.clock },
-    );
-  }
-
-  get first(): PeerConnection {
-    return this.peer.connections[0] as PeerConnection;
+    const options = { minChannels: 2, maxChannels: 2, policies };
+    super(peer, isReal ? { ...options, channelFactory: threads } : options, isReal);
+    this.#actions = actions;
   }
 
   get state(): string {
-    return this.pool.stats().channels.find(({ id }) => id === 1)?.state ?? 'closed';
+    return this.stateOf(1);
   }
 
   async subscribe(): Promise<void> {
@@ -79,33 +51,6 @@ class Scene {
   async act(action: PolicyAction): Promise<void> {
     this.#actions.push(action);
     await this.passUntil(() => this.state === 'draining', 2_000);
-  }
-
-  /** Lets time go by until something is so; connections that are being made are waited for. Returns the milliseconds. */
-  async passUntil(isSo: () => boolean, mostMs: number, meanwhile?: (passedMs: number) => void): Promise<number> {
-    let passedMs = 0;
-    if (this.isReal) await until('the scene', isSo);
-    while (!isSo() && passedMs < mostMs) {
-      meanwhile?.(passedMs);
-      this.clock.advance(STEP_MS);
-      passedMs += STEP_MS;
-      await settled();
-      const isConnecting = (): boolean => this.pool.stats().channels.some(({ state }) => state === 'connecting');
-      if (isConnecting()) await until('the pool', () => !isConnecting());
-    }
-    expect(isSo()).toBe(true);
-    return passedMs;
-  }
-
-  /** Destroys the pool. A socket whose peer is silent is destroyed by a timer. */
-  async end(): Promise<void> {
-    let isOver = false;
-    const destroyed = this.pool.destroy().then(() => (isOver = true));
-    while (!isOver) {
-      this.clock.advance(STEP_MS);
-      await settled();
-    }
-    await destroyed;
   }
 }
 
@@ -133,7 +78,7 @@ const roads: Readonly<Record<string, Road>> = {
   },
   'drains after a GOAWAY': async (scene) => {
     scene.first.sendGoaway(0);
-    await until('the connection', () => scene.state === 'draining');
+    await eventually(() => expect(scene.state).toBe('draining'));
     scene.first.stopReading();
   },
   'was replaced': async (scene) => {

@@ -84,9 +84,41 @@ const IDLE: Fault = {
   expected: () => ({ saw: { 'begun after': 'OK' }, lastFault: 'keepalive-timeout', touched: 1, connections: 4 }),
 };
 
-/** A connection is there and nothing comes through, or in one direction only: with `keepalive()`. */
+/** Nobody sends a PING. The pool asks for a sign of life because a call is unanswered, and `silenceTimeoutMs` is short. */
+const UNWATCHED: Fault = {
+  title: 'black hole, without `keepalive()`',
+  isLive: true,
+  prepare: (servers) => servers.plain(),
+  async open(servers) {
+    const scene = await Scene.open({
+      upstream: await servers.plain(),
+      pool: { policies: [], silenceTimeoutMs: 1_000 },
+    });
+    scene.outage = { begin: () => scene.connection(VICTIM).blackHole('both'), end: () => undefined };
+    return scene;
+  },
+  async play(scene, kind) {
+    await scene.warmUp();
+    await scene.standBy(BYSTANDERS);
+    await scene.begun('in flight', kind, { member: VICTIM });
+    scene.struck();
+    await scene.outage.begin();
+    scene.begin('begun meanwhile', kind, { member: VICTIM });
+    await scene.until(() => scene.touchedIds.length > 0);
+    scene.begin('begun after', kind, { member: VICTIM });
+  },
+  expected: () => ({
+    saw: { 'in flight': 'UNAVAILABLE stalled', 'begun meanwhile': 'UNAVAILABLE stalled', 'begun after': 'OK' },
+    lastFault: 'stalled',
+    touched: 1,
+    connections: 4,
+  }),
+};
+
+/** A connection is there and nothing comes through, or in one direction only. */
 export const BLACK_HOLES: readonly Fault[] = [
   IDLE,
+  UNWATCHED,
   active('black hole, active connection', 'both'),
   active('half open, nothing gets to the server', 'to-server'),
   active('half open, nothing gets to the client', 'to-client'),

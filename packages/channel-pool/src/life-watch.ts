@@ -1,0 +1,40 @@
+import type { Clock, Timer } from '@grpc-manifold/core';
+import type { PooledChannel } from './pooled-channel.js';
+
+/** Milliseconds between two looks, and of silence after which a connection whose calls are unanswered is asked. */
+export const ASK_AFTER_MS = 1_000;
+
+/**
+ * Asks each connection for a sign of life that has brought none for a second although calls were put on it since the last one.
+ * It does so whatever the options are, so that no connection that is dead is used for ever. A connection that answers is not
+ * asked again before it gets another call: a quiet stream costs one question.
+ */
+export class LifeWatch {
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly open: Iterable<PooledChannel>,
+  ) {}
+
+  /** A call was put on a connection. */
+  watch(member: PooledChannel): void {
+    if (this.#timer !== undefined || this.#isClosed || !member.canPing) return;
+    this.#timer = this.clock.setTimer(() => this.#look(), ASK_AFTER_MS);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    for (const member of this.open) {
+      if (!member.hasUnansweredCalls) continue;
+      member.askWhenSilent(ASK_AFTER_MS);
+      this.watch(member);
+    }
+  }
+}
