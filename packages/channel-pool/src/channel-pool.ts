@@ -16,7 +16,8 @@ import { Connectivity } from './connectivity.js';
 import { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
 import { balancingLeftOut } from './load-balancing.js';
-import { memberChannelOptions } from './member-channel-options.js';
+import { memberOptions } from './member-channel-options.js';
+import type { MethodConfigs } from './method-config.js';
 import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './destination.js';
 import { Members } from './members.js';
 import {
@@ -67,6 +68,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   #options: ResolvedChannelPoolOptions;
   readonly #clock: typeof systemClock;
   readonly #members: Members;
+  readonly #methods: MethodConfigs;
   readonly #dispatcher: Dispatcher;
   readonly #connectivity: Connectivity;
   readonly #target: string;
@@ -115,7 +117,11 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       onShed: this.#shed,
     });
     const policyOptions = policyChannelOptions(this.#options.policies, this.#options.channelOptions);
-    const channelOptions = memberChannelOptions(target, { ...policyOptions.always, ...this.#options.channelOptions });
+    const { channelOptions, methods } = memberOptions(target, {
+      ...policyOptions.always,
+      ...this.#options.channelOptions,
+    });
+    this.#methods = methods;
     this.#options.channelFactory?.check?.(target, credentials, channelOptions);
     this.#members = new Members(
       {
@@ -333,7 +339,9 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
       throw new TypeError('Channel#createCall: deadline must be a number or Date');
     }
     const deadlineMs = callDeadlineMs(deadline, parentCall, propagateFlags);
-    return new PooledCall(this.#dispatcher, { method, deadlineMs, host, parent: parentCall, propagateFlags, owner });
+    const settings = this.#methods.of(method);
+    const request = { method, settings, deadlineMs, host, parent: parentCall, propagateFlags, owner };
+    return new PooledCall(this.#dispatcher, request);
   }
 
   /** Resolves when each has been told. */

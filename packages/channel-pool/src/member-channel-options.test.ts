@@ -1,7 +1,7 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { MAX_TIMER_MS } from '@grpc-manifold/core';
-import { HONEST_WRITE_BYTES, memberChannelOptions, RECEIVE_WINDOW_BYTES } from './member-channel-options.js';
+import { HONEST_WRITE_BYTES, memberOptions, RECEIVE_WINDOW_BYTES } from './member-channel-options.js';
 
 const TARGET = 'dns:///api.example.com:443';
 const SERVICE = [{ name: [{ service: 'echo.Echo' }] }];
@@ -21,7 +21,11 @@ function configOf(options: ChannelOptions): unknown {
   return JSON.parse(options['grpc.service_config'] as string);
 }
 
-describe('memberChannelOptions', () => {
+function memberChannelOptions(target: string, user: ChannelOptions): ChannelOptions {
+  return memberOptions(target, user).channelOptions;
+}
+
+describe('memberOptions', () => {
   it('gives a member its own connection, honest writes, a large window and no look-up of a service config', () => {
     expect(memberChannelOptions(TARGET, {})).toEqual({
       'grpc.service_config_disable_resolution': 1,
@@ -107,6 +111,28 @@ describe('memberChannelOptions', () => {
         expect(configOf(memberChannelOptions(target, withConfig(config)))).toEqual(kept);
       },
     );
+
+    const TIMED = [
+      { ...SERVICE[0], timeout: '1s', retryPolicy: RETRY_POLICY },
+      { name: [{}], waitForReady: true },
+    ];
+
+    it('leaves the timeouts of its methods to the pool, which counts them while a call waits', () => {
+      const { channelOptions, methods } = memberOptions(TARGET, withConfig({ methodConfig: TIMED }));
+      const [{ timeout: _timeout, ...first }, second] = TIMED as [{ timeout: string }, object];
+      expect(configOf(channelOptions)).toEqual({ methodConfig: [first, second] });
+      expect(methods.of('/echo.Echo/Call')).toMatchObject({ timeoutMs: 1_000, waitForReady: false });
+      expect(methods.of('/other.Service/Call')).toMatchObject({ timeoutMs: Infinity, waitForReady: true });
+    });
+
+    it.each([
+      ['xDS', 'xds:///service', {}],
+      ['a name server that may be asked for another', TARGET, { 'grpc.service_config_disable_resolution': 0 }],
+    ])('leaves them to the channel for %s', (_what, target, more) => {
+      const { channelOptions, methods } = memberOptions(target, withConfig({ methodConfig: TIMED }, more));
+      expect(configOf(channelOptions)).toEqual({ methodConfig: TIMED });
+      expect(methods.of('/echo.Echo/Call').timeoutMs).toBe(Infinity);
+    });
 
     it('keeps its load balancing for xDS, which brings its own', () => {
       const config = { loadBalancingConfig: [{ round_robin: {} }], loadBalancingPolicy: 'round_robin' };

@@ -1,24 +1,36 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { isXdsTarget, MAX_TIMER_MS } from '@grpc-manifold/core';
+import { MethodConfigs } from './method-config.js';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
 /** Bytes of a call that grpc-js acknowledges before they are written; its own default of 1 MiB makes write callbacks lie. */
 export const HONEST_WRITE_BYTES = 64 * 1024;
 
+/** Of a service config that only the channel knows. */
+const NONE = new MethodConfigs([]);
+
 interface MethodConfig {
   readonly retryPolicy?: unknown;
   readonly hedgingPolicy?: unknown;
+  readonly timeout?: unknown;
+}
+
+/** The options of one member, and what the pool itself does of them. */
+export interface MemberOptions {
+  readonly channelOptions: ChannelOptions;
+  readonly methods: MethodConfigs;
 }
 
 /**
  * Turns the options that a user gave for "the channel" into those of one member. What the user set stays, but for what
- * would break the rule that a member is one connection.
+ * would break the rule that a member is one connection, and for the timeouts of methods: the pool counts those itself, from
+ * the start of a call.
  *
- * @throws TypeError when the service config is no JSON object, or asks for hedging.
+ * @throws TypeError when the service config is no JSON object, asks for hedging, or has a wrong timeout or message size.
  */
-export function memberChannelOptions(target: string, user: ChannelOptions): ChannelOptions {
+export function memberOptions(target: string, user: ChannelOptions): MemberOptions {
   const serviceConfig = readServiceConfig(user['grpc.service_config']);
   const methodConfigs = readMethodConfigs(serviceConfig?.['methodConfig']);
   if (methodConfigs.some((config) => config.hedgingPolicy !== undefined)) {
@@ -42,11 +54,16 @@ export function memberChannelOptions(target: string, user: ChannelOptions): Chan
     'grpc.client_idle_timeout_ms': MAX_TIMER_MS,
   };
   // xDS brings its own balancing: there a member is whatever the control plane says.
-  if (serviceConfig !== undefined && !isXdsTarget(target)) {
-    const { loadBalancingConfig: _config, loadBalancingPolicy: _policy, ...kept } = serviceConfig;
-    options['grpc.service_config'] = JSON.stringify(kept);
+  if (serviceConfig === undefined || isXdsTarget(target)) return { channelOptions: options, methods: NONE };
+  const { loadBalancingConfig: _config, loadBalancingPolicy: _policy, ...kept } = serviceConfig;
+  // What a name server says would take the place of the option, and only the channel would know.
+  const isOverridable = options['grpc.service_config_disable_resolution'] !== 1;
+  const methods = isOverridable ? NONE : new MethodConfigs(methodConfigs);
+  if (!isOverridable && methodConfigs.some((config) => config.timeout !== undefined)) {
+    kept['methodConfig'] = methodConfigs.map(({ timeout: _timeout, ...config }) => config);
   }
-  return options;
+  options['grpc.service_config'] = JSON.stringify(kept);
+  return { channelOptions: options, methods };
 }
 
 function readMethodConfigs(configs: unknown): readonly MethodConfig[] {

@@ -32,6 +32,7 @@ import {
   type Timed,
 } from '@grpc-manifold/core';
 import { AwaitedCredentials, type CredentialsObserver } from './awaited-credentials.js';
+import type { MethodSettings } from './method-config.js';
 import { neverProcessed } from './never-processed.js';
 import type { CallSet } from './call-set.js';
 import type { EndingStream } from './ending-streams.js';
@@ -42,6 +43,7 @@ import { timeoutHeader } from './timeout-header.js';
 /** What a client asked for when it created a call. */
 export interface CallRequest {
   readonly method: string;
+  readonly settings: MethodSettings;
   /** Epoch milliseconds; Infinity for none. */
   readonly deadlineMs: number;
   readonly host: string | null | undefined;
@@ -131,6 +133,8 @@ export class PooledCall
   #ahead: ReadAhead | undefined;
   /** Bytes that may still be thrown away. */
   #discardable = 0;
+  /** Epoch milliseconds; that of its method config included, once it is started. */
+  #deadlineMs: number;
   /** Monotonic; only where it has a deadline. */
   #createdMs = 0;
   /** What must be said again when another connection is tried; undefined when it cannot be. */
@@ -153,6 +157,7 @@ export class PooledCall
   ) {
     super('GRPCMANIFOLD_CALL');
     const { deadlineMs } = request;
+    this.#deadlineMs = deadlineMs;
     if (deadlineMs === Infinity) return;
     // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
     this.#createdMs = pool.clock.elapsed();
@@ -173,7 +178,7 @@ export class PooledCall
   }
 
   get deadline(): number {
-    return this.request.deadlineMs;
+    return this.#deadlineMs;
   }
 
   get host(): string | undefined {
@@ -185,7 +190,7 @@ export class PooledCall
   }
 
   get waitForReady(): boolean {
-    return this.#metadata?.getOptions().waitForReady === true;
+    return this.#metadata?.getOptions().waitForReady ?? this.request.settings.waitForReady;
   }
 
   /** Bytes of the messages that it was given and has not handed on. */
@@ -204,6 +209,7 @@ export class PooledCall
   start(metadata: Metadata, listener: InterceptingListener): void {
     this.#metadata = metadata;
     this.#listener = listener;
+    if (this.request.settings.timeoutMs !== Infinity) this.#beginTimeout(this.request.settings.timeoutMs);
     if (this.#ending !== undefined) {
       this.#phase = 'ended';
       this.#deliverLater(this.#ending);
@@ -224,6 +230,12 @@ export class PooledCall
     if (complaint !== undefined) {
       settleWrite(context);
       return this.cancelWithStatus(status.INTERNAL, complaint);
+    }
+    const { maxRequestBytes } = this.request.settings;
+    if (message.length > maxRequestBytes) {
+      settleWrite(context);
+      const details = `Attempted to send message with a size larger than ${maxRequestBytes}`;
+      return this.cancelWithStatus(status.RESOURCE_EXHAUSTED, details);
     }
     this.#sentMessages += 1;
     // One message can be sent again; of more, as many would have to be kept as grpc-js takes for written.
@@ -369,6 +381,12 @@ export class PooledCall
 
   onReceiveMessage(message: unknown): void {
     this.member?.sawLife();
+    const { maxResponseBytes } = this.request.settings;
+    const { length } = message as Buffer;
+    if (length > maxResponseBytes && this.#phase === 'running') {
+      const details = `Received message larger than max (${length} vs ${maxResponseBytes})`;
+      return this.cancelWithStatus(status.RESOURCE_EXHAUSTED, details);
+    }
     this.#receive(message);
   }
 
@@ -421,6 +439,16 @@ export class PooledCall
   awaitReset(): void {
     this.#discardable = DISCARDED_BYTES;
     this.#inner?.startRead();
+  }
+
+  /** The timeout of the method config is counted from the start; what is earlier holds. */
+  #beginTimeout(timeoutMs: number): void {
+    const { clock } = this.pool;
+    const nowMs = clock.elapsed();
+    if (nowMs + timeoutMs >= this.dueMs) return;
+    if (this.dueMs === Infinity) this.#createdMs = nowMs;
+    this.dueMs = nowMs + timeoutMs;
+    this.#deadlineMs = clock.now() + timeoutMs;
   }
 
   #open(): void {

@@ -8,6 +8,7 @@ import {
 } from '@grpc/grpc-js';
 import { tlsCredentials } from '@grpc-manifold/thread-channel';
 import {
+  eventually,
   loadEchoPackage,
   selfSignedCertificate,
   startEchoServer,
@@ -17,7 +18,7 @@ import {
   type EchoServer,
 } from '@grpc-manifold/testing';
 import { createPooledClient, explain, type PooledClient, type PooledClientOptions } from 'grpc-manifold';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const { EchoClient: Client } = loadEchoPackage();
 const ON_NAME = { 'grpc.ssl_target_name_override': 'localhost' };
@@ -80,7 +81,7 @@ function called(client: EchoClient, options: CallOptions = {}): Promise<void> {
 
 /** The pool has learned of its one connection how many streams the server allows. */
 async function learned({ pool }: PooledClient<EchoClient>, limit: number): Promise<void> {
-  await vi.waitFor(() => expect(pool.stats().channels[0]?.maxConcurrentStreams).toBe(limit), { timeout: 30_000 });
+  await eventually(() => expect(pool.stats().channels[0]?.maxConcurrentStreams).toBe(limit));
 }
 
 describe.each([0, 1])('what a call waited for when it ended, with threads: %d', (threads) => {

@@ -1,14 +1,18 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Metadata } from '@grpc/grpc-js';
+import { Metadata, type ChannelOptions } from '@grpc/grpc-js';
 import { expect } from 'vitest';
 import type { Behaviour } from '../behaviour.js';
-import { framed } from '../raw-server.js';
+import { framed, type RawCall } from '../raw-server.js';
 import { RecordedEvents } from '../recorded-events.js';
 import { bothSides, callRaw, responseBytes } from './raw-calls.js';
 
 /** Accepts calls and answers none. */
 const silent = (): void => undefined;
+/** A service config that gives every method a timeout. */
+const withTimeout = (timeout: unknown): ChannelOptions => ({
+  'grpc.service_config': JSON.stringify({ methodConfig: [{ name: [{}], timeout }] }),
+});
 const NOBODY = 'ipv4:127.0.0.1:1';
 const endsWith = (code: number): unknown =>
   expect.arrayContaining([['callback', expect.objectContaining({ code }), undefined]]);
@@ -18,6 +22,21 @@ export const endingBehaviours: readonly Behaviour[] = [
     name: 'a deadline that passes, and the reset that the server gets',
     run: (stage) => callRaw(stage, silent, { deadline: Date.now() + 150 }),
     shows: { client: endsWith(4), server: [expect.objectContaining({ rstCode: 8 })] },
+  },
+  {
+    name: 'a timeout of the method config that passes, and the reset that the server gets',
+    run: (stage) => callRaw(stage, silent, {}, new Metadata(), withTimeout({ seconds: 0, nanos: 150_000_000 })),
+    shows: { client: endsWith(4), server: [expect.objectContaining({ rstCode: 8 })] },
+  },
+  {
+    name: 'a timeout of the method config, told to the server',
+    run: async (stage) => {
+      const answer = (call: RawCall): void => call.answer({ data: [framed(Buffer.alloc(0))] });
+      await callRaw(stage, answer, { deadline: Date.now() + 600_000 }, new Metadata(), withTimeout('60s'));
+      const timeoutMs = stage.raw.calls[0]?.timeoutMs ?? 0;
+      return { isAboutAMinute: timeoutMs > 50_000 && timeoutMs <= 60_000 };
+    },
+    shows: { isAboutAMinute: true },
   },
   {
     name: 'a deadline that is a Date, told to the server',
