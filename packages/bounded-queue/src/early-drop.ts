@@ -1,5 +1,5 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { explainedStatus, type CallExplanation } from '@grpc-manifold/core';
+import { EARLY_DROP, wordedStatus, type CallExplanation } from '@grpc-manifold/core';
 
 /** The numbers that a call was dropped early on. */
 export interface EarlyDropFacts extends CallExplanation {
@@ -16,11 +16,7 @@ export interface EarlyDropFacts extends CallExplanation {
  * something else.
  */
 export function earlyDropRefusal({ expectedMs, remainingMs, ...facts }: EarlyDropFacts): StatusObject {
-  const [expected, remaining] = [Math.ceil(expectedMs), Math.ceil(remainingMs)];
-  return explainedStatus(
-    status.RESOURCE_EXHAUSTED,
-    `Refused before it was sent, early-drop: it would wait ${expected} ms and has ${remaining} ms until its deadline; ` +
-      `${facts.inFlightCalls} calls in flight, ${facts.queuedCalls} queued`,
-    { refusedBy: 'early-drop', limit: remaining, ...facts },
-  );
+  const said = { expectedMs: Math.ceil(expectedMs), remainingMs: Math.ceil(remainingMs) };
+  const explanation: CallExplanation = { refusedBy: 'early-drop', limit: said.remainingMs, ...facts };
+  return wordedStatus(status.RESOURCE_EXHAUSTED, EARLY_DROP, said, explanation);
 }

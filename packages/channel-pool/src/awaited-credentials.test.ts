@@ -43,13 +43,14 @@ it('a call whose deadline passes before its call credentials have answered says 
   clock.advance(100);
   await settled();
   expect(waiting.ending.details).toBe(
-    `Deadline exceeded after 0.100s,waiting for call credentials on connection 1 to ${SCRIPTED_TARGET}`,
+    `Deadline exceeded after 0.100s,waiting for call credentials on connection 1 to ${SCRIPTED_TARGET}; never sent`,
   );
   expect(explain(waiting.ending)).toEqual({
     queueWaitMs: 0,
     channelId: 1,
     neverSent: true,
     waitedFor: 'credentials',
+    from: 'object',
   });
 });
 
@@ -65,7 +66,7 @@ it('a call whose credentials are asked again, for another attempt, does not say 
   void asked?.generateMetadata(QUESTION);
   clock.advance(100);
   await settled();
-  expect(explain(waiting.ending)).toEqual({ queueWaitMs: 0, channelId: 1, waitedFor: 'credentials' });
+  expect(explain(waiting.ending)).toEqual({ queueWaitMs: 0, channelId: 1, waitedFor: 'credentials', from: 'object' });
 });
 
 it('calls without credentials are given none once the channel has shown that it has none', async () => {

@@ -369,8 +369,15 @@ describe('ChannelPool', () => {
       expect(waiting.statuses).toEqual([]);
       await settled();
       expect(waiting.code).toBe('DEADLINE_EXCEEDED');
-      expect(waiting.ending.details).toBe('Deadline exceeded after 0.100s,waiting for a connection: none is ready yet');
-      expect(explain(waiting.ending)).toEqual({ queueWaitMs: 100, neverSent: true, waitedFor: 'connection' });
+      expect(waiting.ending.details).toBe(
+        'Deadline exceeded after 0.100s,waiting for a connection: none is ready yet; waited 100 ms, never sent',
+      );
+      expect(explain(waiting.ending)).toEqual({
+        queueWaitMs: 100,
+        neverSent: true,
+        waitedFor: 'connection',
+        from: 'object',
+      });
       expect(pool.stats()).toMatchObject({ queuedCalls: 0, failedCalls: 1 });
     });
 
@@ -381,7 +388,8 @@ describe('ChannelPool', () => {
       clock.advance(100);
       await settled();
       expect(waiting.ending.details).toBe(
-        'Deadline exceeded after 0.100s,waiting for a stream: 2 of 2 in use, limit 2 a connection by maxStreamsPerChannel',
+        'Deadline exceeded after 0.100s,waiting for a stream: 2 of 2 in use, ' +
+          'limit 2 a connection by maxStreamsPerChannel; waited 100 ms, never sent',
       );
       expect(explain(waiting.ending)).toEqual({
         queueWaitMs: 100,
@@ -391,6 +399,7 @@ describe('ChannelPool', () => {
         streamCapacity: 2,
         limit: 2,
         limitedBy: 'maxStreamsPerChannel',
+        from: 'object',
       });
     });
 
@@ -411,7 +420,7 @@ describe('ChannelPool', () => {
       clock.advance(100);
       await settled();
       expect(waiting.ending.details).toMatch(
-        /^Deadline exceeded after 0\.100s,waiting for a connection: .*scripted failure of 1$/,
+        /^Deadline exceeded after 0\.100s,waiting for a connection: .*scripted failure of 1; waited 100 ms, never sent$/,
       );
       expect(explain(waiting.ending)).toMatchObject({
         neverSent: true,
@@ -424,7 +433,7 @@ describe('ChannelPool', () => {
       const { call, channel } = await setUpSmall();
       const answered = call();
       (channel(1).calls[0] as ScriptedCall).end();
-      expect(explain(answered.ending)).toEqual({ channelId: 1 });
+      expect(explain(answered.ending)).toEqual({ channelId: 1, from: 'object' });
     });
 
     it('ends later, never at once, when its deadline has passed already', async () => {
@@ -546,7 +555,7 @@ describe('ChannelPool', () => {
       const failed = call();
       (channel(1).calls[0] as ScriptedCall).end(status.NOT_FOUND, 'no such thing');
       expect([failed.code, failed.ending.details]).toEqual(['NOT_FOUND', 'no such thing']);
-      expect(explain(failed.ending)).toEqual({ channelId: 1, queueWaitMs: 0 });
+      expect(explain(failed.ending)).toEqual({ channelId: 1, queueWaitMs: 0, from: 'object' });
     });
 
     it('has given back its stream before its listener is told, although that throws', async () => {

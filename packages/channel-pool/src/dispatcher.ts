@@ -11,9 +11,13 @@ import {
   DeadlineTimers,
   detachFromParent,
   Place,
-  explain,
-  explainedStatus,
+  CANCELLED,
+  CLOSED,
+  explanationOf,
+  GIVEN_UP,
+  NO_CONNECTION,
   propagates,
+  wordedStatus,
   type CallExplanation,
   type Clock,
   type ShedReport,
@@ -107,8 +111,8 @@ export class Dispatcher implements CallHost {
     this.counts.started += 1;
     this.calls.add(call.place, call);
     request.owner?.add((call.placeAtOwner = new Place()), call);
-    if (this.calls.closed) return this.#refuse(call, 'closed', 'the pool is closed');
-    if (request.owner?.closed === true) return this.#refuse(call, 'closed', 'the client is closed');
+    if (this.calls.closed) return this.#refuseAsClosed(call, 'the pool is closed');
+    if (request.owner?.closed === true) return this.#refuseAsClosed(call, 'the client is closed');
     if (call.dueMs !== Infinity) {
       if (call.dueMs <= this.clock.elapsed()) return call.end(call.deadlineStatus());
       this.#deadlines.add(call, call.dueMs);
@@ -190,15 +194,15 @@ export class Dispatcher implements CallHost {
   refuseUnconnected(calls: CallSet<PooledCall>, reason: string): void {
     if (this.settings.members().hasLive) return;
     for (const call of calls.snapshot()) {
-      if (call.phase === 'waiting') this.#refuse(call, 'closed', `${reason} while it had no connection`);
+      if (call.phase === 'waiting') this.#refuseAsClosed(call, `${reason} while it had no connection`);
     }
   }
 
   /** Ends the calls of a set: those on a connection are cancelled, those that wait are refused. */
   endAll(calls: CallSet<PooledCall>, reason: string): void {
     for (const call of calls.snapshot()) {
-      if (call.phase === 'waiting') this.#refuse(call, 'closed', reason);
-      else call.end(explainedStatus(status.CANCELLED, `Cancelled: ${reason}`, this.#facts(call)));
+      if (call.phase === 'waiting') this.#refuseAsClosed(call, reason);
+      else call.end(wordedStatus(status.CANCELLED, CANCELLED, { reason }, this.#facts(call)));
     }
   }
 
@@ -207,7 +211,7 @@ export class Dispatcher implements CallHost {
     for (const call of this.calls.snapshot()) {
       if (call.member !== member) continue;
       const explanation = { ...this.#facts(call), ...(fault === undefined ? {} : { fault }) };
-      call.end(explainedStatus(status.UNAVAILABLE, `Connection ${member.id} was given up: ${reason}`, explanation));
+      call.end(wordedStatus(status.UNAVAILABLE, GIVEN_UP, { channelId: member.id, reason }, explanation));
     }
   }
 
@@ -307,22 +311,22 @@ export class Dispatcher implements CallHost {
   #refuseForLackOfConnection(call: PooledCall): void {
     const error = this.settings.members().failure ?? 'unknown';
     const { lastFault } = this.settings.members();
-    this.#refuse(call, 'no-connection', `no connection to ${this.target}: ${error}`, {
+    const explanation: CallExplanation = {
+      refusedBy: 'no-connection',
+      ...this.#facts(call),
       lastConnectionError: error,
       ...(lastFault === undefined ? {} : { fault: lastFault }),
-    });
+    };
+    this.#shed(call, wordedStatus(status.UNAVAILABLE, NO_CONNECTION, { target: this.target, error }, explanation));
   }
 
-  #refuse(call: PooledCall, refusedBy: 'closed' | 'no-connection', reason: string, more: CallExplanation = {}): void {
-    const explanation = { refusedBy, ...this.#facts(call), ...more };
-    this.#shed(
-      call,
-      explainedStatus(status.UNAVAILABLE, `Refused before it was sent, ${refusedBy}: ${reason}`, explanation),
-    );
+  #refuseAsClosed(call: PooledCall, reason: string): void {
+    const explanation: CallExplanation = { refusedBy: 'closed', ...this.#facts(call) };
+    this.#shed(call, wordedStatus(status.UNAVAILABLE, CLOSED, { reason }, explanation));
   }
 
   #shed(call: PooledCall, refusal: StatusObject): void {
-    const explanation = explain(refusal);
+    const explanation = explanationOf(refusal);
     call.end(refusal);
     const { onShed } = this.settings;
     if (onShed.hasListeners && explanation !== undefined) onShed.emit({ call: call.info, explanation });
@@ -351,7 +355,7 @@ export class Dispatcher implements CallHost {
 
   #count(ending: StatusObject): void {
     if (ending.code === status.OK) this.counts.succeeded += 1;
-    else if (explain(ending)?.refusedBy !== undefined) this.counts.shed += 1;
+    else if (explanationOf(ending)?.refusedBy !== undefined) this.counts.shed += 1;
     else if (ending.code === status.CANCELLED) this.counts.cancelled += 1;
     else this.counts.failed += 1;
   }

@@ -213,7 +213,7 @@ describe('close', () => {
     await scene.act(close(1));
     expect(call.ending).toMatchObject({
       code: status.UNAVAILABLE,
-      details: 'Connection 1 was given up: nobody needs it',
+      details: 'Connection 1 was given up: nobody needs it; 1 calls in flight, 0 queued',
     });
     expect(states(scene)).toEqual(['2 ready']);
   });

@@ -14,6 +14,8 @@ import {
   faultOfStatus,
   HeldOperations,
   markStatus,
+  NOT_PROCESSED,
+  NOT_TAKEN,
   Place,
   promptly,
   settleWrite,
@@ -21,6 +23,7 @@ import {
   tellMetadata,
   tellStatus,
   unsendable,
+  wordedStatus,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -470,13 +473,8 @@ export class PooledCall
       inner.start(metadata, this);
       this.#held?.replayOn(inner);
     } catch (error) {
-      this.end(
-        explainedStatus(
-          status.UNAVAILABLE,
-          `Connection ${this.member?.id} did not take the call: ${String(error)}`,
-          this.#explanation(),
-        ),
-      );
+      const said = { channelId: this.member?.id ?? 0, error: String(error) };
+      this.end(wordedStatus(status.UNAVAILABLE, NOT_TAKEN, said, this.#explanation()));
     }
   }
 
@@ -595,13 +593,13 @@ export class PooledCall
     const loss = member?.lossOf(received);
     const fault = isConnections ? member.fault : (loss ?? faultOfStatus(received));
     const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
-    const details =
-      isConnections && fault !== undefined && neverProcessed(received)
-        ? `Not processed by any of ${this.#retries + 1} connections, of the last: ${fault.detail}`
-        : received.details;
     // grpc-js has INTERNAL for most errors of a socket (docs/decisions/0022).
     const code = loss === undefined ? received.code : status.UNAVAILABLE;
-    return explainedStatus(code, details, explanation, received.metadata);
+    if (isConnections && fault !== undefined && neverProcessed(received)) {
+      const said = { connections: this.#retries + 1, fault };
+      return wordedStatus(code, NOT_PROCESSED, said, explanation, received.metadata);
+    }
+    return explainedStatus(code, received.details, explanation, received.metadata);
   }
 
   /**

@@ -195,6 +195,7 @@ describe('two tenants with shares of 0.8 and 0.2', () => {
           'its share of maxQueuedCalls 5 is 1; 1 calls in flight, 5 queued',
       );
       expect(explain(each.ending)).toEqual({
+        from: 'object',
         refusedBy: 'share',
         limit: 1,
         queueWaitMs: 0,

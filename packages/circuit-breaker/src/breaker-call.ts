@@ -9,7 +9,7 @@ import type {
 import {
   callDeadlineMs,
   callKindOf,
-  explain,
+  explanationOf,
   explainedStatus,
   HeldOperations,
   promptly,
@@ -138,7 +138,7 @@ export class BreakerCall implements InterceptingListener, JudgedCall, NextInterc
     this.#phase = 'ended';
     this.#held?.drop();
     if (this.#breaker !== undefined) {
-      const explanation = explain(received);
+      const explanation = explanationOf(received);
       this.#settle(this.breakers.verdictOf(received, explanation), explanation?.channelId);
     }
     tellStatus(this.#listener, received);

@@ -59,7 +59,7 @@ describe('a call that gets through', () => {
     const call = scene.call();
     const made = explainedStatus(status.UNAVAILABLE, 'lost', { channelId: 7 });
     newest(scene).end(made.code, made.details, made.metadata);
-    expect(explain(call.ending)).toEqual({ channelId: 7 });
+    expect(explain(call.ending)).toEqual({ channelId: 7, from: 'object' });
   });
 
   it('is cancelled below, at once', async () => {
@@ -172,6 +172,7 @@ describe('a call that is refused', () => {
         'the next probe is due in 28500 ms',
     );
     expect(explain(call.ending)).toEqual({
+      from: 'object',
       refusedBy: 'breaker',
       breaker: { key: KEY, state: 'open', errorRatio: 0.5, nextProbeMs: 28_500 },
     });

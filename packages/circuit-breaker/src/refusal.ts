@@ -1,28 +1,16 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { explainedStatus } from '@grpc-manifold/core';
+import { BREAKER, roundedRatio, wordedStatus, type BreakerExplanation } from '@grpc-manifold/core';
 import type { Breaker } from './breaker.js';
 
 /** Makes the status of a call that a circuit does not let through. */
 export function breakerRefusal({ key, state, counts, nextProbeInMs }: Breaker): StatusObject {
   const { errorRatio, slowRatio } = counts;
-  const slow = slowRatio === undefined ? '' : ` and ${percent(slowRatio)} slow`;
-  const next = nextProbeInMs === undefined ? 'a probe is under way' : `the next probe is due in ${nextProbeInMs} ms`;
-  return explainedStatus(
-    status.UNAVAILABLE,
-    `Refused before it was sent, breaker: the circuit of ${key} is ${state}, it opened at ${percent(errorRatio)} failed${slow} calls; ${next}`,
-    {
-      refusedBy: 'breaker',
-      breaker: {
-        key,
-        state: state === 'half-open' ? state : 'open',
-        errorRatio,
-        ...(slowRatio === undefined ? {} : { slowRatio }),
-        ...(nextProbeInMs === undefined ? {} : { nextProbeMs: nextProbeInMs }),
-      },
-    },
-  );
-}
-
-function percent(ratio: number): string {
-  return `${(ratio * 100).toFixed(1)} %`;
+  const breaker: BreakerExplanation = {
+    key,
+    state: state === 'half-open' ? state : 'open',
+    errorRatio: roundedRatio(errorRatio),
+    ...(slowRatio === undefined ? {} : { slowRatio: roundedRatio(slowRatio) }),
+    ...(nextProbeInMs === undefined ? {} : { nextProbeMs: nextProbeInMs }),
+  };
+  return wordedStatus(status.UNAVAILABLE, BREAKER, breaker, { refusedBy: 'breaker', breaker });
 }

@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import type { CallExplanation } from './explain.js';
+import type { CallExplanation } from './explanation.js';
 
 /** The shape of an RPC, where it is known. A channel is not told: calls made on one directly are 'unknown'. */
 export type CallKind = 'unary' | 'server-stream' | 'client-stream' | 'bidi' | 'unknown';

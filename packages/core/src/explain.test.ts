@@ -1,6 +1,8 @@
 import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { explain, explainedStatus, markStatus, type CallExplanation } from './explain.js';
+import { explain } from './explain.js';
+import { explainedStatus, markStatus } from './explain-object.js';
+import type { CallExplanation } from './explanation.js';
 
 const EXPLANATION: CallExplanation = { refusedBy: 'queue-full', limit: 5, inFlightCalls: 40, queuedCalls: 5 };
 
@@ -30,8 +32,8 @@ describe('explainedStatus', () => {
     const first = explainedStatus(status.UNAVAILABLE, '', { channelId: 1 });
     const second = explainedStatus(status.UNAVAILABLE, '', { channelId: 2 });
     expect(first.metadata).not.toBe(second.metadata);
-    expect(explain({ ...first })).toEqual({ channelId: 1 });
-    expect(explain({ ...second })).toEqual({ channelId: 2 });
+    expect(explain({ ...first })).toEqual({ channelId: 1, from: 'object' });
+    expect(explain({ ...second })).toEqual({ channelId: 2, from: 'object' });
   });
 });
 
@@ -39,8 +41,8 @@ describe('markStatus', () => {
   it('explains a status, and leaves it the object that it is', () => {
     const received: StatusObject = { code: status.OK, details: '', metadata: new Metadata() };
     markStatus(received, { channelId: 3 });
-    expect(explain(received)).toEqual({ channelId: 3 });
-    expect(explain({ ...received })).toEqual({ channelId: 3 });
+    expect(explain(received)).toEqual({ channelId: 3, from: 'object' });
+    expect(explain({ ...received })).toEqual({ channelId: 3, from: 'object' });
     expect(Object.keys(received)).toEqual(['code', 'details', 'metadata']);
   });
 
@@ -68,14 +70,14 @@ describe('explain', () => {
     ],
     ['a rebuilt one with another code', { code: status.UNAVAILABLE, details: '', metadata: made.metadata }],
   ])('reads %s', (_what, value) => {
-    expect(explain(value)).toEqual(EXPLANATION);
+    expect(explain(value)).toEqual({ ...EXPLANATION, from: 'object' });
   });
 
   it('reads the explanation that was made last with the same metadata', () => {
     const metadata = new Metadata();
     explainedStatus(status.UNAVAILABLE, '', { channelId: 1 }, metadata);
     explainedStatus(status.UNAVAILABLE, '', { channelId: 2 }, metadata);
-    expect(explain({ code: status.UNAVAILABLE, details: '', metadata })).toEqual({ channelId: 2 });
+    expect(explain({ code: status.UNAVAILABLE, details: '', metadata })).toEqual({ channelId: 2, from: 'object' });
   });
 
   it.each([

@@ -1,103 +1,61 @@
-import { Metadata, type StatusObject, type status as Status } from '@grpc/grpc-js';
-import type { TransportFault } from './fault.js';
+import { explanationOf } from './explain-object.js';
+import type { CallExplanation } from './explanation.js';
+import { readWords } from './wording/read-words.js';
 
-/** Which bound refused a call before any byte of it was sent. */
-export type RefusedBy =
-  | 'queue-full'
-  | 'queue-bytes'
-  | 'queue-time'
-  | 'early-drop'
-  | 'limit'
-  | 'share'
-  | 'breaker'
-  | 'closed'
-  | 'no-connection';
+/** How far a chain of causes is followed. */
+const MOST_CAUSES = 10;
 
 /**
- * What a call waited for: a stream, where those of all connections were in use; a sign of life, where streams were free on
- * connections that had to show first that they live; a connection; its call credentials, as a token; a slot of `boundedQueue`.
- */
-export type WaitedFor = 'stream' | 'sign-of-life' | 'connection' | 'credentials' | 'slot';
-
-/** What a circuit breaker knew when it refused a call. */
-export interface BreakerExplanation {
-  /** What the breaker counts the call under; the method path by default. */
-  readonly key: string;
-  readonly state: 'open' | 'half-open';
-  /** Share of failed calls, 0 to 1, when it opened. */
-  readonly errorRatio: number;
-  /** Share of slow calls then, where the breaker was told what is slow. */
-  readonly slowRatio?: number;
-  /** Milliseconds until a call is let through to probe; left out while one is under way. */
-  readonly nextProbeMs?: number;
-}
-
-/** What one of our layers knows of how a call ended: the `details` of its status, structured. */
-export interface CallExplanation {
-  readonly refusedBy?: RefusedBy;
-  /** It ended before any byte of it was sent. Of a call that was refused, `refusedBy` says so. */
-  readonly neverSent?: true;
-  /** What it waited for when it ended. Without a connection its ending tells something of the server; else nothing. */
-  readonly waitedFor?: WaitedFor;
-  /** Streams in use on the connections that were ready, and how many they allow together. */
-  readonly usedStreams?: number;
-  readonly streamCapacity?: number;
-  /** Who set the `limit` of the streams of a connection; 'default' where nothing is known of the server's, or it has none. */
-  readonly limitedBy?: 'server' | 'maxStreamsPerChannel' | 'default';
-  readonly breaker?: BreakerExplanation;
-  /** Milliseconds that the call waited before it was handed to a connection or refused. */
-  readonly queueWaitMs?: number;
-  /** The pool's number of the connection that carried the call. */
-  readonly channelId?: number;
-  /**
-   * The bound that refused the call, or that it waited for, in its own unit (calls, bytes or milliseconds; for streams, those of
-   * one connection, the largest there was).
-   */
-  readonly limit?: number;
-  readonly inFlightCalls?: number;
-  readonly queuedCalls?: number;
-  readonly fault?: TransportFault;
-  readonly lastConnectionError?: string;
-  /** The connection that a call was tried on again. */
-  readonly retriedOn?: number;
-}
-
-const EXPLANATION = Symbol.for('grpc-manifold.explanation');
-/** Interceptors often rebuild a status from its three fields; the metadata object is what survives that. */
-const byMetadata = new WeakMap<Metadata, CallExplanation>();
-
-/** Makes a status that {@link explain} can read, with the given metadata (kept as it is) or none. */
-export function explainedStatus(
-  code: Status,
-  details: string,
-  explanation: CallExplanation,
-  metadata: Metadata = new Metadata(),
-): StatusObject {
-  byMetadata.set(metadata, explanation);
-  return Object.assign({ code, details, metadata }, { [EXPLANATION]: explanation });
-}
-
-/**
- * Says of a status that was received which layer of ours it came through, and leaves it what it is: for statuses of calls
- * that went well, where making a new one would cost each of them.
+ * Reads what our layers know of an error or status: which limit fired and with what numbers. What one of them said in this
+ * process is found on the error itself and on its causes, up to ten. Failing that, our words are read from `details`, `message`
+ * or a string, the first 2,048 characters of each: that is all that some libraries leave of an error (nice-grpc and
+ * protobuf-ts make their own). `from` tells which it was.
  *
- * @param explanation may be shared by many statuses.
- */
-export function markStatus(received: StatusObject, explanation: CallExplanation): void {
-  if (Object.isExtensible(received)) (received as { [EXPLANATION]?: CallExplanation })[EXPLANATION] = explanation;
-}
-
-/**
- * Reads what our layers know of an error or status: which limit fired and with what numbers.
  * Returns undefined for anything that none of our layers made or enriched; never throws.
  */
 export function explain(error: unknown): CallExplanation | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
+  const chain = causesOf(error);
+  for (const each of chain) {
+    const explanation = typeof each === 'object' ? attempt(() => explanationOf(each)) : undefined;
+    if (explanation !== undefined) return { ...explanation, from: 'object' };
+  }
+  for (const each of chain) {
+    for (const text of textsOf(each)) {
+      const explanation = readWords(text);
+      if (explanation !== undefined) return { ...explanation, from: 'text' };
+    }
+  }
+  return undefined;
+}
+
+/** What was thrown, and its causes. A chain that leads back to itself ends where all do. */
+function causesOf(error: unknown): readonly (object | string)[] {
+  const chain: (object | string)[] = [];
+  let each = error;
+  while (chain.length <= MOST_CAUSES) {
+    if (typeof each === 'string') chain.push(each);
+    if (typeof each !== 'object' || each === null) break;
+    chain.push(each);
+    const { current } = { current: each };
+    each = attempt(() => (current as { cause?: unknown }).cause);
+  }
+  return chain;
+}
+
+function textsOf(from: object | string): readonly string[] {
+  if (typeof from === 'string') return [from];
+  const texts = [
+    attempt(() => (from as { details?: unknown }).details),
+    attempt(() => (from as { message?: unknown }).message),
+  ];
+  return texts.filter((text) => typeof text === 'string');
+}
+
+/** A getter or a proxy that throws: whatever it is, it is not ours. */
+function attempt<Value>(read: () => Value): Value | undefined {
   try {
-    const { [EXPLANATION]: marked, metadata } = error as { [EXPLANATION]?: CallExplanation; metadata?: unknown };
-    return marked ?? (metadata instanceof Metadata ? byMetadata.get(metadata) : undefined);
+    return read();
   } catch {
-    // A getter or a proxy that throws: whatever it is, it is not ours.
     return undefined;
   }
 }

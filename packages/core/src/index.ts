@@ -22,16 +22,14 @@ export type {
   PolicyReview,
   PoolView,
 } from './connection-policy.js';
-export {
-  explain,
-  explainedStatus,
-  markStatus,
-  type BreakerExplanation,
-  type CallExplanation,
-  type RefusedBy,
-  type WaitedFor,
-} from './explain.js';
 export { deadlineStatus } from './deadline-status.js';
+export { explain } from './explain.js';
+export { explainedStatus, explanationOf, markStatus } from './explain-object.js';
+export type { BreakerExplanation, CallExplanation, RefusedBy, WaitedFor } from './explanation.js';
+export { wordedStatus, type Wording } from './wording/wording.js';
+export { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './wording/queue-wordings.js';
+export { BREAKER, roundedRatio } from './wording/breaker-wording.js';
+export { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './wording/pool-wordings.js';
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
 export type { ChannelCall, ChannelFactory } from './channel-factory.js';
 export { Line, Place } from './line.js';

@@ -4,10 +4,11 @@ import {
   DeadlineTimers,
   detachFromParent,
   Emitter,
-  explain,
-  explainedStatus,
+  CLOSED,
+  explanationOf,
   propagates,
   warn,
+  wordedStatus,
   type CallExplanation,
   type Clock,
   type ShedReport,
@@ -223,7 +224,7 @@ export class Admission implements CallAdmission, Disposable {
   #teach(call: HeldCall, ending: StatusObject): void {
     const { code } = ending;
     if (call.kind !== 'unary' || code === status.CANCELLED) return;
-    if (code !== status.OK && explain(ending)?.refusedBy !== undefined) return;
+    if (code !== status.OK && explanationOf(ending)?.refusedBy !== undefined) return;
     const rttMs = this.clock.elapsed() - call.admittedMs;
     call.slots?.roundTrips.add(call.method, rttMs, !OVERLOAD.has(code));
     try {
@@ -257,19 +258,24 @@ export class Admission implements CallAdmission, Disposable {
     const waitedMs = call.phase === 'waiting' ? this.waitedMs(call) : 0;
     this.#shed(
       call,
-      explainedStatus(status.UNAVAILABLE, 'Refused before it was sent, closed: the queue is disposed', {
-        refusedBy: 'closed',
-        queueWaitMs: Math.round(waitedMs),
-        inFlightCalls: call.slots?.inFlight ?? 0,
-        queuedCalls: this.#budget.calls,
-      }),
+      wordedStatus(
+        status.UNAVAILABLE,
+        CLOSED,
+        { reason: 'the queue is disposed' },
+        {
+          refusedBy: 'closed',
+          queueWaitMs: Math.round(waitedMs),
+          inFlightCalls: call.slots?.inFlight ?? 0,
+          queuedCalls: this.#budget.calls,
+        },
+      ),
     );
   }
 
   #shed(call: HeldCall, refusal: StatusObject): void {
     this.#shedCalls += 1;
     call.end(refusal);
-    const explanation = explain(refusal);
+    const explanation = explanationOf(refusal);
     if (this.onShed.hasListeners && explanation !== undefined) this.onShed.emit({ call: call.info, explanation });
   }
 }

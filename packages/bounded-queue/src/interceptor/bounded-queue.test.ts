@@ -242,7 +242,7 @@ describe('a call that waits', () => {
     scene.release();
     scene.below.calls[1]?.end(status.ABORTED, 'no');
     expect(made.ending).toMatchObject({ code: status.ABORTED, details: 'no' });
-    expect(explain(made.ending)).toEqual({ queueWaitMs: 70 });
+    expect(explain(made.ending)).toEqual({ queueWaitMs: 70, from: 'object' });
   });
 
   it('keeps the async context that it was made in, whoever lets it in', async () => {
@@ -288,7 +288,8 @@ describe('a waiting call ends', () => {
     await settled();
     expect(made.statuses).toEqual([]);
     scene.clock.advance(1);
-    const details = 'Deadline exceeded after 0.250s,waiting in the queue: 1 in flight, limit 1';
+    const details =
+      'Deadline exceeded after 0.250s,waiting in the queue: 1 in flight, limit 1; waited 250 ms, never sent';
     expect(await ending(made, scene)).toEqual(['DEADLINE_EXCEEDED', details, undefined]);
     expect(explain(made.ending)).toEqual({
       queueWaitMs: 250,
@@ -296,6 +297,7 @@ describe('a waiting call ends', () => {
       waitedFor: 'slot',
       inFlightCalls: 1,
       limit: 1,
+      from: 'object',
     });
   });
 
@@ -378,7 +380,7 @@ describe('a waiting call ends', () => {
     scene.interceptor[Symbol.dispose]();
     expect(await ending(made, scene)).toEqual([
       'UNAVAILABLE',
-      'Refused before it was sent, closed: the queue is disposed',
+      'Refused before it was sent, closed: the queue is disposed; 1 calls in flight, 1 queued',
       'closed',
     ]);
   });
@@ -397,6 +399,7 @@ describe('a call that may not even wait', () => {
       details: 'Refused before it was sent, queue-full: 2 calls wait (maxQueuedCalls 2); 1 calls in flight, 2 queued',
     });
     expect(explain(made.ending)).toEqual({
+      from: 'object',
       refusedBy: 'queue-full',
       limit: 2,
       queueWaitMs: 0,

@@ -15,8 +15,8 @@ import {
   currentTurn,
   deadlineStatus,
   dueMsOf,
-  explain,
   explainedStatus,
+  explanationOf,
   HeldOperations,
   messageOf,
   promptly,
@@ -24,6 +24,8 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
+  THREW_BELOW,
+  wordedStatus,
   type CallExplanation,
   type CallInfo,
   type CallKind,
@@ -302,9 +304,10 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
     // Nothing was begun, as on a channel that was closed: another try may go well.
     const isRetriable = inner === undefined && !(error instanceof InterceptorConfigurationError);
     const code = isRetriable ? status.UNAVAILABLE : status.INTERNAL;
-    const details = `What follows the bounded queue threw: ${messageOf(error)}`;
-    this.end(explainedStatus(code, details, { queueWaitMs: Math.round(this.queueWaitMs) }));
-    if (inner !== undefined) this.#cancelBelow(inner, code, details);
+    const explanation = { queueWaitMs: Math.round(this.queueWaitMs) };
+    const ending = wordedStatus(code, THREW_BELOW, { error: messageOf(error) }, explanation);
+    this.end(ending);
+    if (inner !== undefined) this.#cancelBelow(inner, code, ending.details);
   }
 
   /**
@@ -351,7 +354,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   /** Says how long it waited, besides what a layer below has said. */
   #explained(received: StatusObject): StatusObject {
     if (this.queueWaitMs === 0) return received;
-    const below = explain(received);
+    const below = explanationOf(received);
     const queueWaitMs = Math.round(this.queueWaitMs + (below?.queueWaitMs ?? 0));
     return explainedStatus(received.code, received.details, { ...below, queueWaitMs }, received.metadata);
   }

@@ -17,10 +17,20 @@ describe('queueRefusal', () => {
     ['queue-bytes', 1_024, '1000 bytes wait (maxQueuedBytes 1024)'],
     ['queue-time', 30_000, 'waited 30 ms (maxQueueTimeMs 30000)'],
   ] as const)('names the bound and the numbers of %s, in words and structured', (refusedBy, limit, reason) => {
+    const waited = refusedBy === 'queue-time' ? '' : ', waited 30 ms';
     const refusal = queueRefusal(refusedBy, FACTS);
     expect(refusal.code).toBe(status.RESOURCE_EXHAUSTED);
-    expect(refusal.details).toBe(`Refused before it was sent, ${refusedBy}: ${reason}; 40 calls in flight, 4 queued`);
-    expect(explain(refusal)).toEqual({ refusedBy, limit, queueWaitMs: 30, inFlightCalls: 40, queuedCalls: 4 });
+    expect(refusal.details).toBe(
+      `Refused before it was sent, ${refusedBy}: ${reason}; 40 calls in flight, 4 queued${waited}`,
+    );
+    expect(explain(refusal)).toEqual({
+      refusedBy,
+      limit,
+      queueWaitMs: 30,
+      inFlightCalls: 40,
+      queuedCalls: 4,
+      from: 'object',
+    });
   });
 
   it.each([
@@ -32,7 +42,7 @@ describe('queueRefusal', () => {
     expect(refusal.code).toBe(status.RESOURCE_EXHAUSTED);
     expect(refusal.details).toBe(
       `Refused before it was sent, share: 3 calls of partition '${shown}' wait and 7 are in flight, ` +
-        'its share of maxQueuedCalls 5 is 1; 40 calls in flight, 4 queued',
+        'its share of maxQueuedCalls 5 is 1; 40 calls in flight, 4 queued, waited 30 ms',
     );
     expect(explain(refusal)).toEqual({
       refusedBy: 'share',
@@ -40,6 +50,7 @@ describe('queueRefusal', () => {
       queueWaitMs: 30,
       inFlightCalls: 40,
       queuedCalls: 4,
+      from: 'object',
     });
   });
 

@@ -1,5 +1,14 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { explainedStatus, type RefusedBy } from '@grpc-manifold/core';
+import {
+  QUEUE_BYTES,
+  QUEUE_FULL,
+  QUEUE_SHARE,
+  QUEUE_TIME,
+  wordedStatus,
+  type CallExplanation,
+  type RefusedBy,
+  type Wording,
+} from '@grpc-manifold/core';
 import type { ResolvedQueueOptions } from './options.js';
 import type { PartitionFacts } from './partition.js';
 
@@ -20,45 +29,37 @@ export interface QueueFacts {
 
 /** Makes the RESOURCE_EXHAUSTED status of a call that the queue refused; `details` names the bound and the numbers. */
 export function queueRefusal(refusedBy: QueueRefusal | 'queue-time', facts: QueueFacts): StatusObject {
-  const { queuedCalls, inFlightCalls } = facts;
+  const { maxQueuedCalls, maxQueuedBytes, maxQueueTimeMs } = facts.limits;
   const waitedMs = Math.round(facts.waitedMs);
-  const [limit, reason] = boundAndReason(refusedBy, facts, waitedMs);
-  return explainedStatus(
-    status.RESOURCE_EXHAUSTED,
-    `Refused before it was sent, ${refusedBy}: ${reason}; ${inFlightCalls} calls in flight, ${queuedCalls} queued`,
-    { refusedBy, limit, queueWaitMs: waitedMs, inFlightCalls, queuedCalls },
-  );
-}
-
-function boundAndReason(
-  refusedBy: QueueRefusal | 'queue-time',
-  { limits, queuedCalls, queuedBytes, partition }: QueueFacts,
-  waitedMs: number,
-): [limit: number, reason: string] {
-  const { maxQueuedCalls, maxQueuedBytes, maxQueueTimeMs } = limits;
   switch (refusedBy) {
     case 'queue-full':
-      return [maxQueuedCalls, `${queuedCalls} calls wait (maxQueuedCalls ${maxQueuedCalls})`];
+      return refusal(QUEUE_FULL, refusedBy, { queuedCalls: facts.queuedCalls, limit: maxQueuedCalls }, facts);
     case 'queue-bytes':
-      return [maxQueuedBytes, `${queuedBytes} bytes wait (maxQueuedBytes ${maxQueuedBytes})`];
+      return refusal(QUEUE_BYTES, refusedBy, { queuedBytes: facts.queuedBytes, limit: maxQueuedBytes }, facts);
     case 'queue-time':
-      return [maxQueueTimeMs, `waited ${waitedMs} ms (maxQueueTimeMs ${maxQueueTimeMs})`];
+      return refusal(QUEUE_TIME, refusedBy, { waitedMs, limit: maxQueueTimeMs }, facts);
     case 'share': {
-      const { key, ratio, queuedCalls: calls, inFlightCalls } = partition ?? WHOLE;
-      const share = Math.floor(maxQueuedCalls * ratio);
-      return [
-        share,
-        `${calls} calls of partition '${shortened(key)}' wait and ${inFlightCalls} are in flight, ` +
-          `its share of maxQueuedCalls ${maxQueuedCalls} is ${share}`,
-      ];
+      const { ratio, ...partition } = facts.partition ?? WHOLE;
+      return refusal(
+        QUEUE_SHARE,
+        refusedBy,
+        { ...partition, maxQueuedCalls, limit: Math.floor(maxQueuedCalls * ratio) },
+        facts,
+      );
     }
   }
 }
 
+function refusal<Said extends { readonly limit: number }>(
+  wording: Wording<Said>,
+  refusedBy: QueueRefusal | 'queue-time',
+  said: Said,
+  { waitedMs, inFlightCalls, queuedCalls }: QueueFacts,
+): StatusObject {
+  const queueWaitMs = Math.round(waitedMs);
+  const explanation: CallExplanation = { refusedBy, limit: said.limit, queueWaitMs, inFlightCalls, queuedCalls };
+  return wordedStatus(status.RESOURCE_EXHAUSTED, wording, said, explanation);
+}
+
 /** What a call is counted under where nobody tells partitions apart; then none is refused for its share. */
 const WHOLE: PartitionFacts = { key: '', ratio: 1, queuedCalls: 0, inFlightCalls: 0 };
-
-/** A key may be anything that a caller sent, and goes into a header or a log. */
-function shortened(key: string): string {
-  return key.length > 64 ? `${key.slice(0, 63)}…` : key;
-}

@@ -95,7 +95,9 @@ describe.each([0, 1])('what a call waited for when it ended, with threads: %d', 
     await server.waitFor(({ openCalls }) => openCalls === 2);
     await learned(client, 2);
     const error = await late(client);
-    expect(error.details).toMatch(/waiting for a stream: 2 of 2 in use, limit 2 a connection by server$/);
+    expect(error.details).toMatch(
+      /waiting for a stream: 2 of 2 in use, limit 2 a connection by server; waited \d+ ms, never sent$/,
+    );
     expect(explain(error)).toMatchObject({
       neverSent: true,
       waitedFor: 'stream',
@@ -113,7 +115,9 @@ describe.each([0, 1])('what a call waited for when it ended, with threads: %d', 
     client.pool.getConnectivityState(true);
     await learned(client, 0);
     const error = await late(client);
-    expect(error.details).toMatch(/waiting for a stream: 0 of 0 in use, limit 0 a connection by server$/);
+    expect(error.details).toMatch(
+      /waiting for a stream: 0 of 0 in use, limit 0 a connection by server; waited \d+ ms, never sent$/,
+    );
     expect(explain(error)).toMatchObject({ neverSent: true, limit: 0 });
   });
 
@@ -139,7 +143,7 @@ describe.each([0, 1])('what a call waited for when it ended, with threads: %d', 
     await using client = open(credentials.combineChannelCredentials(tls, answering));
     const arrived = server.waitFor(({ openCalls }) => openCalls === 1);
     const explanation = await cancelledAfter(client, arrived, { credentials: answering });
-    expect(explanation).toEqual({ channelId: 1, queueWaitMs: expect.any(Number) as number });
+    expect(explanation).toEqual({ channelId: 1, queueWaitMs: expect.any(Number) as number, from: 'object' });
     await server.waitFor(({ openCalls }) => openCalls === 0);
   });
 });

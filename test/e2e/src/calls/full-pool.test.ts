@@ -53,6 +53,7 @@ describe('50 hanging calls on a pool of four connections with 10 streams each an
         'Refused before it was sent, queue-full: 5 calls wait (maxQueuedCalls 5); 40 calls in flight, 5 queued',
       );
       expect(explain(call.error)).toEqual({
+        from: 'object',
         refusedBy: 'queue-full',
         limit: 5,
         inFlightCalls: 40,

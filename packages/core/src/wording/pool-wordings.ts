@@ -1,0 +1,63 @@
+import type { CallExplanation } from '../explanation.js';
+import type { TransportFault } from '../fault.js';
+import { freeText, type Wording } from './wording.js';
+
+/** The pool, the client or the queue takes no calls any more. */
+export const CLOSED: Wording<{ readonly reason: string }> = {
+  tells: ['refusedBy'],
+  write: ({ reason }) => `Refused before it was sent, closed: ${freeText(reason)}`,
+  pattern: /Refused before it was sent, closed: /,
+  read: () => ({ refusedBy: 'closed', queueWaitMs: 0 }),
+};
+
+/** Every connection has failed. */
+export const NO_CONNECTION: Wording<{ readonly target: string; readonly error: string }> = {
+  tells: ['refusedBy', 'lastConnectionError'],
+  write: ({ target, error }) =>
+    `Refused before it was sent, no-connection: no connection to ${freeText(target)}: ${freeText(error)}`,
+  pattern: /Refused before it was sent, no-connection: no connection to /,
+  read: (_groups, free) => ({
+    refusedBy: 'no-connection',
+    queueWaitMs: 0,
+    lastConnectionError: free.replace(/^\S*: /, ''),
+  }),
+};
+
+/** A call on a connection was ended with its pool or its client. */
+export const CANCELLED: Wording<{ readonly reason: string }> = {
+  tells: [],
+  write: ({ reason }) => `Cancelled by grpc-manifold: ${freeText(reason)}`,
+  pattern: /Cancelled by grpc-manifold: /,
+  read: () => ({ queueWaitMs: 0 }),
+};
+
+/** A connection was given up with calls on it. */
+export const GIVEN_UP: Wording<{ readonly channelId: number; readonly reason: string }> = {
+  tells: ['channelId'],
+  write: ({ channelId, reason }) => `Connection ${channelId} was given up: ${freeText(reason)}`,
+  pattern: /Connection (?<channelId>\d+) was given up: /,
+  read: ({ channelId }) => ({ channelId: Number(channelId), queueWaitMs: 0 }),
+};
+
+/** The channel of a connection threw instead of making the call. */
+export const NOT_TAKEN: Wording<{ readonly channelId: number; readonly error: string }> = {
+  tells: ['channelId'],
+  write: ({ channelId, error }) => `Connection ${channelId} did not take the call: ${freeText(error)}`,
+  pattern: /Connection (?<channelId>\d+) did not take the call: /,
+  read: ({ channelId }) => ({ channelId: Number(channelId), queueWaitMs: 0 }),
+};
+
+/** The servers of several connections in turn refused the call before they began on it. */
+export const NOT_PROCESSED: Wording<{ readonly connections: number; readonly fault: TransportFault }> = {
+  tells: [],
+  write: ({ connections, fault }) =>
+    `Not processed by any of ${connections} connections, of the last: ${freeText(fault.detail)}`,
+  pattern: /Not processed by any of \d+ connections, of the last: /,
+  read: () => ({ queueWaitMs: 0 }),
+};
+
+/** The words of a fault are those of others. */
+export function withFaultDetail(explanation: CallExplanation, detail: string): CallExplanation {
+  const { fault } = explanation;
+  return fault === undefined ? explanation : { ...explanation, fault: { tag: fault.tag, detail } };
+}

@@ -1,0 +1,53 @@
+import type { CallExplanation } from '../explanation.js';
+import { BREAKER } from './breaker-wording.js';
+import { DEADLINE_WORDINGS } from './deadline-wordings.js';
+import { readFacts } from './facts-in-words.js';
+import {
+  CANCELLED,
+  CLOSED,
+  GIVEN_UP,
+  NO_CONNECTION,
+  NOT_PROCESSED,
+  NOT_TAKEN,
+  withFaultDetail,
+} from './pool-wordings.js';
+import { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './queue-wordings.js';
+import type { Wording } from './wording.js';
+
+/** All that our layers say of a call in words of their own. */
+const WORDINGS: readonly Pick<Wording<never>, 'pattern' | 'read'>[] = [
+  QUEUE_FULL,
+  QUEUE_BYTES,
+  QUEUE_TIME,
+  QUEUE_SHARE,
+  EARLY_DROP,
+  THREW_BELOW,
+  CLOSED,
+  NO_CONNECTION,
+  BREAKER,
+  CANCELLED,
+  GIVEN_UP,
+  NOT_TAKEN,
+  NOT_PROCESSED,
+  ...DEADLINE_WORDINGS,
+];
+
+/** Characters of a text that are looked at. Ours are shorter, and a wrapper puts little before them. */
+const MOST_READ = 2_048;
+
+/** Reads the first of our sentences in a text, wherever it stands; undefined where there is none. */
+export function readWords(text: string): CallExplanation | undefined {
+  const read = text.slice(0, MOST_READ);
+  let first: RegExpExecArray | undefined;
+  let wording: (typeof WORDINGS)[number] | undefined;
+  for (const each of WORDINGS) {
+    const match = each.pattern.exec(read);
+    if (match === null || (first !== undefined && match.index >= first.index)) continue;
+    [first, wording] = [match, each];
+  }
+  if (first === undefined || wording === undefined) return undefined;
+  const end = first.index + first[0].length;
+  const { facts, at } = readFacts(read, end);
+  const free = read.slice(end, at);
+  return withFaultDetail({ ...wording.read(first.groups ?? {}, free), ...facts }, free);
+}
