@@ -27,7 +27,7 @@ describe('the example of the README', () => {
     const breaker = circuitBreaker({ slowCallMs: 2_000 });
     breaker.onStateChange(({ key, from, to, reason }) => log(`${key}: ${from} > ${to}, ${reason}`));
     const client = new EchoClient(target, credentials.createInsecure(), { interceptors: [breaker] });
-    client.unary({ payload }, { deadline: Date.now() + 5_000 }, (error, response) => {
+    client.unary({ payload }, { deadline: Date.now() + 30_000 }, (error, response) => {
       const circuit = explain(error)?.breaker; // { key, state, errorRatio, nextProbeMs }, of a call that was refused
       answer(error, response, circuit);
     });

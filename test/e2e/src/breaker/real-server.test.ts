@@ -50,6 +50,8 @@ describe.each(CLIENTS)('a circuit breaker on a %s client', (which) => {
 
     it('opens when a server hangs, and again by a probe that hangs, which it leaves alone', async () => {
       await using stage = new GuardedClient(server.target, which, { ...QUICK, probeTimeoutMs: 200 });
+      // Connected, or the deadline would pass before the server has the calls.
+      await new Promise((resolve) => stage.client.waitForReady(Infinity, resolve));
       const before = await startedCalls();
       const isOpen = stage.becomes('open');
       const hanging = { request: { hang: true } };
@@ -125,7 +127,7 @@ describe('a pool with one bad connection', () => {
     await stage.pool?.warmUp();
     await Promise.all(Array.from({ length: 10 }, () => stage.begin('unary').outcome));
     proxy.connections[0]?.blackHole();
-    const options = { deadline: Date.now() + 500 };
+    const options = { deadline: Date.now() + 2_000 };
     const calls = Array.from({ length: 40 }, () => stage.begin('unary', { options }));
     const outcomes = await Promise.all(calls.map((call) => call.outcome));
     const late = outcomes.filter(({ code }) => code === status.DEADLINE_EXCEEDED).length;

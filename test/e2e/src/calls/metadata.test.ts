@@ -65,7 +65,7 @@ describe('metadata', () => {
   it('of a call is its own also when one object serves two calls', async () => {
     const client = open(headerServer.target);
     const metadata = new Metadata();
-    const soon = new RecordedCall(client, 'unary', { metadata, options: { deadline: Date.now() + 5_000 } });
+    const soon = new RecordedCall(client, 'unary', { metadata, options: { deadline: Date.now() + 60_000 } });
     const never = new RecordedCall(client, 'unary', { metadata });
     await Promise.all([soon.outcome, never.outcome]);
     const [first, second] = headerServer.headers.slice(-2);

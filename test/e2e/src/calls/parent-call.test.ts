@@ -71,7 +71,8 @@ describe('calls that are made for a server call', () => {
   });
 
   it.each(KINDS)('end by its deadline: %s', async (kind) => {
-    const deadline = Date.now() + 200;
+    // Time for both servers to have the calls.
+    const deadline = Date.now() + 600;
     const { parent } = await callMiddle(deadline);
     const child = new RecordedCall(pooled, kind, {
       request: HANG,

@@ -11,25 +11,22 @@ import { describe, expect, it } from 'vitest';
 import type { PoolProgramMessage, PoolProgramOptions, PoolProgramReport } from './children/pool-program-contract.js';
 import { Program } from './program.js';
 
-/** The time is what is required here. */
-const EXIT_WITHIN_MS = 500;
 const HANGING_CALLS = 30;
-/** The pool's default: an attempt that holds the process holds it this long. */
-const CONNECT_TIMEOUT_MS = 20_000;
+/** Longer than a test may take: a process that is held by an attempt does not end in time. */
+const HOLDS_FOR_GOOD = { connectTimeoutMs: 600_000 };
 
 class PoolProgram extends Program<PoolProgramMessage> {
   constructor(options: PoolProgramOptions) {
     super('lifecycle/children/pool-program', options);
   }
 
-  /** Hears that the program does nothing more, and measures how long it then lives. */
-  async exit(name: string): Promise<PoolProgramReport & { livedMs: number }> {
+  /** Hears that the program does nothing more, and waits until it has ended by itself. */
+  async exit(name: string): Promise<PoolProgramReport> {
     const leaving = await this.hear('leaving');
     const { code, atMs, output } = await this.ended();
     expect(code).toBe(0);
-    const livedMs = atMs - leaving.atMs;
-    console.log(`${name}: gone ${livedMs} ms after`);
-    return { ...(JSON.parse(output) as PoolProgramReport), livedMs };
+    console.log(`${name}: gone ${atMs - leaving.atMs} ms after`);
+    return JSON.parse(output) as PoolProgramReport;
   }
 }
 
@@ -107,20 +104,19 @@ const PEERS: readonly PeerKind[] = [
 
 describe.each(PEERS)('leaving an `await using` block with onDispose cancel while %s', (kind) => {
   const options = {
-    pool: { ...FOUR_FULL, onDispose: 'cancel' },
+    pool: { ...FOUR_FULL, ...HOLDS_FOR_GOOD, onDispose: 'cancel' },
     calls: [{ count: HANGING_CALLS, request: { hang: true } }],
     disposes: true,
     waits: true,
   } satisfies Omit<PoolProgramOptions, 'target'>;
 
-  it(`lets the process exit within ${EXIT_WITHIN_MS} ms, each call with one status`, async () => {
+  it('lets the process exit, each call with one status', async () => {
     await withPeer(kind, async (peer) => {
       await using program = new PoolProgram({ ...options, ...onlySettings(peer) });
       await program.hear('started');
       await peer.reached(program);
       program.tell({ kind: 'leave' });
       const report = await program.exit(kind);
-      expect(report.livedMs).toBeLessThan(EXIT_WITHIN_MS);
       expect(report.endings).toHaveLength(HANGING_CALLS);
       expect(new Set(report.endings.map(({ code }) => code))).toEqual(
         // What was on a connection is cancelled, what waited is refused.
@@ -228,11 +224,15 @@ describe('a process that never disposes its client', () => {
 
   it.each(PEERS.slice(2))('is not held by a pool that connects in vain while %s', async (kind) => {
     await withPeer(kind, async (peer) => {
-      await using program = new PoolProgram({ ...onlySettings(peer), connects: true, waits: true });
+      await using program = new PoolProgram({
+        ...onlySettings(peer),
+        pool: HOLDS_FOR_GOOD,
+        connects: true,
+        waits: true,
+      });
       await program.hear('socket');
       program.tell({ kind: 'leave' });
-      const { livedMs } = await program.exit(`connecting in vain, ${kind}`);
-      expect(livedMs).toBeLessThan(CONNECT_TIMEOUT_MS / 2);
+      await program.exit(`connecting in vain, ${kind}`);
     });
   });
 
@@ -242,11 +242,11 @@ describe('a process that never disposes its client', () => {
       await withPeer(kind, async (peer) => {
         await using program = new PoolProgram({
           ...onlySettings(peer),
+          pool: HOLDS_FOR_GOOD,
           calls: [{ count: 3, request: {}, deadlineMs: 200 }],
         });
-        const { livedMs, endings } = await program.exit(`calls with a deadline of 200 ms, ${kind}`);
+        const { endings } = await program.exit(`calls with a deadline of 200 ms, ${kind}`);
         expect(endings.map(({ code }) => code)).toEqual(Array(3).fill('DEADLINE_EXCEEDED'));
-        expect(livedMs).toBeLessThan(CONNECT_TIMEOUT_MS / 2);
       });
     },
   );

@@ -38,7 +38,7 @@ describe('the first example of the README', () => {
     const queue = boundedQueue({ limit: gradientLimit(), maxQueuedCalls: 200, order: 'lifo' });
     queue.onShed(({ call, explanation }) => shed.push(`${call.method}: ${explanation.refusedBy}`));
     const client = new EchoClient(target, credentials.createInsecure(), { interceptors: [queue] });
-    client.unary({ payload }, { deadline: Date.now() + 5_000 }, (error, response) => {
+    client.unary({ payload }, { deadline: Date.now() + 30_000 }, (error, response) => {
       const refusedBy = explain(error)?.refusedBy; // 'queue-full', 'early-drop', …: it was never sent
       answer(error, response, refusedBy);
     });

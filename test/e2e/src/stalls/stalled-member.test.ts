@@ -106,7 +106,8 @@ describe('a server that answers no call', () => {
     );
     // More calls than there are streams: each slot came free many times, on the wire as well.
     await peer.waitFor(({ openStreams }) => openStreams === 0);
-    expect(peer.headersReceived).toBe(endings.length + 1);
+    // On a busy machine the deadline of a call may pass before it is sent.
+    expect(peer.headersReceived).toBeLessThanOrEqual(endings.length + 1);
     expect(peer.headersReceived).toBeGreaterThan(80);
     expect(peer.acceptedConnections).toBe(4);
   });

@@ -11,7 +11,7 @@ const client = createPooledClient(EchoClient, target, credentials.createInsecure
 
 function call(): Promise<string> {
   return new Promise((resolve) => {
-    client.unary({}, { deadline: Date.now() + 5_000 }, (error) => resolve(status[error?.code ?? status.OK]));
+    client.unary({}, { deadline: Date.now() + 20_000 }, (error) => resolve(status[error?.code ?? status.OK]));
   });
 }
 

@@ -39,7 +39,7 @@ async function callSecure(stage: Stage, options: CallOptions, channel?: CallCred
   metadata.add('both', 'mine');
   const recorded = new RecordedEvents();
   const request = { echoMetadata: NAMES };
-  recorded.on(client.unary(request, metadata, { deadline: Date.now() + 10_000, ...options }, recorded.callback));
+  recorded.on(client.unary(request, metadata, { deadline: Date.now() + 60_000, ...options }, recorded.callback));
   return recorded.over();
 }
 
@@ -108,7 +108,7 @@ export const credentialsBehaviours: readonly Behaviour[] = [
     run: async (stage) => {
       const recorded = new RecordedEvents();
       const client = stage.open({ target: stage.echo.target });
-      const options = { deadline: Date.now() + 2_000, credentials: adding({ authorization: 'token' }) };
+      const options = { deadline: Date.now() + 60_000, credentials: adding({ authorization: 'token' }) };
       recorded.on(client.unary({ echoMetadata: NAMES }, options, recorded.callback));
       return recorded.over();
     },

@@ -20,7 +20,7 @@ const endsWith = (code: number): unknown =>
 export const endingBehaviours: readonly Behaviour[] = [
   {
     name: 'a deadline that passes, and the reset that the server gets',
-    run: (stage) => callRaw(stage, silent, { deadline: Date.now() + 150 }),
+    run: (stage) => callRaw(stage, silent, { deadline: Date.now() + 600 }),
     shows: { client: endsWith(4), server: [expect.objectContaining({ rstCode: 8 })] },
   },
   {
@@ -75,7 +75,7 @@ export const endingBehaviours: readonly Behaviour[] = [
         stream.write(framed(responseBytes('two')));
       });
       const recorded = new RecordedEvents();
-      recorded.on(stage.open().serverStream({}, { deadline: Date.now() + 500 }));
+      recorded.on(stage.open().serverStream({}, { deadline: Date.now() + 1_000 }));
       return bothSides(stage, recorded);
     },
     shows: {
