@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { messageOf, systemClock, type Timer } from '@grpc-manifold/core';
+import { messageOf, systemClock, type Connection, type Timer } from '@grpc-manifold/core';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
@@ -10,7 +10,7 @@ import { Outbox, type Port } from '../wire/outbox.js';
 import { START } from '../wire/start.js';
 import { writeStatus } from '../wire/status-record.js';
 import { HostedCall, type CallHost } from './hosted-call.js';
-import { HostedChannel } from './hosted-channel.js';
+import { connectionFor, HostedChannel, type Opening } from './hosted-channel.js';
 
 /** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
 const LOOK_MS = 20;
@@ -30,7 +30,11 @@ export class Host implements CallHost {
   #isBusy = false;
   #look: Timer | undefined;
 
-  constructor(port: Port) {
+  /** @param connect makes a connection. Default: one of grpc-js. */
+  constructor(
+    port: Port,
+    private readonly connect: (opening: Opening) => Connection = connectionFor,
+  ) {
     // The calling thread ends what is in this one, when it hears that it has ended.
     this.#outbox = new Outbox<News>(port, systemClock, (error) =>
       systemClock.soon(() => {
@@ -187,7 +191,7 @@ export class Host implements CallHost {
 
   #open(order: Extract<Order, { kind: 'open' }>): void {
     try {
-      this.#channels.set(order.channel, new HostedChannel(order, this.#outbox));
+      this.#channels.set(order.channel, new HostedChannel(order.channel, this.connect(order), this.#outbox));
       if (this.#look === undefined) this.#lookLater();
     } catch (error) {
       const reason = messageOf(error);

@@ -6,12 +6,25 @@ import type { AuthContext, News, Order } from '../wire/order.js';
 import type { Outbox } from '../wire/outbox.js';
 import { changesOf, UNSEEN, writeSight, type Sight } from '../wire/sight.js';
 
-type Opening = Extract<Order, { kind: 'open' }>;
+/** What a channel is opened by. */
+export type Opening = Extract<Order, { kind: 'open' }>;
+
+/**
+ * Makes the connection of a channel.
+ *
+ * @throws what grpc-js throws for a target or options that it cannot use.
+ */
+export function connectionFor({ target, options, credentials: recipe, isOnce }: Opening): Connection {
+  // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
+  const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
+  const credentials = credentialsOf(recipe);
+  const observed = { target, credentials, channelOptions, clock: systemClock };
+  if (isOnce) return new ObservedConnection(observed);
+  return new ObservedConnection({ ...observed, channel: new Channel(target, credentials, channelOptions) });
+}
 
 /** A channel in the thread, with what the calling thread is told of its connection. */
 export class HostedChannel {
-  readonly id: number;
-  readonly connection: Connection;
   #toldAuth: AuthContext | null = null;
   /** As its calls tell it. */
   #peer: string | undefined;
@@ -19,21 +32,11 @@ export class HostedChannel {
   #told: Sight = UNSEEN;
   #isFollowed = false;
 
-  /** @throws what grpc-js throws for a target or options that it cannot use. */
   constructor(
-    opening: Opening,
+    readonly id: number,
+    readonly connection: Connection,
     private readonly outbox: Outbox<News>,
-  ) {
-    const { channel: id, target, options, credentials: recipe, isOnce } = opening;
-    // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
-    const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
-    const credentials = credentialsOf(recipe);
-    this.id = id;
-    const observed = { target, credentials, channelOptions, clock: systemClock };
-    this.connection = new ObservedConnection(
-      isOnce ? observed : { ...observed, channel: new Channel(target, credentials, channelOptions) },
-    );
-  }
+  ) {}
 
   get channel(): ChannelInterface {
     return this.connection.channel;
