@@ -11,6 +11,7 @@ import {
   type ParentCall,
   type ShedReport,
 } from '@grpc-manifold/core';
+import { Announcements } from './announcements.js';
 import { CallSet } from './call-set.js';
 import { Connectivity } from './connectivity.js';
 import { Dispatcher } from './dispatcher.js';
@@ -72,6 +73,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly #dispatcher: Dispatcher;
   readonly #connectivity: Connectivity;
   readonly #target: string;
+  readonly #announcements = new Announcements();
   readonly #stateChange = new Emitter<ChannelStateChange>();
   readonly #scale = new Emitter<ScaleDecision>();
   readonly #shed = new Emitter<ShedReport>();
@@ -109,12 +111,13 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     const clock = environment.clock ?? systemClock;
     this.#clock = clock;
     this.#options = resolveChannelPoolOptions(options);
-    this.#connectivity = new Connectivity(clock);
+    this.#connectivity = new Connectivity(clock, (announcement) => this.#announcements.tell(announcement));
     this.#dispatcher = new Dispatcher({
       options: this.#options,
       clock,
       members: () => this.#members,
-      onShed: this.#shed,
+      onShed: this.#told(this.#shed),
+      during: (operation) => this.#announcements.during(operation),
     });
     const policyOptions = policyChannelOptions(this.#options.policies, this.#options.channelOptions);
     const { channelOptions, methods } = memberOptions(target, {
@@ -144,9 +147,10 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         onRoom: () => this.#dispatcher.flush(),
         onNoConnection: () => this.#dispatcher.failWaiting(),
         endCallsOn: (...args) => this.#dispatcher.endCallsOn(...args),
-        onStateChange: (change) => this.#stateChange.emit(change),
-        onScale: (decision) => this.#scale.emit(decision),
-        onAlarm: (alarm) => this.#alarm.emit(alarm),
+        during: (operation) => this.#announcements.during(operation),
+        onStateChange: (change) => this.#told(this.#stateChange).emit(change),
+        onScale: (decision) => this.#told(this.#scale).emit(decision),
+        onAlarm: (alarm) => this.#told(this.#alarm).emit(alarm),
         onConnectivity: (state) => this.#connectivity.set(state),
       },
     );
@@ -324,6 +328,18 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   /** Drains or destroys, as the option `onDispose` says. */
   async [Symbol.asyncDispose](): Promise<void> {
     await (this.#options.onDispose === 'cancel' ? this.destroy() : this.drain());
+  }
+
+  /** An event of the pool, told when its books are done. */
+  #told<T>(emitter: Emitter<T>): Pick<Emitter<T>, 'hasListeners' | 'emit'> {
+    return {
+      get hasListeners() {
+        return emitter.hasListeners;
+      },
+      emit: (payload) => {
+        if (emitter.hasListeners) this.#announcements.tell(() => emitter.emit(payload));
+      },
+    };
   }
 
   #createCall(

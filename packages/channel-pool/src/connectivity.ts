@@ -17,7 +17,11 @@ export class Connectivity {
    */
   readonly #deadlines = new WeakMap<Watcher['callback'], { readonly deadlineMs: number; readonly dueMs: number }>();
 
-  constructor(private readonly clock: Clock) {}
+  /** @param tell calls back when a watcher may be told. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly tell: (announcement: () => void) => void = (announcement) => announcement(),
+  ) {}
 
   get state(): connectivityState {
     return this.#state;
@@ -34,7 +38,7 @@ export class Connectivity {
     if (state === this.#state || this.#state === connectivityState.SHUTDOWN) return;
     this.#state = state;
     for (const watcher of [...this.#watchers]) {
-      if (watcher.seen !== state) this.#settle(watcher);
+      if (watcher.seen !== state) this.tell(() => this.#settle(watcher));
     }
   }
 

@@ -56,6 +56,8 @@ export interface DispatcherSettings {
   readonly clock: Clock;
   readonly members: () => Members;
   readonly onShed: { readonly hasListeners: boolean; emit(report: ShedReport): void };
+  /** Carries out an operation: listeners are told when it is over. */
+  during<T>(operation: () => T): T;
 }
 
 /**
@@ -124,7 +126,7 @@ export class Dispatcher implements CallHost {
     // Nobody overtakes those who wait.
     const member = this.queue.size === 0 ? this.settings.members().pick(call) : undefined;
     if (member !== undefined) this.#hand(call, member);
-    else this.#letWait(call);
+    else this.settings.during(() => this.#letWait(call));
   }
 
   addBytes(call: PooledCall, bytes: number): void {
@@ -152,7 +154,7 @@ export class Dispatcher implements CallHost {
     this.#left(call, refusedBy, code);
     call.rewind();
     if (member !== undefined) this.#hand(call, member);
-    else this.#putBack(call);
+    else this.settings.during(() => this.#putBack(call));
     return true;
   }
 
@@ -185,34 +187,42 @@ export class Dispatcher implements CallHost {
 
   /** No connection can be had: those are told who did not ask to wait for one, or whose client is closing. */
   failWaiting(): void {
-    for (const call of this.queue.items()) {
-      if (call.phase === 'waiting' && !this.#waitsForReady(call)) this.#refuseForLackOfConnection(call);
-    }
+    this.settings.during(() => {
+      for (const call of this.queue.items()) {
+        if (call.phase === 'waiting' && !this.#waitsForReady(call)) this.#refuseForLackOfConnection(call);
+      }
+    });
   }
 
   /** The owner of a set of calls closes: those that wait although there is no connection have nothing to finish. */
   refuseUnconnected(calls: CallSet<PooledCall>, reason: string): void {
-    if (this.settings.members().hasLive) return;
-    for (const call of calls.snapshot()) {
-      if (call.phase === 'waiting') this.#refuseAsClosed(call, `${reason} while it had no connection`);
-    }
+    this.settings.during(() => {
+      if (this.settings.members().hasLive) return;
+      for (const call of calls.snapshot()) {
+        if (call.phase === 'waiting') this.#refuseAsClosed(call, `${reason} while it had no connection`);
+      }
+    });
   }
 
   /** Ends the calls of a set: those on a connection are cancelled, those that wait are refused. */
   endAll(calls: CallSet<PooledCall>, reason: string): void {
-    for (const call of calls.snapshot()) {
-      if (call.phase === 'waiting') this.#refuseAsClosed(call, reason);
-      else call.end(wordedStatus(status.CANCELLED, CANCELLED, { reason }, this.#facts(call)));
-    }
+    this.settings.during(() => {
+      for (const call of calls.snapshot()) {
+        if (call.phase === 'waiting') this.#refuseAsClosed(call, reason);
+        else call.end(wordedStatus(status.CANCELLED, CANCELLED, { reason }, this.#facts(call)));
+      }
+    });
   }
 
   /** Ends the calls on a connection that is given up. */
   endCallsOn(member: PooledChannel, reason: string, fault: TransportFault | undefined): void {
-    for (const call of this.calls.snapshot()) {
-      if (call.member !== member) continue;
-      const explanation = { ...this.#facts(call), ...(fault === undefined ? {} : { fault }) };
-      call.end(wordedStatus(status.UNAVAILABLE, GIVEN_UP, { channelId: member.id, reason }, explanation));
-    }
+    this.settings.during(() => {
+      for (const call of this.calls.snapshot()) {
+        if (call.member !== member) continue;
+        const explanation = { ...this.#facts(call), ...(fault === undefined ? {} : { fault }) };
+        call.end(wordedStatus(status.UNAVAILABLE, GIVEN_UP, { channelId: member.id, reason }, explanation));
+      }
+    });
   }
 
   /** Calls are about to be ended: none is tried again from now on. */

@@ -10,6 +10,8 @@ export interface EjectingPool {
   /** Connections that are not closed. */
   readonly open: Iterable<PooledChannel>;
   isOn(): boolean;
+  /** Carries out a decision as a whole: listeners are told when it is over. */
+  during<T>(operation: () => T): T;
   /** False where calls are not spread alike over the connections. */
   measuresLatency(): boolean;
   /** A connection may be tried. */
@@ -65,6 +67,10 @@ export class Ejector {
   judge(): void {
     if (this.#isJudging || this.#isClosed) return;
     this.#isJudging = true;
+    this.pool.during(() => this.#judge());
+  }
+
+  #judge(): void {
     try {
       const members = [...this.pool.open].filter((member) => member.isLive);
       const byVitals = new Map(members.map((member) => [member.vitals, member]));
@@ -91,7 +97,7 @@ export class Ejector {
   #setTimer(): void {
     this.#timer = this.clock.setTimer(() => {
       // A process that was busy all the while has not read the answers yet: it does before the next turn.
-      this.clock.soon(() => this.#look());
+      this.clock.soon(() => this.pool.during(() => this.#look()));
     }, LOOK_MS);
   }
 

@@ -136,6 +136,8 @@ class Interleaving {
   readonly #replaced = new Set<number>();
   /** Those that were let go by choice, and not lost after that. */
   readonly #letGo = new Set<number>();
+  /** {@link #sums} when it was decided to open a connection, oldest first, as long as it was not told. */
+  readonly #decidedOn: (readonly [number, number])[] = [];
   isClosing = false;
   /** How often one was seen that was ejected. */
   ejected = 0;
@@ -174,20 +176,36 @@ class Interleaving {
               ...partitions,
             },
           },
-          { ...environment, resetBurst: plan.resetBurst },
+          {
+            ...environment,
+            resetBurst: plan.resetBurst,
+            beforeOpening: () => {
+              this.#decidedOn.push(this.#sums);
+              return undefined;
+            },
+          },
         ),
     );
     this.scene.pool.onChannelStateChange(({ id, to, fault }) => {
       if (to === 'ready') this.#letGo.delete(id);
       else if (to === 'draining' && fault === undefined && !this.#replaced.has(id)) this.#letGo.add(id);
     });
-    this.scene.pool.onScale(({ usedStreams, capacity }) => {
-      const ready = this.#connected;
-      const used = ready.reduce((sum, { inFlightCalls, endingStreams }) => sum + inFlightCalls + endingStreams, 0);
-      const room = ready.reduce((sum, { maxConcurrentStreams }) => sum + maxConcurrentStreams, 0);
+    // What is decided is told when it was done: by then the sums are other ones.
+    this.scene.pool.onScale(({ action, usedStreams, capacity, reason }) => {
+      if (action === 'shrink') return;
+      const [used, room] = (reason.includes('shrinkAfterMs') ? undefined : this.#decidedOn.shift()) ?? this.#sums;
       // What a listener throws is not heard of.
       if (usedStreams !== used || capacity !== room) this.#misjudged.push([usedStreams, used, capacity, room]);
     });
+  }
+
+  /** Streams that are used, and streams that there may be, on the connections that are ready. */
+  get #sums(): readonly [number, number] {
+    const ready = this.#connected;
+    return [
+      ready.reduce((sum, { inFlightCalls, endingStreams }) => sum + inFlightCalls + endingStreams, 0),
+      ready.reduce((sum, { maxConcurrentStreams }) => sum + maxConcurrentStreams, 0),
+    ];
   }
 
   get #connected(): ChannelStats[] {

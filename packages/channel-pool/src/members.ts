@@ -50,6 +50,8 @@ export interface MembersObserver {
   onNoConnection(error: string): void;
   /** A connection is given up with calls on it: end them. */
   endCallsOn(member: PooledChannel, reason: string, fault: TransportFault | undefined): void;
+  /** Carries out an operation: listeners are told when it is over, and the books are done. */
+  during<T>(operation: () => T): T;
   onStateChange(change: ChannelStateChange): void;
   onScale(decision: ScaleDecision): void;
   onAlarm(alarm: PoolAlarm): void;
@@ -155,6 +157,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#ejector = new Ejector(clock, {
       open: this.#all,
       isOn: () => this.options.ejectOutliers && this.options.maxChannels > 1,
+      during: (operation) => observer.during(operation),
       // The calls of a key go to one connection, and may be slow by themselves.
       measuresLatency: () => this.options.affinity === undefined,
       onRoom: () => observer.onRoom(),
@@ -304,14 +307,16 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   /** Changes the bounds; what is beyond a smaller one is drained, and no call is dropped. */
   update(options: ResolvedChannelPoolOptions): void {
-    this.options = options;
-    for (const member of this.#all) this.#refresh(member);
-    this.#keepMaximum();
-    if (this.#ready > this.#floor) this.#watchIdleness();
-    if (this.#all.size > 0) this.#idleWatch.watch();
-    this.#policies.changed();
-    this.observer.onRoom();
-    this.review();
+    this.observer.during(() => {
+      this.options = options;
+      for (const member of this.#all) this.#refresh(member);
+      this.#keepMaximum();
+      if (this.#ready > this.#floor) this.#watchIdleness();
+      if (this.#all.size > 0) this.#idleWatch.watch();
+      this.#policies.changed();
+      this.observer.onRoom();
+      this.review();
+    });
   }
 
   /** Opens that many connections for somebody who waits for them; says whether they are ready. */
@@ -388,6 +393,10 @@ export class Members implements PooledChannelObserver, BeatListener {
       });
       return;
     }
+    this.observer.during(() => this.#openFor(load, growth, reason));
+  }
+
+  #openFor(load: Load, growth: string | undefined, reason: string): void {
     this.#demand = false;
     const { usedStreams, capacity, queuedCalls } = load;
     const from = load.liveChannels;
@@ -435,9 +444,11 @@ export class Members implements PooledChannelObserver, BeatListener {
   }
 
   onDeath(member: PooledChannel, fault: TransportFault): void {
-    if (member.state === 'closed') return;
-    member.retire(fault.detail, fault);
-    this.#giveUp(member, fault.detail, fault);
+    this.observer.during(() => {
+      if (member.state === 'closed') return;
+      member.retire(fault.detail, fault);
+      this.#giveUp(member, fault.detail, fault);
+    });
   }
 
   onUnverified(member: PooledChannel, fault: TransportFault): void {
@@ -458,7 +469,7 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   onFault(member: PooledChannel, fault: TransportFault): void {
     this.#note(member, fault);
-    this.#draining.review();
+    this.observer.during(() => this.#draining.review());
     this.#policies.changed();
   }
 
@@ -475,6 +486,10 @@ export class Members implements PooledChannelObserver, BeatListener {
   }
 
   onStateChange(member: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void {
+    this.observer.during(() => this.#changed(member, from, reason, fault));
+  }
+
+  #changed(member: PooledChannel, from: ChannelState, reason: string, fault: TransportFault | undefined): void {
     const to = member.state;
     this.#refresh(member);
     if (from === 'ready') this.#affinity.release(member);
@@ -625,23 +640,25 @@ export class Members implements PooledChannelObserver, BeatListener {
 
   /** Closes what need not be kept for a pool that nobody uses, and opens nothing until the next call. */
   #rest(idleMs: number): void {
-    this.#forgetUse();
-    const from = this.#ready;
-    const surplus = this.#surplus(from - this.#floor);
-    if (surplus.length === 0) return;
-    const reason = `no call for ${Math.round(idleMs)} ms (grpc.client_idle_timeout_ms)`;
-    const { capacity } = this.#load();
-    this.observer.onScale({
-      action: 'shrink',
-      from,
-      to: from - surplus.length,
-      reason,
-      usedStreams: 0,
-      capacity,
-      queuedCalls: 0,
-      peakStreams: 0,
+    this.observer.during(() => {
+      this.#forgetUse();
+      const from = this.#ready;
+      const surplus = this.#surplus(from - this.#floor);
+      if (surplus.length === 0) return;
+      const reason = `no call for ${Math.round(idleMs)} ms (grpc.client_idle_timeout_ms)`;
+      const { capacity } = this.#load();
+      this.observer.onScale({
+        action: 'shrink',
+        from,
+        to: from - surplus.length,
+        reason,
+        usedStreams: 0,
+        capacity,
+        queuedCalls: 0,
+        peakStreams: 0,
+      });
+      for (const member of surplus) member.letGo(reason);
     });
-    for (const member of surplus) member.letGo(reason);
   }
 
   // ── closing what is not needed ────────────────────────────────────────────────────────────────────────────────────
@@ -658,24 +675,26 @@ export class Members implements PooledChannelObserver, BeatListener {
   }
 
   #shrink(): void {
-    const { growAtRatio, shrinkAfterMs } = this.options;
-    const minChannels = this.#floor;
-    const [from, capacity, peakStreams] = [this.#ready, this.streamCapacity, this.observer.takePeak()];
-    const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
-    const surplus = this.#surplus(from - Math.min(needed, this.options.maxChannels));
-    const to = from - surplus.length;
-    const reason = `at most ${peakStreams} calls at once in ${shrinkAfterMs} ms (shrinkAfterMs)`;
-    this.observer.onScale({
-      action: to < from ? 'shrink' : 'keep',
-      from,
-      to,
-      reason,
-      usedStreams: this.#usedStreams,
-      capacity,
-      queuedCalls: this.observer.queuedCalls(),
-      peakStreams,
+    this.observer.during(() => {
+      const { growAtRatio, shrinkAfterMs } = this.options;
+      const minChannels = this.#floor;
+      const [from, capacity, peakStreams] = [this.#ready, this.streamCapacity, this.observer.takePeak()];
+      const needed = neededChannels({ minChannels, growAtRatio, liveChannels: from, capacity, peakStreams });
+      const surplus = this.#surplus(from - Math.min(needed, this.options.maxChannels));
+      const to = from - surplus.length;
+      const reason = `at most ${peakStreams} calls at once in ${shrinkAfterMs} ms (shrinkAfterMs)`;
+      this.observer.onScale({
+        action: to < from ? 'shrink' : 'keep',
+        from,
+        to,
+        reason,
+        usedStreams: this.#usedStreams,
+        capacity,
+        queuedCalls: this.observer.queuedCalls(),
+        peakStreams,
+      });
+      for (const member of surplus) member.letGo(reason);
     });
-    for (const member of surplus) member.letGo(reason);
   }
 
   /** After the maximum was lowered. What may not drain yet follows when another has. */
@@ -683,7 +702,9 @@ export class Members implements PooledChannelObserver, BeatListener {
     const { maxChannels } = this.options;
     const surplus = this.#ready - maxChannels;
     if (this.#closed) return;
-    for (const member of this.#surplus(surplus)) member.letGo(`maxChannels is ${maxChannels}`);
+    this.observer.during(() => {
+      for (const member of this.#surplus(surplus)) member.letGo(`maxChannels is ${maxChannels}`);
+    });
   }
 
   /**
