@@ -137,11 +137,9 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     const pool = new RegisteredPool(target, credentials, this.#options.pool, {
       ...this.environment,
       beforeOpening: () => this.#openings.join(entry),
+      onGrowth: () => this.#onGrowth(entry),
     });
     const key = credentialsKey ?? credentials;
-    pool.onScale(({ action }) => {
-      if (action === 'grow') this.#onGrowth(entry);
-    });
     const siblings = this.#targets.get(target) ?? {
       byKey: new Map(),
       idle: new IdlePools(this.#options.maxIdleChannelsPerTarget),

@@ -53,6 +53,8 @@ export interface ChannelPoolEnvironment {
    * looks again then whether it needs one. Default: it may.
    */
   readonly beforeOpening?: () => Promise<boolean> | undefined;
+  /** Told before any listener, and before it is so, that the pool opens another connection because load asks for it. */
+  readonly onGrowth?: () => void;
   /** Resets that each connection may send at once; for tests: the budget is just inside what servers bear. Default 800. */
   readonly resetBurst?: number;
 }
@@ -149,7 +151,10 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
         endCallsOn: (...args) => this.#dispatcher.endCallsOn(...args),
         during: (operation) => this.#announcements.during(operation),
         onStateChange: (change) => this.#told(this.#stateChange).emit(change),
-        onScale: (decision) => this.#told(this.#scale).emit(decision),
+        onScale: (decision) => {
+          if (decision.action === 'grow') environment.onGrowth?.();
+          this.#told(this.#scale).emit(decision);
+        },
         onAlarm: (alarm) => this.#told(this.#alarm).emit(alarm),
         onConnectivity: (state) => this.#connectivity.set(state),
       },
