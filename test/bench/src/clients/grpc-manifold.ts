@@ -16,6 +16,7 @@ export function openGrpcManifold(port: number, connections?: ConnectionCount, th
   });
   return {
     send: (request, options, done) => void client.send(request, options, done),
+    onShed: client.pool.onShed,
     close: async () => {
       await client.pool.destroy();
       await client[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { explain } from '@grpc-manifold/core';
+import { explanationOf, type CallExplanation } from '@grpc-manifold/core';
 import { createHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { endWithTheBench, processOptions } from '../child-process.js';
 import { openLoop } from '../load/open-loop.js';
@@ -25,12 +25,14 @@ let resumedAtMs = 0;
 let firstSuccessMs: number | undefined;
 const ended = { 'warm-up': new Map<number, number>(), stalled: new Map(), resumed: new Map() };
 const shedUs = createHistogram();
+/** When a call was refused, by what its status has of it. */
+const refusedAtMs = new WeakMap<CallExplanation, number>();
+client.onShed?.(({ explanation }) => refusedAtMs.set(explanation, performance.now()));
 const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
 const memory: MemoryPoint[] = [];
 let start = { rss: 0, heap: 0 };
 
 function call(): void {
-  const beganMs = performance.now();
   underWay += 1;
   client.send(
     request,
@@ -39,12 +41,11 @@ function call(): void {
       underWay -= 1;
       const code = error?.code ?? status.OK;
       ended[phase].set(code, (ended[phase].get(code) ?? 0) + 1);
-      const refusal = phase === 'stalled' ? explain(error) : undefined;
-      if (refusal?.refusedBy !== undefined) {
-        // Waiting is what a queue is for; what counts is how long the answer took once it was no longer waiting.
-        const settleMs = performance.now() - beganMs - (refusal.queueWaitMs ?? 0);
-        shedUs.record(Math.max(1, Math.round(settleMs * 1_000)));
-      }
+      const explanation = phase === 'stalled' && error !== null ? explanationOf(error) : undefined;
+      const refusedMs = explanation && refusedAtMs.get(explanation);
+      // Waiting is what a queue is for, and being on a connection what a call is for; what counts is how long its caller was not
+      // told once it was refused.
+      if (refusedMs !== undefined) shedUs.record(Math.max(1, Math.round((performance.now() - refusedMs) * 1_000)));
       if (phase === 'resumed' && code === status.OK) firstSuccessMs ??= Date.now() - resumedAtMs;
     },
   );

@@ -38,7 +38,7 @@ export interface StallReport {
   readonly endedWhileStalled: Readonly<Record<string, number>>;
   /** Ended after it went on: status name to count. */
   readonly endedAfterwards: Readonly<Record<string, number>>;
-  /** Calls refused by the client, and how long it took to say so: from the call, less what it waited in a queue. */
+  /** Calls refused by the client, and how long it took to say so: from the refusal to the caller's callback. */
   readonly shedCalls: number;
   readonly shedP99Ms: number;
   /** How late timers of the process were meanwhile: no call can be told anything sooner. */

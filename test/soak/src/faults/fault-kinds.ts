@@ -1,6 +1,7 @@
 import type { ProxiedConnection, ProxyDirection } from '@grpc-manifold/testing';
 import type { Draw } from '../draw.js';
 import type { Origin } from './origin.js';
+import { WallClock } from './wall-clock.js';
 
 /** How often each fault comes, against the others. */
 export const FAULT_WEIGHTS = {
@@ -17,6 +18,9 @@ export const FAULT_WEIGHTS = {
   'another limit of streams': 3,
   pause: 2,
   burst: 2,
+  'process frozen': 1,
+  'wall clock set': 2,
+  'sent away each second': 2,
 } as const;
 export type FaultName = keyof typeof FAULT_WEIGHTS;
 
@@ -43,6 +47,7 @@ export const STRIKES_SERVER: ReadonlySet<FaultName> = new Set([
   'silent from the start',
   'server killed',
   'server stopped',
+  'sent away each second',
 ]);
 
 /** Begins each fault. */
@@ -119,6 +124,34 @@ export const BEGIN: Readonly<Record<FaultName, (scene: FaultScene) => Undo | Pro
   pause: ({ draw, setLoad }) => {
     setLoad(0);
     return { afterMs: draw.whole(2_000, 4_000), undo: () => setLoad(1) };
+  },
+  // The whole process, this test and its proxies included; the servers run. The path forgets one flow meanwhile.
+  'process frozen': ({ draw, connection, touch }) => {
+    if (connection !== undefined) touch(connection);
+    connection?.blackHole();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, draw.whole(5_100, 6_000));
+    return { afterMs: draw.whole(2_000, 4_000), undo: () => connection?.reset() };
+  },
+  // As by an administrator, or by a machine that slept. No call may fail for it.
+  'wall clock set': ({ draw }) => {
+    const clock = WallClock.set(draw.oneOf([-3_600_000, 6_000, 8 * 3_600_000]));
+    return { afterMs: draw.whole(1_000, 4_000), undo: () => clock.restore() };
+  },
+  // As a server with a maximum connection age of a second. No call may fail for it, but for the server's restart.
+  'sent away each second': async ({ draw, origin, touch, touchAll }) => {
+    touchAll();
+    origin.onConnection = touch;
+    await origin.kill();
+    await origin.revive(40, 1_000);
+    origin.onConnection = () => undefined;
+    return {
+      afterMs: draw.whole(5_000, 10_000),
+      undo: async () => {
+        touchAll();
+        await origin.kill();
+        await origin.revive(40);
+      },
+    };
   },
   burst: ({ draw, setLoad }) => {
     setLoad(5);

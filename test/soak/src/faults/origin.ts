@@ -38,9 +38,13 @@ export class Origin implements AsyncDisposable {
     await this.#server.kill();
   }
 
-  /** Starts a server on the same port, which allows as many streams. */
-  async revive(maxConcurrentStreams: number): Promise<void> {
-    this.#server = await serve(maxConcurrentStreams, this.#server.port);
+  /**
+   * Starts a server on the same port, which allows as many streams.
+   *
+   * @param maxConnectionAgeMs milliseconds after which it sends a connection away, give or take a tenth. Default 12,000.
+   */
+  async revive(maxConcurrentStreams: number, maxConnectionAgeMs = MAX_CONNECTION_AGE_MS): Promise<void> {
+    this.#server = await serve(maxConcurrentStreams, this.#server.port, maxConnectionAgeMs);
     this.isDown = false;
   }
 
@@ -64,7 +68,11 @@ export class Origin implements AsyncDisposable {
   }
 }
 
-function serve(maxConcurrentStreams: number, port = 0): Promise<EchoServer> {
+function serve(
+  maxConcurrentStreams: number,
+  port = 0,
+  maxConnectionAgeMs = MAX_CONNECTION_AGE_MS,
+): Promise<EchoServer> {
   // grpc-js, whatever the chosen peer: the soak's is its own.
-  return startEchoServer({ port, maxConcurrentStreams, maxConnectionAgeMs: MAX_CONNECTION_AGE_MS }, 'grpc-js');
+  return startEchoServer({ port, maxConcurrentStreams, maxConnectionAgeMs }, 'grpc-js');
 }
