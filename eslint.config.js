@@ -5,8 +5,15 @@ import tseslint from 'typescript-eslint';
 const CLOCK = 'Time comes from the Clock of @grpc-manifold/core, so that a test can bring its own.';
 const RANDOM = 'Chance comes from the Random of @grpc-manifold/core, so that a test can seed it.';
 
+const WAITING =
+  'A test waits for an event, by `waitFor`, or by `until` or `eventually` of @grpc-manifold/testing. Real time passes by its ' +
+  '`timePasses`, `later` and `repeatedly`, which say what for.';
+
 /** What is not shipped: it may read the time, and it meets the `any` of dynamically loaded protos. */
 const UNSHIPPED = ['**/*.test.ts', 'packages/testing/**', 'examples/**', 'test/**'];
+
+/** Timers, and waits with a time of their own. */
+const TIMERS = ['setTimeout', 'setInterval'];
 
 export default defineConfig(
   globalIgnores(['**/dist/', '**/coverage/', '**/results/', '**/.turbo/']),
@@ -80,6 +87,36 @@ export default defineConfig(
         'error',
         {
           patterns: [{ regex: '^(node:)?(timers(/promises)?|perf_hooks)$', message: CLOCK }],
+        },
+      ],
+    },
+  },
+  {
+    // Programs that measure in real time are none: examples, benchmarks and the soak.
+    files: ['**/*.test.ts', 'packages/testing/src/**/*.ts', 'test/{e2e,faults,never-worse,peers}/src/**/*.ts'],
+    ignores: ['packages/testing/src/real-time.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { checkGlobalObject: true, globals: TIMERS.map((name) => ({ name, message: WAITING })) },
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'AbortSignal', property: 'timeout', message: WAITING },
+        { object: 'vi', property: 'waitFor', message: WAITING },
+        { object: 'vi', property: 'waitUntil', message: WAITING },
+        { object: 'expect', property: 'poll', message: WAITING },
+      ],
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(node:)?timers(/promises)?$',
+              importNamePattern: '^(setTimeout|setInterval|scheduler|default)$',
+              message: WAITING,
+            },
+          ],
         },
       ],
     },
