@@ -31,8 +31,16 @@ export class Stage implements AsyncDisposable {
     return this.shared.echo;
   }
 
-  /** Makes a client of plain text, unless it is said otherwise. @param ownThreads for what is read when a thread starts. */
-  open(target: string, wish: Partial<Omit<Wish, 'target'>> = {}, ownThreads = false): EchoClient {
+  /**
+   * Makes a client of plain text, unless it is said otherwise.
+   *
+   * @param inThreads makes connections in threads. 'own': `threads: 1` of the client itself, for what is read when a thread starts.
+   */
+  open(
+    target: string,
+    wish: Partial<Omit<Wish, 'target'>> = {},
+    inThreads: ChannelFactory | 'own' = this.shared.inThreads,
+  ): EchoClient {
     const whole: Wish = {
       target,
       credentials: credentials.createInsecure(),
@@ -42,7 +50,7 @@ export class Stage implements AsyncDisposable {
       clientOptions: {},
       ...wish,
     };
-    const entrance = enter(this.way, whole, ownThreads ? undefined : this.shared.inThreads);
+    const entrance = enter(this.way, whole, inThreads === 'own' ? undefined : inThreads);
     this.#entrances.push(entrance);
     return entrance.client;
   }

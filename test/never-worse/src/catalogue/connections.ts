@@ -1,6 +1,5 @@
 import { NameServer, startFaultProxy } from '@grpc-manifold/testing';
 import type { Family } from '../case.js';
-import { ClientSockets } from '../client-sockets.js';
 import { startLocalServer } from '../peers/local-server.js';
 import { answer, begin, startAnsweringPeer } from '../peers/scripted-answers.js';
 import { inOrder, tally } from '../seen.js';
@@ -31,31 +30,6 @@ export const connections: Family = {
         return seen;
       },
       plain: { FIN: 'UNAVAILABLE', 'after FIN': 'OK', RST: 'UNAVAILABLE', 'after RST': 'OK' },
-    },
-    {
-      title: 'A connection is lost by ECONNRESET, ETIMEDOUT, EPIPE and EHOSTUNREACH in turn, with a stream on it.',
-      notInThreads: 'The sockets of threads cannot be broken from here; test/e2e does so from within them.',
-      run: async (stage) => {
-        const sockets = new ClientSockets(stage);
-        const peer = stage.own(
-          await startAnsweringPeer({ onRequestEnd: (connection, streamId) => begin(connection, streamId) }),
-        );
-        const client = stage.open(peer.target);
-        const seen: Record<string, string> = {};
-        for (const code of ['ECONNRESET', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH']) {
-          const stream = await stage.subscribe(client).received(1);
-          sockets.lose(code);
-          seen[code] = await stream.ended;
-        }
-        return seen;
-      },
-      plain: { ECONNRESET: 'UNAVAILABLE', ETIMEDOUT: 'UNAVAILABLE', EPIPE: 'INTERNAL', EHOSTUNREACH: 'INTERNAL' },
-      pooled: {
-        is: 'difference',
-        saw: { EPIPE: 'UNAVAILABLE', EHOSTUNREACH: 'UNAVAILABLE' },
-        why: 'A lost connection is UNAVAILABLE by the rules of gRPC, whatever the system calls it, so that what is retried is retried.',
-        decision: '0022-a-lost-connection-is-unavailable.md',
-      },
     },
     {
       title: 'A deployment changes what the name of the server resolves to, and the old server goes.',

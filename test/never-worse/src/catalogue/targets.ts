@@ -1,11 +1,7 @@
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSilentPeer } from '@grpc-manifold/testing';
 import type { Family } from '../case.js';
-import { ClientSockets } from '../client-sockets.js';
 import { startLocalServer } from '../peers/local-server.js';
 import { inOrder, tally } from '../seen.js';
 
@@ -49,58 +45,6 @@ export const targets: Family = {
         return { calls: inOrder(seen), 'connections that were used': server.peers.size };
       },
       plain: { calls: 'OK, OK', 'connections that were used': 1 },
-    },
-    {
-      title: 'The server at the first of two addresses accepts connections and says nothing.',
-      run: async (stage) => {
-        // A plain client forgets the first connection, and leaves it open.
-        new ClientSockets(stage);
-        const mute = stage.own(await startSilentPeer());
-        const server = stage.own(await startLocalServer());
-        const client = stage.open(`ipv4:${mute.target},127.0.0.1:${server.port}`);
-        const seen = [await stage.unary(client).ended, await stage.unary(client).ended];
-        return { calls: inOrder(seen), 'connections that were used': server.peers.size };
-      },
-      plain: { calls: 'OK, OK', 'connections that were used': 1 },
-    },
-    {
-      title: 'The port of a target is above 65535, in a list of addresses as well.',
-      run: async (stage) => {
-        const server = stage.own(await startLocalServer());
-        // A plain client forgets the sockets, and leaves them open.
-        new ClientSockets(stage);
-        const ended = [
-          '127.0.0.1:99999',
-          'ipv4:127.0.0.1:1,127.0.0.1:99999',
-          `ipv4:127.0.0.1:99999,127.0.0.1:${server.port}`,
-          `ipv4:127.0.0.1:${server.port},127.0.0.1:99999`,
-        ].map((target) => stage.unary(stage.open(target)).ended);
-        return { calls: inOrder(await Promise.all(ended)) };
-      },
-      plain: { calls: 'UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, OK' },
-    },
-    {
-      title: 'A CONNECT proxy refuses, and leaves the socket open.',
-      run: async (stage) => {
-        const sockets = new Set<Socket>();
-        const proxy = createServer((socket) => {
-          sockets.add(socket);
-          socket.on('error', () => undefined);
-          socket.once('data', () => socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n'));
-        });
-        proxy.listen(0, '127.0.0.1');
-        await once(proxy, 'listening');
-        stage.after(() => {
-          // A plain client forgets the socket, and leaves it open.
-          for (const socket of sockets) socket.destroy();
-          return new Promise((resolve) => proxy.close(resolve));
-        });
-        const client = stage.open(`127.0.0.1:${(proxy.address() as AddressInfo).port}`, {
-          channelOptions: { 'grpc.http_connect_target': 'dns:example.test:443' },
-        });
-        return { call: await stage.unary(client).ended };
-      },
-      plain: { call: 'UNAVAILABLE' },
     },
     {
       title: 'Nobody listens at the target.',
