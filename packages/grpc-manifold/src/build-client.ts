@@ -1,7 +1,6 @@
 import { Client, credentials, type ChannelInterface, type ClientOptions } from '@grpc/grpc-js';
-import { mustBeClientClass, nameOf } from './client-class.js';
+import { mustBeClientClass, nameOf, type ClientClass } from './client-class.js';
 import { missingFields } from './client-fields.js';
-import type { ClientClass } from './create-pooled-client.js';
 
 const INSTEAD = 'put poolInterceptor(pool) last among its interceptors instead';
 

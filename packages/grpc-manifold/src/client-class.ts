@@ -1,6 +1,12 @@
 import { inspect } from 'node:util';
-import { Client } from '@grpc/grpc-js';
-import type { ClientClass } from './create-pooled-client.js';
+import { Client, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+
+/** A generated client class: proto-loader's, grpc-tools' or ts-proto's, unchanged. */
+export type ClientClass<C extends Client> = new (
+  address: string,
+  credentials: ChannelCredentials,
+  options?: Partial<ClientOptions>,
+) => C;
 
 /** Classes that are named when a package was given, and objects in it that are looked at for that. */
 const MAX_NAMED_CLASSES = 3;

@@ -9,7 +9,8 @@ import {
 } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
-import { createPooledClient, type ClientClass } from './create-pooled-client.js';
+import type { ClientClass } from './client-class.js';
+import { createPooledClient } from './create-pooled-client.js';
 
 const TARGET = 'ipv4:127.0.0.1:1';
 const INSECURE = credentials.createInsecure();

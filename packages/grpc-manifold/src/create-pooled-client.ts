@@ -3,16 +3,9 @@ import { ChannelCredentials, type ChannelInterface, type Client, type ClientOpti
 import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { buildClient } from './build-client.js';
-import { mustBeClientClass } from './client-class.js';
+import { mustBeClientClass, type ClientClass } from './client-class.js';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
 import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
-
-/** A generated client class: proto-loader's, grpc-tools' or ts-proto's, unchanged. */
-export type ClientClass<C extends Client> = new (
-  address: string,
-  credentials: ChannelCredentials,
-  options?: Partial<ClientOptions>,
-) => C;
 
 /** The client's own type, with its pool, and disposable. */
 export type PooledClient<C extends Client> = C & AsyncDisposable & { readonly pool: ChannelPool };

@@ -1,10 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export {
-  createPooledClient,
-  type ClientClass,
-  type PooledClient,
-  type PooledClientOf,
-} from './create-pooled-client.js';
+export { createPooledClient, type PooledClient, type PooledClientOf } from './create-pooled-client.js';
+export type { ClientClass } from './client-class.js';
 export { repool } from './repool.js';
 export type { ClientOnlyOptions, PooledClientOptions } from './pooled-client-options.js';
 export {

@@ -3,9 +3,8 @@ import { Client, type ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
 import { OptionReader } from '@grpc-manifold/core';
 import { buildClient } from './build-client.js';
-import { notThisClient } from './client-class.js';
+import { notThisClient, type ClientClass } from './client-class.js';
 import { CLIENT_FIELDS, copyClientFields, replaceTransformer } from './client-fields.js';
-import type { ClientClass } from './create-pooled-client.js';
 import { cancelDestroyedStreams } from './destroyed-streams.js';
 import { mustBeInterceptors } from './pooled-client-options.js';
 
