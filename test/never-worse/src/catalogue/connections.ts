@@ -1,8 +1,9 @@
 import { NameServer, startFaultProxy } from '@grpc-manifold/testing';
 import type { Family } from '../case.js';
 import { startLocalServer } from '../peers/local-server.js';
-import { answer, begin, startAnsweringPeer } from '../peers/scripted-answers.js';
+import { answer, begin, finish, startAnsweringPeer } from '../peers/scripted-answers.js';
 import { inOrder, tally } from '../seen.js';
+import type { Subscription } from '../watched-call.js';
 
 export const connections: Family = {
   heading: 'Connections that come and go',
@@ -87,6 +88,23 @@ export const connections: Family = {
         return { calls: inOrder(seen), connections: peer.acceptedConnections };
       },
       plain: { calls: 'OK, OK, OK', connections: 2 },
+    },
+    {
+      title: 'The server says GOAWAY to twelve connections one after the other, each with a stream that goes on.',
+      run: async (stage) => {
+        const peer = stage.own(await startAnsweringPeer({ onRequestEnd: begin }));
+        const client = stage.open(peer.target);
+        const streams: Subscription[] = [];
+        for (let count = 0; count < 12; count += 1) {
+          streams.push(await stage.subscribe(client, { waitForReady: true }).received(1));
+          peer.connections[count]?.sendGoaway(0);
+        }
+        for (const connection of peer.connections) {
+          for (const streamId of connection.openStreamIds) finish(connection, streamId);
+        }
+        return { streams: tally(await Promise.all(streams.map(({ ended }) => ended))) };
+      },
+      plain: { streams: '12 × OK' },
     },
     {
       title: 'A health check makes a client, calls once and closes it, a hundred times.',
