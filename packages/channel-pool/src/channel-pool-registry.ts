@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
 import { ChannelCredentials } from '@grpc/grpc-js';
 import { systemClock, warn, type Timer } from '@grpc-manifold/core';
-import type { ChannelPool, ChannelPoolEnvironment } from './channel-pool.js';
+import type { ChannelPool } from './channel-pool.js';
 import { IdlePools, type PoolEntry } from './idle-pools.js';
 import { OpeningLine } from './opening-line.js';
+import type { ChannelPoolEnvironment } from './pool-environment.js';
 import { RegisteredPool } from './registered-pool.js';
 import {
   resolveRegistryOptions,
@@ -33,6 +34,14 @@ interface TargetPools {
   readonly byKey: Map<unknown, PoolEntry>;
   readonly idle: IdlePools;
 }
+
+/** Where what works inside a pool finds its entry. */
+interface EntryPlace {
+  entry: WeakRef<PoolEntry> | undefined;
+}
+
+/** Tells the registries of pools that were collected. */
+const collected = new FinalizationRegistry<() => void>((tell) => tell());
 
 /** A pool that is being closed. */
 interface ClosingPool {
@@ -81,8 +90,12 @@ export class ChannelPoolRegistry implements AsyncDisposable {
       throw new Error(`ChannelPoolRegistry: it is disposed and lends no pool for ${inspect(target)}`);
     }
     checkArguments(target, credentials, credentialsKey);
-    const entry =
-      this.#find(target, credentialsKey ?? credentials) ?? this.#create(target, credentials, credentialsKey);
+    const found = this.#find(target, credentialsKey ?? credentials);
+    const lent = found?.pool.deref();
+    // It was collected just now, and nobody has said so yet.
+    if (found !== undefined && lent === undefined) this.#collected(found);
+    const [entry, pool] =
+      found !== undefined && lent !== undefined ? [found, lent] : this.#create(target, credentials, credentialsKey);
     if (entry.leases === 0) {
       this.#wake(entry);
       this.#openings.advance();
@@ -91,11 +104,11 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     this.#leases += 1;
     let held = true;
     return Object.freeze({
-      pool: entry.pool,
+      pool,
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
-        this.#release(entry);
+        this.#release(entry, pool);
       },
     });
   }
@@ -110,8 +123,9 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     let channels = 0;
     let idleChannels = 0;
     for (const { byKey } of this.#targets.values()) {
-      for (const { pool, leases } of byKey.values()) {
-        const count = channelsOf(pool);
+      for (const { pool: ref, leases } of byKey.values()) {
+        const pool = ref.deref();
+        const count = pool === undefined ? 0 : channelsOf(pool);
         channels += count;
         if (leases === 0) idleChannels += count;
       }
@@ -129,35 +143,66 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     return this.#disposed;
   }
 
+  /** Leads to none of them: what works inside a pool must not lead to the registry, which keeps the pools that are idle. */
+  static #telling(
+    registry: WeakRef<ChannelPoolRegistry>,
+    place: EntryPlace,
+    tell: (registry: ChannelPoolRegistry, entry: PoolEntry) => void,
+  ): () => void {
+    return () => {
+      const [living, entry] = [registry.deref(), place.entry?.deref()];
+      if (living !== undefined && entry !== undefined) tell(living, entry);
+    };
+  }
+
   #find(target: string, key: unknown): PoolEntry | undefined {
     return this.#targets.get(target)?.byKey.get(key);
   }
 
-  #create(target: string, credentials: ChannelCredentials, credentialsKey: string | undefined): PoolEntry {
+  #create(
+    target: string,
+    credentials: ChannelCredentials,
+    credentialsKey: string | undefined,
+  ): readonly [PoolEntry, RegisteredPool] {
+    const place: EntryPlace = { entry: undefined };
     const pool = new RegisteredPool(target, credentials, this.#options.pool, {
       ...this.environment,
-      beforeOpening: () => this.#openings.join(entry),
-      onGrowth: () => this.#onGrowth(entry),
+      beforeOpening: joining(this.#openings, place),
+      onGrowth: ChannelPoolRegistry.#telling(new WeakRef(this), place, (registry, entry) => registry.#onGrowth(entry)),
     });
     const key = credentialsKey ?? credentials;
     const siblings = this.#targets.get(target) ?? {
       byKey: new Map(),
       idle: new IdlePools(this.#options.maxIdleChannelsPerTarget),
     };
-    const entry: PoolEntry = { pool, target, key, bounds: [siblings.idle, this.#idle], leases: 0, idleSinceMs: 0 };
+    const entry: PoolEntry = {
+      pool: new WeakRef(pool),
+      kept: undefined,
+      target,
+      key,
+      bounds: [siblings.idle, this.#idle],
+      leases: 0,
+      idleSinceMs: 0,
+    };
+    place.entry = new WeakRef(entry);
+    collected.register(
+      pool,
+      ChannelPoolRegistry.#telling(new WeakRef(this), place, (registry, entry) => registry.#collected(entry)),
+    );
     this.#targets.set(target, siblings);
     siblings.byKey.set(key, entry);
     this.#pools += 1;
-    return entry;
+    return [entry, pool];
   }
 
-  #release(entry: PoolEntry): void {
+  #release(entry: PoolEntry, pool: RegisteredPool): void {
     this.#leases -= 1;
     entry.leases -= 1;
     if (entry.leases > 0 || this.#disposed !== undefined) return;
     entry.idleSinceMs = this.#clock.elapsed();
-    if (!hasCalls(entry.pool)) this.#openings.leave(entry);
-    for (const idle of entry.bounds) idle.set(entry, Math.max(channelsOf(entry.pool), 1));
+    entry.kept = pool;
+    if (!hasCalls(pool)) this.#openings.leave(entry);
+    for (const idle of entry.bounds) idle.set(entry, Math.max(channelsOf(pool), 1));
     this.#trim(entry);
     this.#arm();
   }
@@ -165,13 +210,28 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   /** A pool is about to open a connection. One without a lease may, when calls are still running on it. */
   #onGrowth(entry: PoolEntry): void {
     if (!this.#idle.has(entry) || this.#disposed !== undefined) return;
-    for (const idle of entry.bounds) idle.set(entry, channelsOf(entry.pool) + 1);
+    const pool = entry.pool.deref();
+    if (pool === undefined) return;
+    for (const idle of entry.bounds) idle.set(entry, channelsOf(pool) + 1);
     this.#trim(entry);
   }
 
   #wake(entry: PoolEntry): void {
+    entry.kept = undefined;
     for (const idle of entry.bounds) idle.delete(entry);
     if (this.#idle.oldest === undefined) this.#disarm();
+  }
+
+  /** Those to whom a pool was lent have forgotten it without disposing their leases, and it was collected. */
+  #collected(entry: PoolEntry): void {
+    const siblings = this.#targets.get(entry.target);
+    if (siblings?.byKey.get(entry.key) !== entry) return;
+    siblings.byKey.delete(entry.key);
+    this.#pools -= 1;
+    this.#leases -= entry.leases;
+    entry.leases = 0;
+    this.#openings.leave(entry);
+    this.#forget(entry.target);
   }
 
   /** Closes the longest idle first. */
@@ -180,8 +240,9 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   }
 
   #close(entry: PoolEntry): void {
+    const { kept: pool, target, bounds } = entry;
     this.#wake(entry);
-    const { pool, target, bounds } = entry;
+    if (pool === undefined) return;
     const siblings = this.#targets.get(target) as TargetPools;
     siblings.byKey.delete(entry.key);
     this.#pools -= 1;
@@ -218,9 +279,10 @@ export class ChannelPoolRegistry implements AsyncDisposable {
 
   async #closeAll(): Promise<void> {
     this.#disarm();
-    const lent = [...this.#targets.values()].flatMap(({ byKey }) => [...byKey.values()]);
+    const entries = [...this.#targets.values()].flatMap(({ byKey }) => [...byKey.values()]);
+    const lent = entries.map(({ pool }) => pool.deref()).filter((pool) => pool !== undefined);
     // Those that are being closed already as well: what `onDispose` says may be quicker.
-    for (const pool of [...this.#closing.keys(), ...lent.map((entry) => entry.pool)]) {
+    for (const pool of [...this.#closing.keys(), ...lent]) {
       const channels = this.#closing.get(pool)?.channels ?? channelsOf(pool);
       this.#track(pool, pool.takeBack()[Symbol.asyncDispose](), channels);
     }
@@ -251,6 +313,14 @@ export class ChannelPoolRegistry implements AsyncDisposable {
     }
     this.#arm();
   }
+}
+
+/** A function of its own: what works inside a pool must not lead to the registry, which keeps the pools that are idle. */
+function joining(openings: OpeningLine, place: EntryPlace): () => Promise<boolean> | undefined {
+  return () => {
+    const entry = place.entry?.deref();
+    return entry === undefined ? undefined : openings.join(entry);
+  };
 }
 
 function channelsOf(pool: ChannelPool): number {

@@ -4,7 +4,6 @@ import {
   Emitter,
   OptionReader,
   systemClock,
-  systemRandom,
   warn,
   type ChannelCall,
   type Event,
@@ -14,13 +13,12 @@ import {
 import { Announcements } from './announcements.js';
 import { CallSet } from './call-set.js';
 import { Connectivity } from './connectivity.js';
-import { Dispatcher } from './dispatcher.js';
+import type { Dispatcher } from './dispatcher.js';
 import { Drain } from './drain.js';
 import { balancingLeftOut } from './load-balancing.js';
-import { memberOptions } from './member-channel-options.js';
 import type { MethodConfigs } from './method-config.js';
 import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './destination.js';
-import { Members } from './members.js';
+import type { Members } from './members.js';
 import {
   resolveChannelPoolOptions,
   updatedOptions,
@@ -28,10 +26,10 @@ import {
   type ChannelPoolUpdate,
   type ResolvedChannelPoolOptions,
 } from './options.js';
+import type { ChannelPoolEnvironment } from './pool-environment.js';
+import { collectedPools, PoolParts, type PoolEvents } from './pool-parts.js';
 import { warmUp, type WarmUpOptions } from './warm-up.js';
-import { policyChannelOptions } from './policy-channel-options.js';
 import { PooledCall } from './pooled-call.js';
-import { RESET_BURST } from './reset-budget.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
 import type { ScaleDecision } from './scaling.js';
 import type { ChannelPoolStats, ChannelStateChange, DrainReport, PoolAlarm } from './stats.js';
@@ -42,21 +40,6 @@ const CLOSED = 'the pool was closed';
 export interface DrainOptions {
   /** Milliseconds for calls to finish before they are cancelled. 0 or more, or Infinity; default the pool's `drainTimeoutMs`. */
   readonly timeoutMs?: number;
-}
-
-/** What a pool lives in: what it tells the time and draws lots by, for tests; and who else opens connections. */
-export interface ChannelPoolEnvironment {
-  readonly clock?: typeof systemClock;
-  readonly random?: typeof systemRandom;
-  /**
-   * Asked before a connection is opened. Returns nothing when it may be, else a promise of whether it then may; the pool
-   * looks again then whether it needs one. Default: it may.
-   */
-  readonly beforeOpening?: () => Promise<boolean> | undefined;
-  /** Told before any listener, and before it is so, that the pool opens another connection because load asks for it. */
-  readonly onGrowth?: () => void;
-  /** Resets that each connection may send at once; for tests: the budget is just inside what servers bear. Default 800. */
-  readonly resetBurst?: number;
 }
 
 /**
@@ -75,11 +58,12 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   readonly #dispatcher: Dispatcher;
   readonly #connectivity: Connectivity;
   readonly #target: string;
-  readonly #announcements = new Announcements();
-  readonly #stateChange = new Emitter<ChannelStateChange>();
-  readonly #scale = new Emitter<ScaleDecision>();
-  readonly #shed = new Emitter<ShedReport>();
-  readonly #alarm = new Emitter<PoolAlarm>();
+  readonly #events: PoolEvents = {
+    stateChange: new Emitter(),
+    scale: new Emitter(),
+    shed: new Emitter(),
+    alarm: new Emitter(),
+  };
   readonly #closing = new Emitter<void>();
   #drain: Drain | undefined;
   #drained: Promise<DrainReport> | undefined;
@@ -87,13 +71,13 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   #isClosing = false;
 
   /** A connection changed its state, and why. */
-  readonly onChannelStateChange: Event<ChannelStateChange> = this.#stateChange.event;
+  readonly onChannelStateChange: Event<ChannelStateChange> = this.#events.stateChange.event;
   /** The number of connections was decided on, with the numbers it was decided on. */
-  readonly onScale: Event<ScaleDecision> = this.#scale.event;
+  readonly onScale: Event<ScaleDecision> = this.#events.scale.event;
   /** A call was refused before a byte of it was sent. */
-  readonly onShed: Event<ShedReport> = this.#shed.event;
+  readonly onShed: Event<ShedReport> = this.#events.shed.event;
   /** More than `maxDrainingChannels` connections drain: once, and again after they were half as many or fewer. */
-  readonly onAlarm: Event<PoolAlarm> = this.#alarm.event;
+  readonly onAlarm: Event<PoolAlarm> = this.#events.alarm.event;
 
   /**
    * Connects to nothing yet: the first call does.
@@ -113,52 +97,17 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     const clock = environment.clock ?? systemClock;
     this.#clock = clock;
     this.#options = resolveChannelPoolOptions(options);
-    this.#connectivity = new Connectivity(clock, (announcement) => this.#announcements.tell(announcement));
-    this.#dispatcher = new Dispatcher({
-      options: this.#options,
-      clock,
-      members: () => this.#members,
-      onShed: this.#told(this.#shed),
-      during: (operation) => this.#announcements.during(operation),
-    });
-    const policyOptions = policyChannelOptions(this.#options.policies, this.#options.channelOptions);
-    const { channelOptions, methods } = memberOptions(target, {
-      ...policyOptions.always,
-      ...this.#options.channelOptions,
-    });
-    this.#methods = methods;
-    this.#options.channelFactory?.check?.(target, credentials, channelOptions);
-    this.#members = new Members(
-      {
-        target,
-        credentials,
-        clock,
-        channelOptions,
-        keepaliveOptions: policyOptions.whereGrpcJsPings,
-        resetBurst: environment.resetBurst ?? RESET_BURST,
-      },
-      this.#options,
-      clock,
-      environment.random ?? systemRandom,
-      {
-        queuedCalls: () => this.#dispatcher.queue.size,
-        takePeak: () => this.#dispatcher.takePeak(),
-        beforeOpening: () => environment.beforeOpening?.(),
-        isAwaited: () => this.#dispatcher.queue.size > 0 || this.#connectivity.isWatched,
-        takesCalls: () => !this.#dispatcher.calls.closed,
-        onRoom: () => this.#dispatcher.flush(),
-        onNoConnection: () => this.#dispatcher.failWaiting(),
-        endCallsOn: (...args) => this.#dispatcher.endCallsOn(...args),
-        during: (operation) => this.#announcements.during(operation),
-        onStateChange: (change) => this.#told(this.#stateChange).emit(change),
-        onScale: (decision) => {
-          if (decision.action === 'grow') environment.onGrowth?.();
-          this.#told(this.#scale).emit(decision);
-        },
-        onAlarm: (alarm) => this.#told(this.#alarm).emit(alarm),
-        onConnectivity: (state) => this.#connectivity.set(state),
-      },
+    const announcements = new Announcements();
+    this.#connectivity = new Connectivity(clock, (announcement) => announcements.tell(announcement));
+    const parts = new PoolParts(
+      { target, credentials, options: this.#options, clock, environment, announcements },
+      this.#events,
+      this.#connectivity,
     );
+    this.#dispatcher = parts.dispatcher;
+    this.#members = parts.members;
+    this.#methods = parts.methods;
+    collectedPools.register(this, { parts, onCollected: environment.onCollected }, this);
     this.#target = this.#members.target;
     const complaint = complaintOfTarget(target, this.#target);
     if (complaint !== undefined) {
@@ -335,18 +284,6 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     await (this.#options.onDispose === 'cancel' ? this.destroy() : this.drain());
   }
 
-  /** An event of the pool, told when its books are done. */
-  #told<T>(emitter: Emitter<T>): Pick<Emitter<T>, 'hasListeners' | 'emit'> {
-    return {
-      get hasListeners() {
-        return emitter.hasListeners;
-      },
-      emit: (payload) => {
-        if (emitter.hasListeners) this.#announcements.tell(() => emitter.emit(payload));
-      },
-    };
-  }
-
   #createCall(
     owner: CallSet<PooledCall> | undefined,
     method: string,
@@ -361,7 +298,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     }
     const deadlineMs = callDeadlineMs(deadline, parentCall, propagateFlags);
     const settings = this.#methods.of(method);
-    const request = { method, settings, deadlineMs, host, parent: parentCall, propagateFlags, owner };
+    const request = { method, settings, deadlineMs, host, parent: parentCall, propagateFlags, owner, pool: this };
     return new PooledCall(this.#dispatcher, request);
   }
 
@@ -390,6 +327,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
     await this.#endAll(this.#dispatcher.calls, reason);
     const forcedSockets = await this.#members.close(reason);
     this.#dispatcher.close();
+    collectedPools.unregister(this);
     return Object.freeze({
       finishedCalls: openCalls - cancelledCalls,
       cancelledCalls,

@@ -140,6 +140,7 @@ export class Dispatcher implements CallHost {
     this.#deadlines.remove(call);
     if (request.parent !== null) detachFromParent(request.parent, call);
     this.calls.delete(call.place);
+    request.pool = undefined;
     if (call.placeAtOwner !== undefined) request.owner?.delete(call.placeAtOwner);
     if (call.member !== undefined) this.#left(call, call.member, ending.code);
     this.#count(ending);

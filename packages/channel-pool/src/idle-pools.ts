@@ -2,7 +2,10 @@ import type { RegisteredPool } from './registered-pool.js';
 
 /** A pool of a registry, and how many use it. */
 export interface PoolEntry {
-  readonly pool: RegisteredPool;
+  /** While it is lent, those to whom it is lent hold it, and no one else: what they forget can be collected. */
+  readonly pool: WeakRef<RegisteredPool>;
+  /** It itself while nobody has a lease of it. */
+  kept: RegisteredPool | undefined;
   readonly target: string;
   readonly key: unknown;
   /** The bounds that it is under while it is idle: those of all pools, and those of its target. */

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { ChannelPool, type ChannelPoolEnvironment, type DrainOptions } from './channel-pool.js';
+export { ChannelPool, type DrainOptions } from './channel-pool.js';
+export type { ChannelPoolEnvironment } from './pool-environment.js';
 export { SharedChannel, type SharedPool } from './shared-channel.js';
 export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options.js';
 export { placeOfOption } from './option-place.js';

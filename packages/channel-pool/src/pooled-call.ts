@@ -54,6 +54,8 @@ export interface CallRequest {
   readonly propagateFlags: number | null | undefined;
   /** Who owns the call, where that is not the pool itself. */
   readonly owner: CallSet<PooledCall> | undefined;
+  /** The pool, which must not be collected before the call has ended. */
+  pool: object | undefined;
 }
 
 /** Who decides when a call goes out, and keeps the books. */

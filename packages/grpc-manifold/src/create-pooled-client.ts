@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { ChannelCredentials, type ChannelInterface, type Client, type ClientOptions } from '@grpc/grpc-js';
-import { ChannelPool } from '@grpc-manifold/channel-pool';
+import { ChannelPool, type ChannelPoolEnvironment } from '@grpc-manifold/channel-pool';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { buildClient } from './build-client.js';
 import { mustBeClientClass, type ClientClass } from './client-class.js';
@@ -63,13 +63,23 @@ export function createPooledClient<C extends Client>(
   const { threads } = split;
   const channelFactory = threads > 0 ? threadChannelFactory({ threads }) : undefined;
   const poolOptions = channelFactory === undefined ? split.pool : { ...split.pool, channelFactory };
-  const pool = new ChannelPool(targetOrPool, credentialsOrOptions as ChannelCredentials, poolOptions);
+  const pool = new ChannelPool(
+    targetOrPool,
+    credentialsOrOptions as ChannelCredentials,
+    poolOptions,
+    stopWhenCollected(channelFactory),
+  );
   try {
     return build(Client, pool, pool, split.client, channelFactory);
   } catch (error) {
     void channelFactory?.[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** A function of its own: what a closure shares its scope with is not collected before it. */
+function stopWhenCollected(threads: AsyncDisposable | undefined): ChannelPoolEnvironment {
+  return threads === undefined ? {} : { onCollected: () => threads[Symbol.asyncDispose]() };
 }
 
 function checkOptions<Options extends object>(options: Options | undefined): Options {

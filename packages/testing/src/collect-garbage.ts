@@ -18,6 +18,8 @@ export async function collectGarbage(isSo: () => boolean, rounds = 200): Promise
     collect = runInNewContext('gc') as () => void;
   }
   for (let round = 0; round < rounds && !isSo(); round += 1) {
+    // What a WeakRef was asked for is kept until the job ends that asked.
+    await turn();
     collect();
     await turn();
   }
