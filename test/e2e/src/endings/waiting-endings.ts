@@ -40,7 +40,8 @@ export const TIMED_OUT: readonly Ending[] = [
     name: 'a deadline while queued',
     pool: ONE_STREAM,
     code: status.DEADLINE_EXCEEDED,
-    details: /waiting for a stream: 1 of 1 in use, limit 1 a connection by maxStreamsPerChannel$/,
+    details:
+      /waiting for a stream: 1 of 1 in use, limit 1 a connection by maxStreamsPerChannel; waited \d+ ms, never sent$/,
     async act(stage, kind) {
       await stage.fill();
       const call = stage.begin(kind, { options: { deadline: Date.now() + 20 } });
