@@ -271,6 +271,8 @@ export class Dispatcher implements CallHost {
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     if (call.dueMs !== Infinity) {
       const nowMs = this.clock.elapsed();
+      // A member that was made for it took that long.
+      if (call.dueMs <= nowMs) return call.end(call.deadlineStatus());
       const expectedMs = this.#wait.expectedMs(this.queue.ahead(call), nowMs);
       const remainingMs = call.dueMs - nowMs;
       if (expectedMs > remainingMs) return this.#dropEarly(call, expectedMs, remainingMs);

@@ -4,6 +4,7 @@ import { explain } from '@grpc-manifold/core';
 import {
   NOTHING_LEFT,
   SCRIPTED_TARGET,
+  ScriptedChannel,
   ScriptedScenes,
   settled,
   type ClientCall,
@@ -32,6 +33,28 @@ async function setUpReady(channels: number, options: ChannelPoolOptions = {}): P
   await scene.allReady();
   return scene;
 }
+
+describe('a call whose deadline passes while a connection is made for it', () => {
+  it('ends by its deadline, and is not refused', async () => {
+    let isBusy = false;
+    const scene = setUp({ minChannels: 0 }, (id) => {
+      const channel = new ScriptedChannel(id);
+      const connect = channel.getConnectivityState.bind(channel);
+      channel.getConnectivityState = (tryToConnect) => {
+        isBusy ||= tryToConnect;
+        return connect(tryToConnect);
+      };
+      return channel;
+    });
+    const { elapsed } = scene.clock;
+    // No timer has had its turn: the process was busy.
+    scene.clock.elapsed = () => elapsed.call(scene.clock) + (isBusy ? 100 : 0);
+    const late = scene.call({ deadline: scene.clock.now() + 50 });
+    await settled();
+    expect(late.code).toBe('DEADLINE_EXCEEDED');
+    expect(scene.pool.stats()).toMatchObject({ queuedCalls: 0, inFlightCalls: 0 });
+  });
+});
 
 describe('a call that could not be sent before its deadline', () => {
   /** One stream that is handed on each 10 ms, thirty times, with that many more calls waiting. */

@@ -5,8 +5,6 @@ export interface WrongTarget {
   readonly isTls?: boolean;
   /** Options of grpc-js. */
   readonly channelOptions?: Readonly<Record<string, string | number>>;
-  /** Of its call. Default: none. */
-  readonly deadlineMs?: number;
   /** Close it while it connects. Default: when its call has its status. */
   readonly isClosedMidway?: boolean;
 }
