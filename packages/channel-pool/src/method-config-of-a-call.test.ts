@@ -121,7 +121,7 @@ describe('the timeout of a method config', () => {
     const ended = call();
     await settled();
     expect(ended.code).toBe('DEADLINE_EXCEEDED');
-    expect(explain(ended.ending)).toEqual({ queueWaitMs: 0, neverSent: true });
+    expect(explain(ended.ending)).toEqual({ queueWaitMs: 0, neverSent: true, from: 'object' });
   });
 });
 
