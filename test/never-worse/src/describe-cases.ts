@@ -24,34 +24,39 @@ export function describeCases(families: readonly Family[], isPlayed: (each: Case
     .map(({ heading, cases }) => ({ heading, cases: cases.filter(isPlayed) }))
     .filter(({ cases }) => cases.length > 0);
 
-  describe.each(played)('$heading', ({ cases }) => {
-    describe.each(cases)('$title', (each) => {
-      const { plain, pooled, threads = pooled, notInThreads, missing } = each;
-
-      it('shows a plain client what it shows', async ({ skip }) => {
-        skipWhenMissing(skip);
-        expect(await runCase(each, 'plain', shared)).toEqual(plain);
-      });
-
-      it('is no worse for a pooled client', async ({ skip }) => {
-        skipWhenMissing(skip);
-        expectNoWorse(plain, await runCase(each, 'pooled', shared), pooled);
-      });
-
-      it('is no worse for a pooled client in threads', async ({ skip }) => {
-        if (notInThreads !== undefined) skip(notInThreads);
-        skipWhenMissing(skip);
-        expectNoWorse(plain, await runCase(each, 'threads', shared), threads);
-      });
-
-      function skipWhenMissing(skip: (note: string) => void): void {
-        const lack = missing?.();
-        if (lack === undefined) return;
-        console.warn(`${each.title} Skipped: ${lack}.`);
-        skip(lack);
-      }
+  // Not by `describe.each`, which shortens titles.
+  for (const { heading, cases } of played) {
+    describe(heading, () => {
+      for (const each of cases) describe(each.title, () => describeCase(each, () => shared));
     });
+  }
+}
+
+function describeCase(each: Case, shared: () => Shared): void {
+  const { title, plain, pooled, threads = pooled, notInThreads, missing } = each;
+
+  it('shows a plain client what it shows', async ({ skip }) => {
+    skipWhenMissing(skip);
+    expect(await runCase(each, 'plain', shared())).toEqual(plain);
   });
+
+  it('is no worse for a pooled client', async ({ skip }) => {
+    skipWhenMissing(skip);
+    expectNoWorse(plain, await runCase(each, 'pooled', shared()), pooled);
+  });
+
+  it('is no worse for a pooled client in threads', async ({ skip }) => {
+    if (notInThreads !== undefined) skip(notInThreads);
+    skipWhenMissing(skip);
+    expectNoWorse(plain, await runCase(each, 'threads', shared()), threads);
+  });
+
+  function skipWhenMissing(skip: (note: string) => void): void {
+    const lack = missing?.();
+    if (lack === undefined) return;
+    console.warn(`${title} Skipped: ${lack}.`);
+    skip(lack);
+  }
 }
 
 function expectNoWorse(plain: Seen, seen: Seen, stated: Statement | undefined): void {

@@ -1,3 +1,4 @@
+import { explain } from 'grpc-manifold';
 import type { Case, Family } from '../case.js';
 import { answer, begin, startAnsweringPeer } from '../peers/scripted-answers.js';
 import { HANGS, inOrder } from '../seen.js';
@@ -94,6 +95,23 @@ export const deadlines: Family = {
         return { 'under way': await running.ended, waiting: await waiting.ended };
       },
       plain: { 'under way': 'DEADLINE_EXCEEDED', waiting: 'DEADLINE_EXCEEDED' },
+    },
+    {
+      title:
+        'A call waits for a stream until its deadline, and its error is asked whether the server has seen the call.',
+      run: async (stage) => {
+        const { client } = await openFull(stage);
+        const call = stage.unary(client, { timeoutMs: TIMEOUT_MS });
+        const code = await call.ended;
+        return { call: code, 'its error': explain(call.details)?.neverSent === true ? 'never sent' : 'does not say' };
+      },
+      plain: { call: 'DEADLINE_EXCEEDED', 'its error': 'does not say' },
+      pooled: {
+        is: 'difference',
+        saw: { 'its error': 'never sent' },
+        why: 'A call waits in the pool and not inside HTTP/2, so its error says what it waited for, and that it can be repeated.',
+        decision: '0028-what-a-call-waited-for.md',
+      },
     },
   ],
 };

@@ -2,7 +2,7 @@ import { startFaultProxy } from '@grpc-manifold/testing';
 import { keepalive } from 'grpc-manifold';
 import type { Case, Family } from '../case.js';
 import { answer, begin, finish, startAnsweringPeer } from '../peers/scripted-answers.js';
-import { tally } from '../seen.js';
+import { HANGS, tally } from '../seen.js';
 import type { Stage } from '../stage.js';
 
 /** Keepalive for every client, in its own way. */
@@ -106,6 +106,35 @@ export const silences: Family = {
         return { stream: await stream.ended, afterwards: await stage.unary(client, { waitForReady: true }).ended };
       },
       plain: { stream: 'UNAVAILABLE', afterwards: 'OK' },
+    },
+    {
+      title:
+        'Nothing is heard of the only connection, a hundred calls without deadlines are on it, and one connection is allowed.',
+      isSlow: true,
+      run: async (stage) => {
+        const peer = stage.own(await startAnsweringPeer({ settings: { maxConcurrentStreams: 1_000 } }));
+        const proxy = stage.own(await startFaultProxy(peer));
+        const client = stage.open(proxy.target, {
+          pool: { maxChannels: 1, queue: { maxQueueTimeMs: 2_000 }, silenceTimeoutMs: 8_000 },
+        });
+        await stage.unary(client).ended;
+        proxy.connections[0]?.blackHole();
+        const open = Array.from({ length: 100 }, () => stage.unary(client));
+        let later = '';
+        for (let call = 0; call < 15 && later !== 'OK'; call += 1) {
+          later = await stage.unary(client, { timeoutMs: 1_000 }).ended;
+        }
+        const ended = await Promise.all(open.map((call) => stage.unlessPlainHangs(call.ended)));
+        return { 'those on it': tally(ended), 'a call later': later };
+      },
+      plain: { 'those on it': `100 × ${HANGS}`, 'a call later': 'DEADLINE_EXCEEDED' },
+      pooled: {
+        is: 'better',
+        saw: { 'those on it': '100 × UNAVAILABLE', 'a call later': 'OK' },
+        why:
+          'A plain client waits until the system gives the connection up, which takes some fifteen minutes. A pool asks a ' +
+          'connection that is silent for a sign of life, replaces it after 5 s, and ends what is still on it after `silenceTimeoutMs`.',
+      },
     },
   ],
 };
