@@ -29,7 +29,7 @@ export interface Case {
   readonly threads?: Statement;
   /** Why there is nothing to see in threads. Default: there is. */
   readonly notInThreads?: string;
-  /** Takes seconds of real time: only with `MANIFOLD_FULL=1`. Default false. */
+  /** Takes seconds of real time: played by `npm run test:full` only. Default false. */
   readonly isSlow?: boolean;
   /** Says what this machine lacks for it. The case is skipped then, and the reason shown. */
   readonly missing?: () => string | undefined;
