@@ -71,6 +71,8 @@ export class WirelessPool {
         onRoom: ignore,
         onNoConnection: ignore,
         endCallsOn: ignore,
+        during: (operation: () => unknown) => operation(),
+        onAlarm: ignore,
         onStateChange: () => void (++ready === count && resolve(opened)),
         onScale: ignore,
         onConnectivity: ignore,
