@@ -13,7 +13,7 @@ const answered = (name: string, answer: RawAnswer, outcome: object): Behaviour =
   shows: { client: expect.arrayContaining([['callback', expect.objectContaining(outcome), undefined]]) },
 });
 
-/** grpc-js resets such a stream when the headers come, if its end has not come by then: which is first is the machine's to say. */
+/** grpc-js resets such a stream when it has seen enough of it, if its end has not come by then: which is first is the machine's to say. */
 const whateverReset = (behaviour: Behaviour): Behaviour => ({
   ...behaviour,
   run: async (stage) => {
@@ -119,7 +119,9 @@ export const malformedBehaviours: readonly Behaviour[] = [
     { data: [EMPTY_RESPONSE], trailers: { 'grpc-status': '10' } },
     { code: 10 },
   ),
-  answered('a response that cannot be parsed', { data: [framed(Buffer.from([0xff, 0xff, 0xff]))] }, { code: 13 }),
+  whateverReset(
+    answered('a response that cannot be parsed', { data: [framed(Buffer.from([0xff, 0xff, 0xff]))] }, { code: 13 }),
+  ),
   {
     name: 'a response in a stream that cannot be parsed',
     run: async (stage) => {
