@@ -42,15 +42,15 @@ describe.each([
 
 describe('a server that ends connections without calls', () => {
   it('is not called upon again until the next call, unless the user has set minChannels', async () => {
-    // Only a server of grpc-js takes its options.
-    await using server = await startEchoServer({ serverOptions: { 'grpc.max_connection_idle_ms': 200 } }, 'grpc-js');
+    // Only a server of grpc-js takes its options. Longer than a busy machine needs from a connection to its first call.
+    await using server = await startEchoServer({ serverOptions: { 'grpc.max_connection_idle_ms': 1_000 } }, 'grpc-js');
     await using idle = await startFaultProxy(server);
     await using kept = await startFaultProxy(server);
     await using client = createPooledClient(EchoClient, idle.target, INSECURE);
     await using keeper = createPooledClient(EchoClient, kept.target, INSECURE, { minChannels: 1 });
     for (const each of [client, keeper]) expect((await new RecordedCall(each, 'unary').outcome).code).toBe(status.OK);
     await idle.waitFor((now) => now.openConnections === 0);
-    await kept.waitFor((now) => now.acceptedConnections === 2);
+    await kept.waitFor((now) => now.acceptedConnections >= 2);
     expect(idle.acceptedConnections).toBe(1);
     expect((await new RecordedCall(client, 'unary').outcome).code).toBe(status.OK);
     expect(idle.acceptedConnections).toBe(2);
