@@ -4,6 +4,7 @@ import { loadEchoPackage, type EchoClient } from '@grpc-manifold/testing';
 import { createPooledClient, keepalive, pooledChannelFactory } from 'grpc-manifold';
 import type { Family } from '../case.js';
 import { startLocalServer } from '../peers/local-server.js';
+import { Program } from '../program.js';
 import { tally } from '../seen.js';
 
 const { EchoClient: Echo } = loadEchoPackage();
@@ -29,6 +30,12 @@ export const waysIn: Family = {
         return { call: await stage.unary(client).ended };
       },
       plain: { call: 'OK' },
+    },
+    {
+      title: 'OpenTelemetry traces grpc-js, and a client uses `poolInterceptor`.',
+      run: async (stage) => stage.own(new Program('traced', { way: stage.way, target: stage.echo.target })).seen(),
+      plain: { call: 'OK', spans: 1, 'the process': 'OK' },
+      isSlow: true,
     },
     {
       title: 'A client class does not hand its options on.',
