@@ -131,7 +131,7 @@ export const calls: Family = {
         for (const bytes of [8_192, 32_768, 49_152]) {
           const metadata = metadataOf({ 'x-big': 'b'.repeat(bytes) });
           seen.push(
-            await stage.unary(client, { metadata, request: { echoTrailers: ['x-big'] }, timeoutMs: 5_000 }).ended,
+            await stage.unary(client, { metadata, request: { echoTrailers: ['x-big'] }, timeoutMs: 60_000 }).ended,
           );
         }
         return { calls: inOrder(seen) };

@@ -72,12 +72,12 @@ export const closing: Family = {
       report: 'https://github.com/grpc/grpc-node/issues/152',
       run: async (stage) => {
         const client = stage.open(stage.echo.target);
-        const first = await readiness(client, 10_000);
+        const first = await readiness(client, 60_000);
         const call = await stage.unary(client).ended;
         return {
           first,
           call,
-          again: await readiness(client, 10_000),
+          again: await readiness(client, 60_000),
           'dead target': await readiness(stage.open('127.0.0.1:1'), 50),
         };
       },
@@ -87,7 +87,7 @@ export const closing: Family = {
       title: 'The same, with `minChannels: 0`.',
       run: async (stage) => {
         const client = stage.open(stage.echo.target, { pool: { minChannels: 0 } });
-        return { first: await readiness(client, 10_000), call: await stage.unary(client).ended };
+        return { first: await readiness(client, 60_000), call: await stage.unary(client).ended };
       },
       plain: { first: 'ready', call: 'OK' },
     },
