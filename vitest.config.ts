@@ -33,8 +33,8 @@ export default defineConfig({
   oxc: { target: 'es2022' },
   test: {
     pool: 'forks',
-    // Tests of the wire start servers in processes of their own, which need a core too.
-    maxWorkers: Math.min(4, availableParallelism()),
+    // One more than there are cores: tests of the wire wait half of their time.
+    maxWorkers: Math.min(4, availableParallelism() + 1),
     testTimeout: 120_000,
     hookTimeout: 120_000,
     setupFiles: ['vitest.setup.ts'],
