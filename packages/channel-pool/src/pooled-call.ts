@@ -22,6 +22,7 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
+  throwLater,
   unsendable,
   wordedStatus,
   type CallExplanation,
@@ -582,11 +583,7 @@ export class PooledCall
 
   /** What a listener throws is its owner's to catch; thrown into grpc-js it would cost the call its status. */
   #throwLater(error: unknown): void {
-    this.runInAsyncScope(() =>
-      process.nextTick(() => {
-        throw error;
-      }),
-    );
+    this.runInAsyncScope(throwLater, undefined, error);
   }
 
   #explained(received: StatusObject): StatusObject {

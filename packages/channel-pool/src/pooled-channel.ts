@@ -508,11 +508,6 @@ export class PooledChannel implements MemberView {
     return fault !== undefined && this.isLost ? this.fault : fault;
   }
 
-  /** True when its calls are seen to be lost, and about to be told: nothing is won by ending them. */
-  get isDead(): boolean {
-    return this.fault?.tag === 'keepalive-timeout' || (this.#connection.session !== 'unseen' && this.isLost);
-  }
-
   /**
    * Closes the connection, whatever is on it. Resolves to the number of sockets that had to be destroyed when none is
    * left open.

@@ -24,6 +24,7 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
+  throwLater,
   THREW_BELOW,
   wordedStatus,
   type CallExplanation,
@@ -365,9 +366,7 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
       if (this.#scope === undefined) how(this.#listener, what);
       else this.#scope.runInAsyncScope(how, undefined, this.#listener, what);
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      throwLater(error);
     }
   }
 
