@@ -25,15 +25,22 @@ let resumedAtMs = 0;
 let firstSuccessMs: number | undefined;
 const ended = { 'warm-up': new Map<number, number>(), stalled: new Map(), resumed: new Map() };
 const shedUs = createHistogram();
-/** When a call was refused, by what its status has of it. */
-const refusedAtMs = new WeakMap<CallExplanation, number>();
-client.onShed?.(({ explanation }) => refusedAtMs.set(explanation, performance.now()));
+/** Stands on the explanation of a refused call: a map of all refused calls would count as memory of the client. */
+const REFUSAL = Symbol('when the call was refused, and whether that was while it was made');
+type Refused = CallExplanation & { [REFUSAL]?: { readonly atMs: number; readonly isAtOnce: boolean } };
+let isMakingCall = false;
+client.onShed?.(({ explanation }) => {
+  (explanation as Refused)[REFUSAL] = { atMs: performance.now(), isAtOnce: isMakingCall };
+});
+/** Calls that were let in and are given up together, when the last connection is lost. */
+const givenUp = { calls: 0, firstMs: Infinity, lastMs: -Infinity };
 const loopDelay = monitorEventLoopDelay({ resolution: LOOP_DELAY_RESOLUTION_MS });
 const memory: MemoryPoint[] = [];
 let start = { rss: 0, heap: 0 };
 
 function call(): void {
   underWay += 1;
+  isMakingCall = true;
   client.send(
     request,
     options.deadlineMs === undefined ? {} : { deadline: Date.now() + options.deadlineMs },
@@ -41,14 +48,28 @@ function call(): void {
       underWay -= 1;
       const code = error?.code ?? status.OK;
       ended[phase].set(code, (ended[phase].get(code) ?? 0) + 1);
-      const explanation = phase === 'stalled' && error !== null ? explanationOf(error) : undefined;
-      const refusedMs = explanation && refusedAtMs.get(explanation);
-      // Waiting is what a queue is for, and being on a connection what a call is for; what counts is how long its caller was not
-      // told once it was refused.
-      if (refusedMs !== undefined) shedUs.record(Math.max(1, Math.round((performance.now() - refusedMs) * 1_000)));
+      if (phase === 'stalled' && error !== null) noteRefusal(explanationOf(error));
       if (phase === 'resumed' && code === status.OK) firstSuccessMs ??= Date.now() - resumedAtMs;
     },
   );
+  isMakingCall = false;
+}
+
+/**
+ * Counts from the refusal: a queue is there for waiting, and only the time after the refusal is lost to the caller. Calls that
+ * are given up together are told one after another, at what each costs grpc-js to make its error; they are counted apart.
+ */
+function noteRefusal(explanation: Refused | undefined): void {
+  const refusal = explanation?.[REFUSAL];
+  if (refusal === undefined) return;
+  const nowMs = performance.now();
+  if (explanation?.refusedBy === 'no-connection' && !refusal.isAtOnce) {
+    givenUp.calls += 1;
+    givenUp.firstMs = Math.min(givenUp.firstMs, refusal.atMs);
+    givenUp.lastMs = nowMs;
+  } else {
+    shedUs.record(Math.max(1, Math.round((nowMs - refusal.atMs) * 1_000)));
+  }
 }
 
 function usedMemory(): typeof start {
@@ -90,6 +111,8 @@ function report(): void {
       endedAfterwards: byName(ended.resumed),
       shedCalls: Number(shedUs.count),
       shedP99Ms: shedUs.count === 0 ? NaN : shedUs.percentile(99) / 1_000,
+      givenUpCalls: givenUp.calls,
+      givenUpMs: givenUp.lastMs - givenUp.firstMs,
       // What it records is the time between two timers.
       loopDelayP99Ms: Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_DELAY_RESOLUTION_MS),
       ...(firstSuccessMs === undefined ? {} : { firstSuccessMs }),

@@ -41,6 +41,10 @@ export interface StallReport {
   /** Calls refused by the client, and how long it took to say so: from the refusal to the caller's callback. */
   readonly shedCalls: number;
   readonly shedP99Ms: number;
+  /** Calls that had been let in and were given up together when the last connection was lost; not among those above. */
+  readonly givenUpCalls: number;
+  /** From the refusal of the first of them to the callback of the last. */
+  readonly givenUpMs: number;
   /** How late timers of the process were meanwhile: no call can be told anything sooner. */
   readonly loopDelayP99Ms: number;
   /** Milliseconds from the server's going on to the first call that succeeded; undefined: none did. */
