@@ -43,6 +43,7 @@ describe('LifeSigns', () => {
     unverified = [];
     stalls = [];
     life = new LifeSigns(clock, connection, SILENCE_TIMEOUT_MS, {
+      startedCalls: 0,
       onAnswer: () => (answers += 1),
       onDeath: (fault) => deaths.push(fault),
       onUnverified: (fault) => unverified.push(fault),

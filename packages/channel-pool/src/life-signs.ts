@@ -6,8 +6,10 @@ const VERIFY_TIMEOUT_MS = 1_000;
 
 /** Who is told how a connection fares. */
 export interface LifeObserver {
-  /** It has answered what it was asked. */
-  onAnswer(): void;
+  /** Calls that were put on it so far. */
+  readonly startedCalls: number;
+  /** It has answered a question that it was asked after so many calls were put on it. */
+  onAnswer(startedCalls: number): void;
   /** It was asked for a sign of life and gave none in time. */
   onDeath(fault: TransportFault): void;
   /** It was verified and gave no sign of life in time. */
@@ -105,7 +107,7 @@ export class LifeSigns {
     if (!this.canAsk) return false;
     if (this.#isAsking) return true;
     this.#isAsking = this.#ask(
-      () => this.observer.onAnswer(),
+      (startedCalls) => this.observer.onAnswer(startedCalls),
       () => (this.#isAsking = false),
     );
     return this.#isAsking;
@@ -141,16 +143,17 @@ export class LifeSigns {
     this.#doubt = 'asked';
     const silentMs = Math.round(this.silentMs);
     const { count } = this;
+    const { startedCalls } = this.observer;
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
     this.#ask(() => {
       if (this.#doubt === 'asked') this.#trust();
-      this.observer.onAnswer();
+      this.observer.onAnswer(startedCalls);
     });
     const timer = (this.#doubtTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
       if (timer !== this.#doubtTimer) return;
       if (this.count > count) {
         this.#trust();
-        return this.observer.onAnswer();
+        return this.observer.onAnswer(startedCalls);
       }
       const detail = `no sign of life within ${VERIFY_TIMEOUT_MS} ms before a call, after ${silentMs} ms of silence`;
       this.observer.onUnverified({ tag: 'keepalive-timeout', detail });
@@ -167,9 +170,11 @@ export class LifeSigns {
   /**
    * Asks one question, and has its silence watched until all are answered.
    *
+   * @param onAnswer told how many calls had been put on the connection when it was asked.
    * @param onEnd called with the answer, before `onAnswer`, and when the session is gone instead.
    */
-  #ask(onAnswer: () => void, onEnd: () => void = () => undefined): boolean {
+  #ask(onAnswer: (startedCalls: number) => void, onEnd: () => void = () => undefined): boolean {
+    const { startedCalls } = this.observer;
     this.#questions += 1;
     const isAsked = this.connection.ask((isAnswered) => {
       this.#questions -= 1;
@@ -177,7 +182,7 @@ export class LifeSigns {
       onEnd();
       if (!isAnswered) return;
       this.#heardAtMs = this.clock.elapsed();
-      onAnswer();
+      onAnswer(startedCalls);
     });
     if (isAsked) this.#silence.begin();
     else this.#questions -= 1;

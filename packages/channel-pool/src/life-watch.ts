@@ -5,9 +5,9 @@ import type { PooledChannel } from './pooled-channel.js';
 export const ASK_AFTER_MS = 1_000;
 
 /**
- * Asks each connection for a sign of life that has brought none for a second although calls were put on it since the last one.
- * It does so whatever the options are, so that no connection that is dead is used for ever. A connection that answers is not
- * asked again before it gets another call: a quiet stream costs one question.
+ * Asks each connection for a sign of life that has brought none for a second although calls were put on it since the last question
+ * that it answered. It does so whatever the options are, so that no connection that is dead is used for ever. A connection that
+ * answers is not asked again before it gets another call: a quiet stream costs one question.
  */
 export class LifeWatch {
   #timer: Timer | undefined;
@@ -32,7 +32,7 @@ export class LifeWatch {
   #look(): void {
     this.#timer = undefined;
     for (const member of this.open) {
-      if (!member.hasUnansweredCalls) continue;
+      if (!member.hasUnprovenCalls) continue;
       member.askWhenSilent(ASK_AFTER_MS);
       this.watch(member);
     }

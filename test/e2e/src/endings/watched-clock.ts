@@ -4,27 +4,46 @@ import { systemClock, type Clock, type Timer } from '@grpc-manifold/core';
 export interface WatchedClock extends Clock {
   /** Timers that were set and have neither fired nor been cleared. */
   readonly pendingTimers: number;
+  /** Lets no timer fire until `release`. Time goes on. */
+  hold(): void;
+  /** Fires the timers that are overdue, and lets the others fire when they are due. */
+  release(): void;
 }
 
 /** Makes one. */
 export function watchedClock(): WatchedClock {
   const pending = new Set<Timer>();
+  let overdue: Map<Timer, () => void> | undefined;
+  const clear = (timer: Timer): void => {
+    pending.delete(timer);
+    overdue?.delete(timer);
+    systemClock.clearTimer(timer);
+  };
   return {
     ...systemClock,
     get pendingTimers() {
       return pending.size;
     },
     setTimer(callback, delayMs) {
-      const timer = systemClock.setTimer(() => {
+      const fire = (): void => {
         pending.delete(timer);
         callback();
+      };
+      const timer = systemClock.setTimer(() => {
+        if (overdue === undefined) fire();
+        else overdue.set(timer, fire);
       }, delayMs);
       pending.add(timer);
       return timer;
     },
-    clearTimer(timer) {
-      pending.delete(timer);
-      systemClock.clearTimer(timer);
+    clearTimer: clear,
+    hold() {
+      overdue ??= new Map();
+    },
+    release() {
+      const late = [...(overdue?.values() ?? [])];
+      overdue = undefined;
+      for (const fire of late) fire();
     },
   };
 }

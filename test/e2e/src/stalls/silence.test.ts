@@ -222,6 +222,35 @@ describe.skipIf(inThreads)('a connection that falls silent', () => {
   });
 });
 
+describe.skipIf(inThreads)('a connection that falls silent right after it has answered a question', () => {
+  it('is asked again, for the calls that were put on it before the answer came', async () => {
+    let isAnswering = true;
+    await using peer = await startScriptedPeer({
+      onRequestEnd: (connection, id) => isAnswering && connection.respond(id, ANSWER),
+    });
+    const scene = new SilentPool(peer, { maxChannels: 1, silenceTimeoutMs: 10_000 });
+    expect(await scene.call()).toMatchObject({ code: status.OK });
+    scene.endings.length = 0;
+    isAnswering = false;
+    scene.callMany(1);
+    await peer.waitFor(({ openStreams }) => openStreams === 1);
+    // The answer to the question is on its way when the calls are put on the connection.
+    let isAsked = false;
+    scene.first.socket.on('data', () => {
+      if (isAsked || scene.first.frames.at(-1)?.kind !== 'settings') return;
+      isAsked = true;
+      scene.first.stopReading();
+      scene.callMany(2);
+    });
+    await scene.passUntil(() => isAsked, 3_000);
+    await scene.passUntil(() => scene.onFirst().length === 3, 15_000);
+    expect(scene.onFirst()).toMatchObject(
+      Array(3).fill({ code: status.UNAVAILABLE, explanation: { fault: { tag: 'stalled' } } }),
+    );
+    await scene.end();
+  });
+});
+
 describe('a connection in a thread that falls silent', () => {
   it('is replaced, and its calls end after silenceTimeoutMs', async () => {
     await using threads = threadChannelFactory({ threads: 1 });
