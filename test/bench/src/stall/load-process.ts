@@ -26,11 +26,12 @@ let firstSuccessMs: number | undefined;
 const ended = { 'warm-up': new Map<number, number>(), stalled: new Map(), resumed: new Map() };
 const shedUs = createHistogram();
 /** Stands on the explanation of a refused call: a map of all refused calls would count as memory of the client. */
-const REFUSAL = Symbol('when the call was refused, and whether that was while it was made');
-type Refused = CallExplanation & { [REFUSAL]?: { readonly atMs: number; readonly isAtOnce: boolean } };
+const REFUSAL = Symbol('when the call was refused, and whether it had been let in before');
+type Refused = CallExplanation & { [REFUSAL]?: { readonly atMs: number; readonly isGivenUp: boolean } };
 let isMakingCall = false;
 client.onShed?.(({ explanation }) => {
-  (explanation as Refused)[REFUSAL] = { atMs: performance.now(), isAtOnce: isMakingCall };
+  const isGivenUp = explanation.refusedBy === 'no-connection' && !isMakingCall;
+  (explanation as Refused)[REFUSAL] = { atMs: performance.now(), isGivenUp };
 });
 /** Calls that were let in and are given up together, when the last connection is lost. */
 const givenUp = { calls: 0, firstMs: Infinity, lastMs: -Infinity };
@@ -63,7 +64,7 @@ function noteRefusal(explanation: Refused | undefined): void {
   const refusal = explanation?.[REFUSAL];
   if (refusal === undefined) return;
   const nowMs = performance.now();
-  if (explanation?.refusedBy === 'no-connection' && !refusal.isAtOnce) {
+  if (refusal.isGivenUp) {
     givenUp.calls += 1;
     givenUp.firstMs = Math.min(givenUp.firstMs, refusal.atMs);
     givenUp.lastMs = nowMs;

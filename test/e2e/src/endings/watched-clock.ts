@@ -14,11 +14,6 @@ export interface WatchedClock extends Clock {
 export function watchedClock(): WatchedClock {
   const pending = new Set<Timer>();
   let overdue: Map<Timer, () => void> | undefined;
-  const clear = (timer: Timer): void => {
-    pending.delete(timer);
-    overdue?.delete(timer);
-    systemClock.clearTimer(timer);
-  };
   return {
     ...systemClock,
     get pendingTimers() {
@@ -36,7 +31,11 @@ export function watchedClock(): WatchedClock {
       pending.add(timer);
       return timer;
     },
-    clearTimer: clear,
+    clearTimer(timer) {
+      pending.delete(timer);
+      overdue?.delete(timer);
+      systemClock.clearTimer(timer);
+    },
     hold() {
       overdue ??= new Map();
     },
