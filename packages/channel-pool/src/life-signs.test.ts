@@ -30,6 +30,7 @@ describe('LifeSigns', () => {
   let clock: FakeClock;
   let connection: TestConnection;
   let life: LifeSigns;
+  let startedCalls: number;
   let answers: number;
   let deaths: TransportFault[];
   let unverified: TransportFault[];
@@ -38,12 +39,13 @@ describe('LifeSigns', () => {
   beforeEach(() => {
     clock = new FakeClock();
     connection = new TestConnection();
+    startedCalls = 0;
     answers = 0;
     deaths = [];
     unverified = [];
     stalls = [];
     life = new LifeSigns(clock, connection, SILENCE_TIMEOUT_MS, {
-      startedCalls: 0,
+      startedCalls: () => startedCalls,
       onAnswer: () => (answers += 1),
       onDeath: (fault) => deaths.push(fault),
       onUnverified: (fault) => unverified.push(fault),
@@ -160,6 +162,32 @@ describe('LifeSigns', () => {
       await pass(2_000);
       expect(deaths).toEqual([]);
       expect(clock.pendingTimers).toBe(0);
+    });
+  });
+
+  describe('a proof that calls arrived', () => {
+    it('is the answer to a question that was asked after them', () => {
+      startedCalls = 2;
+      life.ask();
+      startedCalls = 5;
+      connection.asked[0]?.(true);
+      expect(life.provenCalls).toBe(2);
+      life.ask();
+      expect(life.provenCalls).toBe(2);
+      connection.asked[1]?.(true);
+      expect(life.provenCalls).toBe(5);
+    });
+
+    it('is not whatever else comes in, nor the end of the session', async () => {
+      startedCalls = 3;
+      life.doubt();
+      life.verify();
+      life.heard();
+      connection.bytesRead = 1;
+      await pass(1_000);
+      expect(life.isDoubtful).toBe(false);
+      connection.asked[0]?.(false);
+      expect(life.provenCalls).toBe(0);
     });
   });
 

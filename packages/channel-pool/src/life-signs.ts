@@ -6,10 +6,10 @@ const VERIFY_TIMEOUT_MS = 1_000;
 
 /** Who is told how a connection fares. */
 export interface LifeObserver {
-  /** Calls that were put on it so far. */
-  readonly startedCalls: number;
-  /** It has answered a question that it was asked after so many calls were put on it. */
-  onAnswer(startedCalls: number): void;
+  /** How many calls were put on the connection so far. */
+  startedCalls(): number;
+  /** It has answered what it was asked. */
+  onAnswer(): void;
   /** It was asked for a sign of life and gave none in time. */
   onDeath(fault: TransportFault): void;
   /** It was verified and gave no sign of life in time. */
@@ -33,6 +33,7 @@ export class LifeSigns {
   #isAsking = false;
   /** Questions that are unanswered. */
   #questions = 0;
+  #provenCalls = 0;
   readonly #silence: Silence;
   #doubt: 'none' | 'to-ask' | 'asked' = 'none';
   #doubtTimer: Timer | undefined;
@@ -54,6 +55,14 @@ export class LifeSigns {
   /** A number that grows with everything that comes in: bytes where they are seen, else what comes in by calls. */
   get count(): number {
     return this.connection.bytesRead || this.messages;
+  }
+
+  /**
+   * Calls that had been put on the connection when the last question that was answered was asked. Nothing but that answer
+   * proves that they arrived: whatever else comes in may have been sent before.
+   */
+  get provenCalls(): number {
+    return this.#provenCalls;
   }
 
   /** True where the other end can be asked, also after a GOAWAY and while its channel is closed. */
@@ -107,7 +116,7 @@ export class LifeSigns {
     if (!this.canAsk) return false;
     if (this.#isAsking) return true;
     this.#isAsking = this.#ask(
-      (startedCalls) => this.observer.onAnswer(startedCalls),
+      () => this.observer.onAnswer(),
       () => (this.#isAsking = false),
     );
     return this.#isAsking;
@@ -143,17 +152,16 @@ export class LifeSigns {
     this.#doubt = 'asked';
     const silentMs = Math.round(this.silentMs);
     const { count } = this;
-    const { startedCalls } = this.observer;
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
     this.#ask(() => {
       if (this.#doubt === 'asked') this.#trust();
-      this.observer.onAnswer(startedCalls);
+      this.observer.onAnswer();
     });
     const timer = (this.#doubtTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
       if (timer !== this.#doubtTimer) return;
       if (this.count > count) {
         this.#trust();
-        return this.observer.onAnswer(startedCalls);
+        return this.observer.onAnswer();
       }
       const detail = `no sign of life within ${VERIFY_TIMEOUT_MS} ms before a call, after ${silentMs} ms of silence`;
       this.observer.onUnverified({ tag: 'keepalive-timeout', detail });
@@ -170,11 +178,10 @@ export class LifeSigns {
   /**
    * Asks one question, and has its silence watched until all are answered.
    *
-   * @param onAnswer told how many calls had been put on the connection when it was asked.
    * @param onEnd called with the answer, before `onAnswer`, and when the session is gone instead.
    */
-  #ask(onAnswer: (startedCalls: number) => void, onEnd: () => void = () => undefined): boolean {
-    const { startedCalls } = this.observer;
+  #ask(onAnswer: () => void, onEnd: () => void = () => undefined): boolean {
+    const startedCalls = this.observer.startedCalls();
     this.#questions += 1;
     const isAsked = this.connection.ask((isAnswered) => {
       this.#questions -= 1;
@@ -182,7 +189,9 @@ export class LifeSigns {
       onEnd();
       if (!isAnswered) return;
       this.#heardAtMs = this.clock.elapsed();
-      onAnswer(startedCalls);
+      // Questions are answered in the order in which they were asked (RFC 9113, section 6.5.3).
+      this.#provenCalls = startedCalls;
+      onAnswer();
     });
     if (isAsked) this.#silence.begin();
     else this.#questions -= 1;

@@ -5,8 +5,8 @@ import type { PooledChannel } from './pooled-channel.js';
 export const ASK_AFTER_MS = 1_000;
 
 /**
- * Asks each connection for a sign of life that has brought none for a second although calls were put on it since the last question
- * that it answered. It does so whatever the options are, so that no connection that is dead is used for ever. A connection that
+ * Asks a connection for a sign of life when it has been silent for a second and calls were put on it since the last
+ * question that it answered. The options do not matter, so that no dead connection is used for ever. A connection that
  * answers is not asked again before it gets another call: a quiet stream costs one question.
  */
 export class LifeWatch {

@@ -108,8 +108,6 @@ export class PooledChannel implements MemberView {
   #lastUsedMs: number;
   /** Calls that were put on it since the last sign of life, at the least. */
   #unansweredCalls = 0;
-  /** Calls that had been put on it when it was asked the last question that it answered. */
-  #provenCalls = 0;
   /** {@link lifeSigns} when the {@link ASK_AT_CALLS}th of these was put on it. */
   #lifeAtMark = 0;
   /** Its channel is kept while it drains: the connection is there, and can be asked for life. */
@@ -157,14 +155,10 @@ export class PooledChannel implements MemberView {
     this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
     this.#connection = connectionWith(settings, id);
     this.channel = this.#connection.channel;
-    const startedCalls = (): number => this.startedCalls;
     this.#life = new LifeSigns(clock, this.#connection, settings.silenceTimeoutMs, {
-      get startedCalls() {
-        return startedCalls();
-      },
-      onAnswer: (provenCalls) => {
+      startedCalls: () => this.startedCalls,
+      onAnswer: () => {
         this.#unansweredCalls = 0;
-        this.#provenCalls = Math.max(this.#provenCalls, provenCalls);
         this.#endings.review();
         this.observer.onRoom(this);
       },
@@ -401,12 +395,9 @@ export class PooledChannel implements MemberView {
     return this.#life.ask();
   }
 
-  /**
-   * True when it has calls, and some were put on it since it was asked the last question that it answered. Nothing else proves
-   * that what was put on it arrives: what comes in may have been sent before.
-   */
+  /** True when it has calls, and some were put on it since it was asked the last question that it answered. */
   get hasUnprovenCalls(): boolean {
-    return this.inFlightCalls > 0 && this.startedCalls > this.#provenCalls;
+    return this.inFlightCalls > 0 && this.startedCalls > this.#life.provenCalls;
   }
 
   /** Asks the other end for a sign of life when it has calls, and nothing was heard of it for so long. */
