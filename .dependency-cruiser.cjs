@@ -50,10 +50,49 @@ const layerRules = Object.keys(LAYERS).flatMap((folder) => {
   ];
 });
 
+/** The rooms of channel-pool, the highest first: a room imports from those below it, and from itself. */
+const ROOMS = [
+  ['index'],
+  ['interceptor', 'registry', 'pooled-channel-factory'],
+  ['channel-pool', 'shared-channel', 'pool-parts', 'pool-environment'],
+  ['calls'],
+  ['membership'],
+  ['ejection', 'policies'],
+  ['member'],
+  ['options'],
+  ['pickers', 'reports'],
+];
+
+/** Matches everything in the named rooms: folders and single files of channel-pool's sources. */
+const inRooms = (rooms) => `^packages/channel-pool/src/(${rooms.join('|')})(/|\\.ts$)`;
+
+const roomRules = ROOMS.flatMap((floor, height) =>
+  floor.map((room) => {
+    const below = ROOMS.slice(height + 1).flat();
+    // A folder is a room of its own; the files that stand together on a floor may import each other.
+    const own = height === 2 ? floor : [room];
+    return {
+      name: `rooms-${room}`,
+      comment: `${room} imports ${below.join(', ') || 'no other room'}`,
+      severity: 'error',
+      from: { path: inRooms([room]), pathNot: TESTS },
+      to: { path: '^packages/channel-pool/src/', pathNot: inRooms([...own, ...below]) },
+    };
+  }),
+);
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     ...layerRules,
+    ...roomRules,
+    {
+      name: 'known-room',
+      comment: 'A new room of channel-pool gets its place in ROOMS first',
+      severity: 'error',
+      from: { path: '^packages/channel-pool/src/', pathNot: [TESTS, inRooms(ROOMS.flat())] },
+      to: {},
+    },
     {
       name: 'no-cycles',
       comment: 'No cycles, neither between packages nor between files, types included',

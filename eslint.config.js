@@ -58,7 +58,7 @@ export default defineConfig(
   },
   {
     files: ['packages/*/src/**/*.ts'],
-    ignores: ['packages/core/src/clock.ts', 'packages/core/src/random.ts', ...UNSHIPPED],
+    ignores: ['packages/core/src/time/clock.ts', 'packages/core/src/time/random.ts', ...UNSHIPPED],
     rules: {
       'no-console': 'error',
       'no-restricted-globals': [
@@ -94,7 +94,7 @@ export default defineConfig(
   {
     // Programs that measure in real time are none: examples, benchmarks and the soak.
     files: ['**/*.test.ts', 'packages/testing/src/**/*.ts', 'test/{e2e,faults,never-worse,peers}/src/**/*.ts'],
-    ignores: ['packages/testing/src/real-time.ts'],
+    ignores: ['packages/testing/src/clock/real-time.ts'],
     rules: {
       'no-restricted-globals': [
         'error',

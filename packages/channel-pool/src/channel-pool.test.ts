@@ -17,7 +17,7 @@ import {
   type ScriptedScene,
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
-import type { ChannelPoolOptions } from './options.js';
+import type { ChannelPoolOptions } from './options/options.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
 

@@ -10,29 +10,29 @@ import {
   type ParentCall,
   type ShedReport,
 } from '@grpc-manifold/core';
-import { Announcements } from './announcements.js';
-import { CallSet } from './call-set.js';
-import { Connectivity } from './connectivity.js';
-import type { Dispatcher } from './dispatcher.js';
-import { Drain } from './drain.js';
-import { balancingLeftOut } from './load-balancing.js';
-import type { MethodConfigs } from './method-config.js';
-import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './destination.js';
-import type { Members } from './members.js';
+import { Announcements } from './reports/announcements.js';
+import { CallSet } from './calls/call-set.js';
+import { Connectivity } from './membership/connectivity.js';
+import type { Dispatcher } from './calls/dispatcher.js';
+import { Drain } from './calls/drain.js';
+import { balancingLeftOut } from './options/load-balancing.js';
+import type { MethodConfigs } from './options/method-config.js';
+import { complaintOfTarget, mustBeCredentials, mustBeTarget } from './options/destination.js';
+import type { Members } from './membership/members.js';
 import {
   resolveChannelPoolOptions,
   updatedOptions,
   type ChannelPoolOptions,
   type ChannelPoolUpdate,
   type ResolvedChannelPoolOptions,
-} from './options.js';
+} from './options/options.js';
 import type { ChannelPoolEnvironment } from './pool-environment.js';
 import { collectedPools, PoolParts, type PoolEvents } from './pool-parts.js';
-import { warmUp, type WarmUpOptions } from './warm-up.js';
-import { PooledCall } from './pooled-call.js';
+import { warmUp, type WarmUpOptions } from './membership/warm-up.js';
+import { PooledCall } from './calls/pooled-call.js';
 import { SharedChannel, type SharedPool } from './shared-channel.js';
-import type { ScaleDecision } from './scaling.js';
-import type { ChannelPoolStats, ChannelStateChange, DrainReport, PoolAlarm } from './stats.js';
+import type { ScaleDecision } from './membership/scaling.js';
+import type { ChannelPoolStats, ChannelStateChange, DrainReport, PoolAlarm } from './reports/stats.js';
 
 const CLOSED = 'the pool was closed';
 

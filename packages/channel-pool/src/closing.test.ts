@@ -10,7 +10,7 @@ import {
   type ScriptedCall,
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
-import type { ChannelPoolOptions } from './options.js';
+import type { ChannelPoolOptions } from './options/options.js';
 
 const { CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 

@@ -2,14 +2,18 @@
 export { ChannelPool, type DrainOptions } from './channel-pool.js';
 export type { ChannelPoolEnvironment } from './pool-environment.js';
 export { SharedChannel, type SharedPool } from './shared-channel.js';
-export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options.js';
-export { placeOfOption } from './option-place.js';
+export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options/options.js';
+export { placeOfOption } from './options/option-place.js';
 export { PICKER_NAMES, type PickerName } from './pickers/index.js';
 export type { MemberView, Picker, PickOutcome } from './pickers/picker.js';
-export type { WarmUpOptions } from './warm-up.js';
-export type { ScaleDecision } from './scaling.js';
-export type { ChannelPoolStats, ChannelStateChange, ChannelStats, DrainReport, PoolAlarm } from './stats.js';
+export type { WarmUpOptions } from './membership/warm-up.js';
+export type { ScaleDecision } from './membership/scaling.js';
+export type { ChannelPoolStats, ChannelStateChange, ChannelStats, DrainReport, PoolAlarm } from './reports/stats.js';
 export { pooledChannelFactory } from './pooled-channel-factory.js';
-export { poolInterceptor } from './pool-interceptor.js';
-export { ChannelPoolRegistry, type ChannelPoolRegistryStats, type PoolLease } from './channel-pool-registry.js';
-export type { ChannelPoolRegistryOptions } from './registry-options.js';
+export { poolInterceptor } from './interceptor/pool-interceptor.js';
+export {
+  ChannelPoolRegistry,
+  type ChannelPoolRegistryStats,
+  type PoolLease,
+} from './registry/channel-pool-registry.js';
+export type { ChannelPoolRegistryOptions } from './registry/registry-options.js';

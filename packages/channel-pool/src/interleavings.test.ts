@@ -14,7 +14,7 @@ import {
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
 import { PICKER_NAMES } from './pickers/index.js';
-import type { ChannelStats } from './stats.js';
+import type { ChannelStats } from './reports/stats.js';
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState;
 

@@ -2,7 +2,7 @@ import { connectivityState, credentials, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NOTHING_LEFT, SCRIPTED_TARGET, ScriptedScenes, settled, type ClientCall } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
-import type { ChannelPoolOptions } from './options.js';
+import type { ChannelPoolOptions } from './options/options.js';
 
 const { IDLE, READY } = connectivityState;
 const BROKEN = 'Received RST_STREAM with code 2 (Internal server error)';

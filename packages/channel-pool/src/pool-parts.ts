@@ -1,17 +1,17 @@
 import { connectivityState, type ChannelCredentials } from '@grpc/grpc-js';
 import { systemRandom, warn, type Emitter, type ShedReport, type systemClock } from '@grpc-manifold/core';
-import type { Connectivity } from './connectivity.js';
-import { Dispatcher } from './dispatcher.js';
-import { memberOptions } from './member-channel-options.js';
-import { Members } from './members.js';
-import type { MethodConfigs } from './method-config.js';
-import type { ResolvedChannelPoolOptions } from './options.js';
-import type { Announcements } from './announcements.js';
+import type { Connectivity } from './membership/connectivity.js';
+import { Dispatcher } from './calls/dispatcher.js';
+import { memberOptions } from './options/member-channel-options.js';
+import { Members } from './membership/members.js';
+import type { MethodConfigs } from './options/method-config.js';
+import type { ResolvedChannelPoolOptions } from './options/options.js';
+import type { Announcements } from './reports/announcements.js';
 import type { ChannelPoolEnvironment } from './pool-environment.js';
-import { policyChannelOptions } from './policy-channel-options.js';
-import { RESET_BURST } from './reset-budget.js';
-import type { ScaleDecision } from './scaling.js';
-import type { ChannelStateChange, PoolAlarm } from './stats.js';
+import { policyChannelOptions } from './policies/policy-channel-options.js';
+import { RESET_BURST } from './member/reset-budget.js';
+import type { ScaleDecision } from './membership/scaling.js';
+import type { ChannelStateChange, PoolAlarm } from './reports/stats.js';
 
 /** What a pool is told by its parts, and what it tells others. */
 export interface PoolEvents {

@@ -3,7 +3,7 @@ import { idleClose, keepalive } from '@grpc-manifold/connection-policy';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ChannelPool } from './channel-pool.js';
 import { pooledChannelFactory } from './pooled-channel-factory.js';
-import type { ChannelPoolOptions } from './options.js';
+import type { ChannelPoolOptions } from './options/options.js';
 
 const INSECURE = credentials.createInsecure();
 const TARGET = 'ipv4:127.0.0.1:1';

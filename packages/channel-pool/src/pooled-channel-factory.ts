@@ -1,8 +1,8 @@
 import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool } from './channel-pool.js';
-import { yieldToKeepalivePolicy } from './library-keepalive.js';
-import { resolveChannelPoolOptions, type ChannelPoolOptions } from './options.js';
-import { policyChannelOptions } from './policy-channel-options.js';
+import { yieldToKeepalivePolicy } from './policies/library-keepalive.js';
+import { resolveChannelPoolOptions, type ChannelPoolOptions } from './options/options.js';
+import { policyChannelOptions } from './policies/policy-channel-options.js';
 
 /**
  * Makes a `channelFactoryOverride`, for libraries that build their clients themselves and take grpc-js client options.

@@ -1,7 +1,7 @@
 import { connectivityState, type ChannelInterface } from '@grpc/grpc-js';
-import type { CallSet } from './call-set.js';
-import type { Drain } from './drain.js';
-import type { PooledCall } from './pooled-call.js';
+import type { CallSet } from './calls/call-set.js';
+import type { Drain } from './calls/drain.js';
+import type { PooledCall } from './calls/pooled-call.js';
 
 const CLOSED = 'the client was closed';
 

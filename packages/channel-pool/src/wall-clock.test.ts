@@ -12,7 +12,7 @@ import {
   type ScriptedScene,
 } from '@grpc-manifold/testing';
 import { ChannelPool } from './channel-pool.js';
-import type { ChannelPoolOptions } from './options.js';
+import type { ChannelPoolOptions } from './options/options.js';
 
 const { setUp, remains } = new ScriptedScenes(
   (options: ChannelPoolOptions, environment) =>

@@ -1,8 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './clock.js';
-export { systemRandom, type Random } from './random.js';
-export { Emitter, type Event } from './event.js';
-export type { TransportFault, TransportFaultTag } from './fault.js';
+export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './time/clock.js';
+export { systemRandom, type Random } from './time/random.js';
+export { Emitter, type Event } from './listeners/event.js';
+export type { TransportFault, TransportFaultTag } from './faults/fault.js';
 export {
   endsCalls,
   faultOfFailedAttempt,
@@ -13,7 +13,7 @@ export {
   type CarryingConnection,
   type Goaway,
   type LostConnection,
-} from './classify-fault.js';
+} from './faults/classify-fault.js';
 export type {
   ChannelState,
   ChannelView,
@@ -21,32 +21,32 @@ export type {
   PolicyAction,
   PolicyReview,
   PoolView,
-} from './connection-policy.js';
-export { deadlineStatus } from './deadline-status.js';
-export { explain } from './explain.js';
-export { explainedStatus, explanationOf, markStatus } from './explain-object.js';
-export type { BreakerExplanation, CallExplanation, RefusedBy, WaitedFor } from './explanation.js';
+} from './contracts/connection-policy.js';
+export { deadlineStatus } from './time/deadline-status.js';
+export { explain } from './explanation/explain.js';
+export { explainedStatus, explanationOf, markStatus } from './explanation/explain-object.js';
+export type { BreakerExplanation, CallExplanation, RefusedBy, WaitedFor } from './explanation/explanation.js';
 export { wordedStatus, type Wording } from './wording/wording.js';
 export { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './wording/queue-wordings.js';
 export { BREAKER, roundedRatio } from './wording/breaker-wording.js';
 export { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './wording/pool-wordings.js';
-export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './call-info.js';
-export type { ChannelCall, ChannelFactory } from './channel-factory.js';
-export { Line, Place } from './line.js';
-export { unsendable } from './unsendable.js';
-export { messageOf } from './message-of.js';
-export { tellMessage, tellMetadata, tellStatus } from './tell-listener.js';
-export { throwLater } from './throw-later.js';
-export { warn } from './warn.js';
-export { promptly } from './promptly.js';
-export { currentTurn } from './turn.js';
-export { OptionReader, mustNotBeInterceptor, unknownOption } from './option.js';
-export { withAdvice } from './failed-attempt-advice.js';
-export { nearestName } from './nearest-name.js';
-export { DeadlineTimers, type Timed } from './deadline-timers.js';
-export { callDeadlineMs, currentDeadlineMs, deadlineMsOf, dueMsOf } from './call-deadline.js';
-export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './held-operations.js';
-export { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './parent-calls.js';
+export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './contracts/call-info.js';
+export type { ChannelCall, ChannelFactory } from './contracts/channel-factory.js';
+export { Line, Place } from './lists/line.js';
+export { unsendable } from './calls/unsendable.js';
+export { messageOf } from './listeners/message-of.js';
+export { tellMessage, tellMetadata, tellStatus } from './listeners/tell-listener.js';
+export { throwLater } from './listeners/throw-later.js';
+export { warn } from './listeners/warn.js';
+export { promptly } from './listeners/promptly.js';
+export { currentTurn } from './time/turn.js';
+export { OptionReader, mustNotBeInterceptor, unknownOption } from './options/option.js';
+export { withAdvice } from './faults/failed-attempt-advice.js';
+export { nearestName } from './options/nearest-name.js';
+export { DeadlineTimers, type Timed } from './time/deadline-timers.js';
+export { callDeadlineMs, currentDeadlineMs, deadlineMsOf, dueMsOf } from './time/call-deadline.js';
+export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './calls/held-operations.js';
+export { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './calls/parent-calls.js';
 export {
   CONNECTION,
   connectionOf,

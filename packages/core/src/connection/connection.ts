@@ -1,6 +1,6 @@
 import type { ChannelInterface, connectivityState } from '@grpc/grpc-js';
-import type { ChannelCall } from '../channel-factory.js';
-import type { Goaway } from '../classify-fault.js';
+import type { ChannelCall } from '../contracts/channel-factory.js';
+import type { Goaway } from '../faults/classify-fault.js';
 
 /**
  * Where the HTTP/2 session of a connection is: not seen (none yet, or it cannot be), open for questions and streams, `closing`

@@ -20,7 +20,7 @@ import {
   type PeerScript,
   type ScriptedPeer,
 } from '@grpc-manifold/testing';
-import type { ChannelCall } from '../channel-factory.js';
+import type { ChannelCall } from '../contracts/channel-factory.js';
 import { ObservedConnection, peerOf, type ObservedConnectionSettings } from './observed-connection.js';
 
 const { CONNECTING, IDLE, READY, TRANSIENT_FAILURE } = connectivityState;

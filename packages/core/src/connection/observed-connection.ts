@@ -7,10 +7,10 @@ import {
   type ChannelInterface,
   type ChannelOptions,
 } from '@grpc/grpc-js';
-import type { ChannelCall } from '../channel-factory.js';
-import type { Goaway } from '../classify-fault.js';
-import type { Clock } from '../clock.js';
-import { warn } from '../warn.js';
+import type { ChannelCall } from '../contracts/channel-factory.js';
+import type { Goaway } from '../faults/classify-fault.js';
+import type { Clock } from '../time/clock.js';
+import { warn } from '../listeners/warn.js';
 import type { Connection, SessionState } from './connection.js';
 import { ConnectionSockets } from './connection-sockets.js';
 import { sessionOf } from './http2-session.js';

@@ -1,4 +1,4 @@
-import type { BreakerExplanation } from '../explanation.js';
+import type { BreakerExplanation } from '../explanation/explanation.js';
 import { NUMBER } from './facts-in-words.js';
 import type { Wording } from './wording.js';
 

@@ -1,4 +1,4 @@
-import type { CallExplanation } from '../explanation.js';
+import type { CallExplanation } from '../explanation/explanation.js';
 import { NUMBER } from './facts-in-words.js';
 import { freeText, type Wording } from './wording.js';
 

@@ -1,5 +1,5 @@
-import type { CallExplanation } from '../explanation.js';
-import type { TransportFaultTag } from '../fault.js';
+import type { CallExplanation } from '../explanation/explanation.js';
+import type { TransportFaultTag } from '../faults/fault.js';
 
 /** A number as JavaScript writes it, without a sign. */
 export const NUMBER = '(?:\\d+(?:\\.\\d+)?(?:e[+-]?\\d+)?|Infinity)';

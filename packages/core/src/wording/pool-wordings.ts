@@ -1,5 +1,5 @@
-import type { CallExplanation } from '../explanation.js';
-import type { TransportFault } from '../fault.js';
+import type { CallExplanation } from '../explanation/explanation.js';
+import type { TransportFault } from '../faults/fault.js';
 import { freeText, type Wording } from './wording.js';
 
 /** The pool, the client or the queue takes no calls any more. */

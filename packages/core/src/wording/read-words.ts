@@ -1,4 +1,4 @@
-import type { CallExplanation } from '../explanation.js';
+import type { CallExplanation } from '../explanation/explanation.js';
 import { BREAKER } from './breaker-wording.js';
 import { DEADLINE_WORDINGS } from './deadline-wordings.js';
 import { readFacts } from './facts-in-words.js';

@@ -1,10 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import { seededRandom } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
-import { explain } from '../explain.js';
-import type { CallExplanation } from '../explanation.js';
-import type { TransportFaultTag } from '../fault.js';
-import { deadlineStatus } from '../deadline-status.js';
+import { explain } from '../explanation/explain.js';
+import type { CallExplanation } from '../explanation/explanation.js';
+import type { TransportFaultTag } from '../faults/fault.js';
+import { deadlineStatus } from '../time/deadline-status.js';
 import { BREAKER, roundedRatio } from './breaker-wording.js';
 import { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './pool-wordings.js';
 import { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './queue-wordings.js';

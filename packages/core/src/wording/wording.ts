@@ -1,6 +1,6 @@
 import type { StatusObject, status as Status } from '@grpc/grpc-js';
-import { explainedStatus } from '../explain-object.js';
-import type { CallExplanation } from '../explanation.js';
+import { explainedStatus } from '../explanation/explain-object.js';
+import type { CallExplanation } from '../explanation/explanation.js';
 import { factsInWords } from './facts-in-words.js';
 
 /** Characters of somebody else's words that go into ours: a header carries them, and a log. */

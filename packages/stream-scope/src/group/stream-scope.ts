@@ -1,8 +1,8 @@
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
 import { openStreamOf, type OpenStream } from '../open-streams/open-stream.js';
-import type { CallState } from '../scope/call-state.js';
+import type { CallState } from '../ending/call-state.js';
 import type { ScopeOptions } from '../scope/options.js';
-import { stateOf } from '../scope/owned-stream.js';
+import { stateOf } from '../owned/owned-stream.js';
 import type { ScopedDuplex } from '../scope/scoped-duplex.js';
 import type { ScopedReadable } from '../scope/scoped-readable.js';
 import type { ScopedStream } from '../scope/scoped-stream.js';

@@ -10,7 +10,7 @@ import { allRecords } from '../open-streams/stream-records.js';
 import type { ScopeOptions } from './options.js';
 import type { ScopedUpload } from './scoped-upload.js';
 import { scoped, scopedUpload } from './scoped.js';
-import { StreamLimitError } from './stream-limit-error.js';
+import { StreamLimitError } from '../ending/stream-limit-error.js';
 
 const { OK, CANCELLED, UNAVAILABLE, INTERNAL, FAILED_PRECONDITION, UNKNOWN } = status;
 

@@ -2,17 +2,17 @@ import type { ClientDuplexStream, ClientReadableStream, ClientWritableStream } f
 import { systemClock, type CallKind, type Clock } from '@grpc-manifold/core';
 import { creationLine, type Caller } from '../open-streams/creation-line.js';
 import { recordOf } from '../open-streams/stream-records.js';
-import { CallState } from './call-state.js';
-import { ignore } from './handled.js';
+import { CallState } from '../ending/call-state.js';
+import { ignore } from '../ending/handled.js';
 import { resolveScopeOptions, type ResolvedScopeOptions, type ScopeOptions } from './options.js';
-import { OwnedDuplex } from './owned-duplex.js';
-import { OwnedReadable } from './owned-readable.js';
-import { OwnedUpload } from './owned-upload.js';
-import { describeCall, isReadable, isWritable, type RawCall } from './raw-call.js';
+import { OwnedDuplex } from '../owned/owned-duplex.js';
+import { OwnedReadable } from '../owned/owned-readable.js';
+import { OwnedUpload } from '../owned/owned-upload.js';
+import { describeCall, isReadable, isWritable, type RawCall } from '../ending/raw-call.js';
 import type { ScopedDuplex } from './scoped-duplex.js';
 import type { ScopedReadable } from './scoped-readable.js';
 import type { ScopedUpload } from './scoped-upload.js';
-import { UploadResponse, type UnaryCallback } from './upload-response.js';
+import { UploadResponse, type UnaryCallback } from '../messages/upload-response.js';
 
 /** What a stream lives in: what it tells the time by, for tests. */
 export interface ScopeEnvironment {

@@ -5,7 +5,7 @@ import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } fr
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { echoProtoPath } from '../echo-service.js';
+import { echoProtoPath } from '../servers/echo-service.js';
 
 const run = promisify(execFile);
 

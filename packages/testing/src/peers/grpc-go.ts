@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { ownChild } from '../child-process.js';
-import type { EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
-import type { EchoServer } from '../echo-server.js';
+import { ownChild } from '../process/child-process.js';
+import type { EchoServerReply, EchoServerSettings } from '../servers/echo-server-message.js';
+import type { EchoServer } from '../servers/echo-server.js';
 import { buildGrpcGo } from './grpc-go-build.js';
 import { listen } from './remote-echo-server.js';
 

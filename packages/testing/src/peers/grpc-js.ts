@@ -1,11 +1,11 @@
-import { forkEntry } from '../child-process.js';
-import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
-import type { EchoServer } from '../echo-server.js';
+import { forkEntry } from '../process/child-process.js';
+import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../servers/echo-server-message.js';
+import type { EchoServer } from '../servers/echo-server.js';
 import { listen } from './remote-echo-server.js';
 
 /** Starts the grpc-js server. */
 export function startGrpcJs(settings: EchoServerSettings): Promise<EchoServer> {
-  const { child, exited, kill } = forkEntry('echo-server-process');
+  const { child, exited, kill } = forkEntry('servers/echo-server-process');
   return listen(
     {
       pid: child.pid as number,

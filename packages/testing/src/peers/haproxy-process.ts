@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownChild, type OwnedChild } from '../child-process.js';
+import { ownChild, type OwnedChild } from '../process/child-process.js';
 import { askHaproxy } from './haproxy-admin.js';
 import { HAPROXY_FILES, haproxyConfig, type HaproxySettings } from './haproxy-config.js';
 import { PROGRAM_PATH } from './missing-programs.js';
-import { until } from '../until.js';
+import { until } from '../clock/until.js';
 
 /**
  * Starts a haproxy and waits until it listens. Resolves to what it complained of when it does not.

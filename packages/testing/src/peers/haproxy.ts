@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { OwnedChild } from '../child-process.js';
-import { freePort, LOOPBACK } from '../listening-server.js';
+import type { OwnedChild } from '../process/child-process.js';
+import { freePort, LOOPBACK } from '../servers/listening-server.js';
 import { askHaproxy, haproxyConnections } from './haproxy-admin.js';
 import { HAPROXY_FILES, originLine, type HaproxySettings } from './haproxy-config.js';
 import { runHaproxy } from './haproxy-process.js';

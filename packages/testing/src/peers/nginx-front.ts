@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ownChild, type OwnedChild } from '../child-process.js';
-import type { EchoServerSettings } from '../echo-server-message.js';
-import { freePort } from '../listening-server.js';
-import { until } from '../until.js';
+import { ownChild, type OwnedChild } from '../process/child-process.js';
+import type { EchoServerSettings } from '../servers/echo-server-message.js';
+import { freePort } from '../servers/listening-server.js';
+import { until } from '../clock/until.js';
 import { PROGRAM_PATH } from './missing-programs.js';
 import { NGINX_FILES, nginxConfig } from './nginx-config.js';
 

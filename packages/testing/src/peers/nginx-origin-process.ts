@@ -1,9 +1,9 @@
 /** The grpc-js server behind an nginx, in a process of its own. It is told everything by its parent and ends with it. */
 import { Agent, get } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
-import { EchoCounters, type EchoServerStats } from '../echo-stats.js';
-import { serveEcho } from '../serve-echo.js';
+import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../servers/echo-server-message.js';
+import { EchoCounters, type EchoServerStats } from '../servers/echo-stats.js';
+import { serveEcho } from '../servers/serve-echo.js';
 
 const counters = new EchoCounters();
 /** One connection for all questions, so that it can be told from those of the clients. */

@@ -1,9 +1,9 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { forkEntry } from '../child-process.js';
-import type { EchoServerReply, EchoServerSettings } from '../echo-server-message.js';
-import type { EchoServer } from '../echo-server.js';
+import { forkEntry } from '../process/child-process.js';
+import type { EchoServerReply, EchoServerSettings } from '../servers/echo-server-message.js';
+import type { EchoServer } from '../servers/echo-server.js';
 import { NGINX_FILES } from './nginx-config.js';
 import { startNginxFront, type NginxFront } from './nginx-front.js';
 import { listen } from './remote-echo-server.js';

@@ -1,7 +1,7 @@
-import type { EchoServerSettings } from '../echo-server-message.js';
-import type { EchoServer } from '../echo-server.js';
-import type { EchoServerStats } from '../echo-stats.js';
-import { until } from '../until.js';
+import type { EchoServerSettings } from '../servers/echo-server-message.js';
+import type { EchoServer } from '../servers/echo-server.js';
+import type { EchoServerStats } from '../servers/echo-stats.js';
+import { until } from '../clock/until.js';
 import type { ServerProcess } from './server-process.js';
 
 /** Has a server process listen. Ends it when it cannot. */

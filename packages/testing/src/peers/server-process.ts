@@ -1,4 +1,4 @@
-import type { EchoServerMessage, EchoServerReply } from '../echo-server-message.js';
+import type { EchoServerMessage, EchoServerReply } from '../servers/echo-server-message.js';
 
 /** A process, or a few that belong together, that serve Echo and answer questions. */
 export interface ServerProcess {

@@ -31,7 +31,7 @@ interface PoolOptionsModule {
   resolveChannelPoolOptions(options: unknown): { readonly channelFactory: ChannelFactory | undefined };
 }
 
-vi.mock('../../../../packages/channel-pool/src/options.js', async (importOriginal) => {
+vi.mock('../../../../packages/channel-pool/src/options/options.js', async (importOriginal) => {
   const original = await importOriginal<PoolOptionsModule>();
   const resolve: PoolOptionsModule['resolveChannelPoolOptions'] = (options) => {
     const resolved = original.resolveChannelPoolOptions(options);

@@ -1,0 +1,150 @@
+import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { connectivityState, Metadata, type ChannelInterface } from '@grpc/grpc-js';
+import type { ChannelFactory, Random } from '@grpc-manifold/core';
+import { ClientCall } from '../scenes/client-call.js';
+import { FakeClock } from '../clock/fake-clock.js';
+import { ScriptedChannel } from './scripted-channel.js';
+import { seededRandom } from '../clock/seeded-random.js';
+
+/** Lets go by what is put off to a later turn of the event loop, and what that puts off in its turn. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await nextTurn();
+}
+
+/** What a call of a scene is made with. */
+export interface SceneCallOptions {
+  readonly method?: string;
+  readonly deadline?: Date | number;
+  readonly host?: string;
+  readonly parent?: Parameters<ChannelInterface['createCall']>[3];
+  readonly flags?: number;
+  readonly waitForReady?: boolean;
+  readonly metadata?: Record<string, string>;
+}
+
+/** A pool, as far as a scene has to know it. */
+export interface ScenePool extends Pick<ChannelInterface, 'createCall'> {
+  destroy(): Promise<unknown>;
+  stats(): {
+    readonly state: string;
+    readonly channels: readonly object[];
+    readonly inFlightCalls: number;
+    readonly queuedCalls: number;
+    readonly queuedBytes: number;
+  };
+}
+
+/** What a pool tells the time and draws lots by in a scene. */
+export interface SceneEnvironment {
+  readonly clock: FakeClock;
+  readonly random: Random;
+}
+
+/** What a scene must have left when it is over. */
+export const NOTHING_LEFT = {
+  state: 'SHUTDOWN',
+  channels: [],
+  inFlightCalls: 0,
+  queuedCalls: 0,
+  queuedBytes: 0,
+  pendingTimers: 0,
+  openChannels: [],
+  runningCalls: 0,
+  misuse: [],
+  hasSubscribers: false,
+};
+
+/** A pool over scripted channels, on a clock that stands still. */
+export class ScriptedScene<Pool extends ScenePool> {
+  readonly clock = new FakeClock();
+  /** In the order in which they were made. */
+  readonly channels: ScriptedChannel[] = [];
+  readonly pool: Pool;
+
+  /** @param makeChannel makes a channel; may throw. */
+  constructor(
+    makePool: (channelFactory: ChannelFactory, environment: SceneEnvironment) => Pool,
+    makeChannel = (id: number): ScriptedChannel => new ScriptedChannel(id),
+  ) {
+    const channelFactory: ChannelFactory = (_target, _credentials, _options, { id }) => {
+      const channel = makeChannel(id);
+      this.channels.push(channel);
+      return channel;
+    };
+    this.pool = makePool(channelFactory, { clock: this.clock, random: seededRandom(1) });
+  }
+
+  /** Creates a call. */
+  readonly create = (more: SceneCallOptions = {}): ClientCall => {
+    const { method = '/echo.Echo/Call', deadline = Infinity, host, parent = null, flags } = more;
+    return new ClientCall(this.pool.createCall(method, deadline, host, parent, flags));
+  };
+
+  /** Creates and starts a call. */
+  readonly call = (more: SceneCallOptions = {}): ClientCall => {
+    const metadata = new Metadata({ waitForReady: more.waitForReady === true });
+    for (const [key, value] of Object.entries(more.metadata ?? {})) metadata.set(key, value);
+    return this.create(more).start(metadata);
+  };
+
+  /** The channel that was made as the nth, from 1. */
+  readonly channel = (id: number): ScriptedChannel => this.channels[id - 1] as ScriptedChannel;
+
+  /** Lets every channel that is connecting become ready, until none is. */
+  readonly allReady = async (): Promise<void> => {
+    for (;;) {
+      await settled();
+      const connecting = this.channels.filter((channel) => channel.state === connectivityState.CONNECTING);
+      if (connecting.length === 0) return;
+      for (const channel of connecting) channel.become(connectivityState.READY);
+    }
+  };
+
+  /** Destroys the pool and tells what is left of it: {@link NOTHING_LEFT}. */
+  async remains(): Promise<typeof NOTHING_LEFT> {
+    await this.pool.destroy();
+    await settled();
+    const { state, channels, inFlightCalls, queuedCalls, queuedBytes } = this.pool.stats();
+    return {
+      ...({ state, channels, inFlightCalls, queuedCalls, queuedBytes } as typeof NOTHING_LEFT),
+      pendingTimers: this.clock.pendingTimers,
+      openChannels: this.channels.filter((channel) => !channel.isClosed) as never[],
+      runningCalls: this.channels.flatMap((channel) => channel.running).length,
+      misuse: this.channels.flatMap((channel) => channel.misuse) as never[],
+      hasSubscribers: diagnosticsChannel('net.client.socket').hasSubscribers,
+    };
+  }
+}
+
+/** Makes the scenes of a test, and ends them all after it. */
+export class ScriptedScenes<Options extends object, Pool extends ScenePool> {
+  readonly #scenes: ScriptedScene<Pool>[] = [];
+
+  constructor(
+    private readonly makePool: (
+      options: Options & { channelFactory: ChannelFactory },
+      environment: SceneEnvironment,
+    ) => Pool,
+  ) {}
+
+  /** Makes a pool with these options. */
+  readonly setUp = (
+    options: Options = {} as Options,
+    makeChannel?: (id: number) => ScriptedChannel,
+  ): ScriptedScene<Pool> => {
+    const scene = new ScriptedScene(
+      (channelFactory, environment) => this.makePool({ channelFactory, ...options }, environment),
+      makeChannel,
+    );
+    this.#scenes.push(scene);
+    return scene;
+  };
+
+  /** Ends every scene, and tells what is left of each: {@link NOTHING_LEFT}. */
+  readonly remains = async (): Promise<(typeof NOTHING_LEFT)[]> => {
+    const remains = [];
+    for (const scene of this.#scenes.splice(0)) remains.push(await scene.remains());
+    return remains;
+  };
+}
