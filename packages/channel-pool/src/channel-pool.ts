@@ -146,7 +146,7 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
 
   /** @param tryToConnect open connections if there are none; a closed pool stays closed. */
   getConnectivityState(tryToConnect: boolean): connectivityState {
-    if (tryToConnect && this.#drain === undefined) this.#members.want();
+    if (tryToConnect && this.#drain === undefined) this.#members.requestConnection();
     return this.#connectivity.state;
   }
 

@@ -8,7 +8,7 @@ function review(view: PoolView, options: MaxAgeOptions = {}): PolicyReview {
   return maxAge(given).review?.(view, 0) as PolicyReview;
 }
 
-const aged = (ageMs: number, lot = 0): Partial<ChannelView> => ({ ageMs, lot });
+const aged = (ageMs: number, jitterFraction = 0): Partial<ChannelView> => ({ ageMs, jitterFraction });
 const draining = (drainingMs: number): Partial<ChannelView> => ({ state: 'draining', ageMs: 99_000, drainingMs });
 
 describe('maxAge', () => {

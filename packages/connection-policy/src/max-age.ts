@@ -67,8 +67,8 @@ function reviewAges(view: PoolView, limits: Limits): PolicyReview {
 }
 
 /** Milliseconds until something is to be done with a connection, 0 or less when it is. */
-function leftMs({ state, lot, ageMs, drainingMs }: ChannelView, limits: Limits): number {
-  if (state === 'ready') return limits.maxAgeMs * (1 - limits.jitterRatio * lot) - ageMs;
+function leftMs({ state, jitterFraction, ageMs, drainingMs }: ChannelView, limits: Limits): number {
+  if (state === 'ready') return limits.maxAgeMs * (1 - limits.jitterRatio * jitterFraction) - ageMs;
   if (state === 'draining') return limits.drainTimeoutMs - drainingMs;
   return Infinity;
 }

@@ -32,7 +32,7 @@ export { BREAKER, roundedRatio } from './wording/breaker-wording.js';
 export { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './wording/pool-wordings.js';
 export { callKindOf, type CallInfo, type CallKind, type ShedReport } from './contracts/call-info.js';
 export type { ChannelCall, ChannelFactory } from './contracts/channel-factory.js';
-export { Line, Place } from './lists/line.js';
+export { LinkedList, ListNode } from './lists/linked-list.js';
 export { unsendable } from './calls/unsendable.js';
 export { messageOf } from './listeners/message-of.js';
 export { tellMessage, tellMetadata, tellStatus } from './listeners/tell-listener.js';

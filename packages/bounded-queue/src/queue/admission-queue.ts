@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Line, MAX_TIMER_MS, Place, warn, type CallInfo, type Clock, type Timer } from '@grpc-manifold/core';
+import { LinkedList, MAX_TIMER_MS, ListNode, warn, type CallInfo, type Clock, type Timer } from '@grpc-manifold/core';
 import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';
@@ -22,9 +22,9 @@ let lastClassifier = 0;
  */
 export class AdmissionQueue<T extends Queued> {
   /** Everyone who came, oldest first: all wait equally long at the most. */
-  readonly #ages = new Line<Queued>();
+  readonly #ages = new LinkedList<Queued>();
   /** Those that were put back. They are served before all others, in this order, and stand in no other line. */
-  readonly #putBacks = new Line<Queued>();
+  readonly #putBacks = new LinkedList<Queued>();
   /** Where all stand as long as nobody tells partitions apart: in one line, which is that of their ages. */
   readonly #whole = new Partition<Queued>('', 1, this.#ages);
   readonly #waiting = new WaitingPartitions();
@@ -313,11 +313,11 @@ export class AdmissionQueue<T extends Queued> {
     const links = linksOf(item);
     const partition = this.#standing(item);
     if (this.options.order === 'priority') {
-      links.levelPlace ??= new Place();
+      links.levelPlace ??= new ListNode();
       links.level = partition.levels.add(links.levelPlace, item, links.priority);
     }
     if (partition === this.#whole) return;
-    links.arrival ??= new Place();
+    links.arrival ??= new ListNode();
     partition.arrivals.push(links.arrival, item);
     this.#waiting.note(partition);
   }
@@ -326,11 +326,11 @@ export class AdmissionQueue<T extends Queued> {
     const links = linksOf(item);
     const partition = this.#standing(item);
     if (links.level !== undefined) {
-      partition.levels.remove(links.levelPlace as Place<Queued>, links.level);
+      partition.levels.remove(links.levelPlace as ListNode<Queued>, links.level);
       links.level = undefined;
     }
     if (partition === this.#whole) return;
-    partition.arrivals.remove(links.arrival as Place<Queued>);
+    partition.arrivals.remove(links.arrival as ListNode<Queued>);
     this.#waiting.note(partition);
   }
 
@@ -444,7 +444,7 @@ function priorityOf(item: Queued): number {
   return item.queueLinks?.priority ?? 0;
 }
 
-function sinceMs(place: Place<Queued> | undefined): number {
+function sinceMs(place: ListNode<Queued> | undefined): number {
   return place?.item?.queueLinks?.sinceMs ?? Infinity;
 }
 

@@ -1,4 +1,4 @@
-import { Line } from '@grpc-manifold/core';
+import { LinkedList } from '@grpc-manifold/core';
 import { PriorityLevels } from './priority-levels.js';
 
 /** What a refusal tells of the partition of its call. */
@@ -27,7 +27,7 @@ export class Partition<T> {
     readonly key: string,
     public weight: number,
     /** Those that wait, in the order in which they came. */
-    readonly arrivals = new Line<T>(),
+    readonly arrivals = new LinkedList<T>(),
   ) {}
 
   /** How much of what it is due is in flight. */

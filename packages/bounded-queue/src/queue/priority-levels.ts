@@ -1,7 +1,7 @@
-import { Line, type Place } from '@grpc-manifold/core';
+import { LinkedList, type ListNode } from '@grpc-manifold/core';
 
 /** Those of one priority, in the order in which they came. */
-export class Level<T> extends Line<T> {
+export class Level<T> extends LinkedList<T> {
   constructor(readonly priority: number) {
     super();
   }
@@ -23,7 +23,7 @@ export class PriorityLevels<T> {
   }
 
   /** Puts a thing behind those of the same priority. Returns where it stands now. */
-  add(place: Place<T>, item: T, priority: number): Level<T> {
+  add(place: ListNode<T>, item: T, priority: number): Level<T> {
     const index = this.#indexOf(priority);
     let level = this.#levels[index];
     if (level?.priority !== priority) {
@@ -35,7 +35,7 @@ export class PriorityLevels<T> {
   }
 
   /** Takes out what stands at a place of that level. */
-  remove(place: Place<T>, level: Level<T>): void {
+  remove(place: ListNode<T>, level: Level<T>): void {
     level.remove(place);
     if (level.size === 0) this.#levels.splice(this.#indexOf(level.priority), 1);
   }

@@ -1,4 +1,4 @@
-import { Place, type CallInfo } from '@grpc-manifold/core';
+import { ListNode, type CallInfo } from '@grpc-manifold/core';
 import type { Partition } from './partition.js';
 import type { Level } from './priority-levels.js';
 
@@ -13,11 +13,11 @@ export interface Queued {
 }
 
 /** Where one thing stands in a queue, and what it is counted under. It is itself its place among all, oldest first. */
-export class QueueLinks extends Place<Queued> {
+export class QueueLinks extends ListNode<Queued> {
   /** In its partition; made when there are partitions. */
-  arrival: Place<Queued> | undefined;
+  arrival: ListNode<Queued> | undefined;
   /** Among those of its priority; made when there are priorities. */
-  levelPlace: Place<Queued> | undefined;
+  levelPlace: ListNode<Queued> | undefined;
   level: Level<Queued> | undefined;
   partition: Partition<Queued> | undefined;
   priority = 0;

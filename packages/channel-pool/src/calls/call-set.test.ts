@@ -1,12 +1,12 @@
-import { Place } from '@grpc-manifold/core';
+import { ListNode } from '@grpc-manifold/core';
 import { describe, expect, it } from 'vitest';
 import { CallSet } from './call-set.js';
 
 function setUp(...names: string[]) {
   const calls = new CallSet<string>();
-  const places = Object.fromEntries(names.map((name) => [name, new Place<string>()]));
-  const add = (name: string): void => calls.add(places[name] as Place<string>, name);
-  const remove = (name: string): void => calls.delete(places[name] as Place<string>);
+  const places = Object.fromEntries(names.map((name) => [name, new ListNode<string>()]));
+  const add = (name: string): void => calls.add(places[name] as ListNode<string>, name);
+  const remove = (name: string): void => calls.delete(places[name] as ListNode<string>);
   return { calls, add, remove };
 }
 

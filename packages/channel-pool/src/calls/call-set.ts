@@ -1,8 +1,8 @@
-import { Line, type Place } from '@grpc-manifold/core';
+import { LinkedList, type ListNode } from '@grpc-manifold/core';
 
 /** The calls of one owner that have been started and have no status yet. */
 export class CallSet<Call> {
-  readonly #calls = new Line<Call>();
+  readonly #calls = new LinkedList<Call>();
   #whenEmpty: (() => void)[] = [];
   #closed = false;
 
@@ -21,12 +21,12 @@ export class CallSet<Call> {
   }
 
   /** Takes a call in, at a place of its own for this set. */
-  add(place: Place<Call>, call: Call): void {
+  add(place: ListNode<Call>, call: Call): void {
     if (place.item === undefined) this.#calls.push(place, call);
   }
 
   /** Takes out what stands at a place of this set; harmless when it is free. */
-  delete(place: Place<Call>): void {
+  delete(place: ListNode<Call>): void {
     if (!this.#calls.remove(place) || this.#calls.size > 0) return;
     const waiting = this.#whenEmpty;
     this.#whenEmpty = [];

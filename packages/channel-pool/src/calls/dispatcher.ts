@@ -10,7 +10,7 @@ import {
   attachToParent,
   DeadlineTimers,
   detachFromParent,
-  Place,
+  ListNode,
   CANCELLED,
   CLOSED,
   explanationOf,
@@ -111,8 +111,8 @@ export class Dispatcher implements CallHost {
   admit(call: PooledCall): void {
     const { request } = call;
     this.counts.started += 1;
-    this.calls.add(call.place, call);
-    request.owner?.add((call.placeAtOwner = new Place()), call);
+    this.calls.add(call.poolNode, call);
+    request.owner?.add((call.ownerNode = new ListNode()), call);
     if (this.calls.closed) return this.#refuseAsClosed(call, 'the pool is closed');
     if (request.owner?.closed === true) return this.#refuseAsClosed(call, 'the client is closed');
     if (call.dueMs !== Infinity) {
@@ -139,9 +139,9 @@ export class Dispatcher implements CallHost {
     this.queue.remove(call);
     this.#deadlines.remove(call);
     if (request.parent !== null) detachFromParent(request.parent, call);
-    this.calls.delete(call.place);
+    this.calls.delete(call.poolNode);
     request.pool = undefined;
-    if (call.placeAtOwner !== undefined) request.owner?.delete(call.placeAtOwner);
+    if (call.ownerNode !== undefined) request.owner?.delete(call.ownerNode);
     if (call.member !== undefined) this.#left(call, call.member, ending.code);
     this.#count(ending);
   }
@@ -264,7 +264,7 @@ export class Dispatcher implements CallHost {
 
   #letWait(call: PooledCall): void {
     const members = this.settings.members();
-    members.want();
+    members.requestConnection();
     // A connection that was being let go may have been taken back for it: it would wait beside that one.
     const member = this.queue.size === 0 ? members.pick(call) : undefined;
     if (member !== undefined) return this.#hand(call, member);
@@ -289,7 +289,7 @@ export class Dispatcher implements CallHost {
   /** It came before those who wait. */
   #putBack(call: PooledCall): void {
     const members = this.settings.members();
-    members.want();
+    members.requestConnection();
     if (members.failure !== undefined && !this.#waitsForReady(call)) return this.#refuseForLackOfConnection(call);
     this.#entered(call, this.queue.putBack(call, call.heldBytes, call.queueWaitMs, members.roomToCome));
   }

@@ -1,4 +1,4 @@
-import { Place } from '@grpc-manifold/core';
+import { ListNode } from '@grpc-manifold/core';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@grpc-manifold/testing';
@@ -8,9 +8,9 @@ import { Drain } from './drain.js';
 function setUp(timeoutMs: number, ...open: string[]) {
   const clock = new FakeClock();
   const calls = new CallSet<string>();
-  const places = new Map(open.map((call) => [call, new Place<string>()]));
+  const places = new Map(open.map((call) => [call, new ListNode<string>()]));
   for (const [call, place] of places) calls.add(place, call);
-  const end = (call: string): void => calls.delete(places.get(call) as Place<string>);
+  const end = (call: string): void => calls.delete(places.get(call) as ListNode<string>);
   const drain = new Drain(clock, calls, timeoutMs);
   const seen = { over: false };
   const done = drain.done().then(() => (seen.over = true));

@@ -16,7 +16,7 @@ import {
   markStatus,
   NOT_PROCESSED,
   NOT_TAKEN,
-  Place,
+  ListNode,
   promptly,
   settleWrite,
   tellMessage,
@@ -119,9 +119,9 @@ export class PooledCall
   resetPlace: EndingStream['resetPlace'];
   placeAtParent: ChildCall['placeAtParent'];
   /** Where it stands among the calls of the pool. */
-  readonly place = new Place<PooledCall>();
+  readonly poolNode = new ListNode<PooledCall>();
   /** The same among those of its owner, where it has one. */
-  placeAtOwner: Place<PooledCall> | undefined;
+  ownerNode: ListNode<PooledCall> | undefined;
   /** Milliseconds that it waited before it was handed to a connection. */
   queueWaitMs = 0;
   /** When it was handed to a connection, and first answered, where that is measured; -1 otherwise. */

@@ -1,11 +1,11 @@
-import { Line, Place, type Clock, type Timer } from '@grpc-manifold/core';
+import { LinkedList, ListNode, type Clock, type Timer } from '@grpc-manifold/core';
 import type { ResetBudget } from './reset-budget.js';
 import { STALLED_AFTER_MS } from './silence.js';
 
 /** A call that we ended for its caller, and whose stream must now be ended for the connection. */
 export interface EndingStream {
   /** Where it waits for its reset; for {@link EndingStreams} to set. */
-  resetPlace: Place<EndingStream> | undefined;
+  resetPlace: ListNode<EndingStream> | undefined;
   /** Ends the stream; the connection gets an RST_STREAM. */
   reset(): void;
   /** The reset must wait for the budget: what the other end sends until then is for nobody. */
@@ -45,7 +45,7 @@ const STALLED_AFTER_REVIEWS = 100;
  */
 export class EndingStreams {
   /** Waiting for the budget, oldest first. */
-  readonly #unsent = new Line<EndingStream>();
+  readonly #unsent = new LinkedList<EndingStream>();
   /** Reset, but the connection has shown no life since. */
   #unconfirmed = 0;
   #lifeAtReset = 0;
@@ -68,7 +68,7 @@ export class EndingStreams {
 
   /** Ends a stream, now or as soon as the budget allows. */
   end(stream: EndingStream): void {
-    stream.resetPlace = new Place();
+    stream.resetPlace = new ListNode();
     this.#unsent.push(stream.resetPlace, stream);
     this.#send();
     if (stream.resetPlace.item !== undefined) stream.awaitReset();

@@ -180,12 +180,12 @@ describe('LifeSigns', () => {
 
     it('is not whatever else comes in, nor the end of the session', async () => {
       startedCalls = 3;
-      life.doubt();
+      life.requireVerification();
       life.verify();
       life.heard();
       connection.bytesRead = 1;
       await pass(1_000);
-      expect(life.isDoubtful).toBe(false);
+      expect(life.needsVerification).toBe(false);
       connection.asked[0]?.(false);
       expect(life.provenCalls).toBe(0);
     });
@@ -193,8 +193,8 @@ describe('LifeSigns', () => {
 
   describe('a doubt', () => {
     it('is put to the test when somebody wants the connection, and once', () => {
-      life.doubt();
-      expect(life.isDoubtful).toBe(true);
+      life.requireVerification();
+      expect(life.needsVerification).toBe(true);
       expect(connection.asked).toHaveLength(0);
       life.verify();
       life.verify();
@@ -202,10 +202,10 @@ describe('LifeSigns', () => {
     });
 
     it('ends with the answer', async () => {
-      life.doubt();
+      life.requireVerification();
       life.verify();
       connection.asked[0]?.(true);
-      expect(life.isDoubtful).toBe(false);
+      expect(life.needsVerification).toBe(false);
       expect(answers).toBe(1);
       await pass(1_000);
       expect(unverified).toEqual([]);
@@ -214,7 +214,7 @@ describe('LifeSigns', () => {
 
     it('is confirmed by silence', async () => {
       await pass(5_000);
-      life.doubt();
+      life.requireVerification();
       life.verify();
       await pass(1_000);
       const detail = 'no sign of life within 1000 ms before a call, after 5000 ms of silence';
@@ -223,31 +223,31 @@ describe('LifeSigns', () => {
 
     it('is not ended by the answer to a question that was asked before, nor by messages that come in', async () => {
       life.ask();
-      life.doubt();
+      life.requireVerification();
       life.verify();
       expect(connection.asked).toHaveLength(2);
       connection.asked[0]?.(true);
       life.heard();
-      expect(life.isDoubtful).toBe(true);
+      expect(life.needsVerification).toBe(true);
       connection.asked[1]?.(true);
-      expect(life.isDoubtful).toBe(false);
+      expect(life.needsVerification).toBe(false);
     });
 
     it('is not ended by a session that dies instead of answering', () => {
-      life.doubt();
+      life.requireVerification();
       life.verify();
       connection.asked[0]?.(false);
-      expect(life.isDoubtful).toBe(true);
+      expect(life.needsVerification).toBe(true);
       expect(answers).toBe(0);
     });
 
     it('ends with bytes that came in although the question is not answered', async () => {
-      life.doubt();
+      life.requireVerification();
       life.verify();
       connection.bytesRead = 1;
       await pass(1_000);
       expect(unverified).toEqual([]);
-      expect(life.isDoubtful).toBe(false);
+      expect(life.needsVerification).toBe(false);
       expect(answers).toBe(1);
     });
 

@@ -35,8 +35,8 @@ export class LifeSigns {
   #questions = 0;
   #provenCalls = 0;
   readonly #silence: Silence;
-  #doubt: 'none' | 'to-ask' | 'asked' = 'none';
-  #doubtTimer: Timer | undefined;
+  #verification: 'none' | 'to-ask' | 'asked' = 'none';
+  #verificationTimer: Timer | undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -98,8 +98,8 @@ export class LifeSigns {
   }
 
   /** True when it is to be asked, or was and has not answered, before it gets another call. */
-  get isDoubtful(): boolean {
-    return this.#doubt !== 'none';
+  get needsVerification(): boolean {
+    return this.#verification !== 'none';
   }
 
   /** Something of a call came in. */
@@ -142,23 +142,23 @@ export class LifeSigns {
   }
 
   /** From now on it gets no call before it has been asked by {@link verify} and has answered. */
-  doubt(): void {
-    if (this.#doubt === 'none') this.#doubt = 'to-ask';
+  requireVerification(): void {
+    if (this.#verification === 'none') this.#verification = 'to-ask';
   }
 
   /** Somebody wants it: asks it, if it is in doubt. */
   verify(): void {
-    if (this.#doubt !== 'to-ask') return;
-    this.#doubt = 'asked';
+    if (this.#verification !== 'to-ask') return;
+    this.#verification = 'asked';
     const silentMs = Math.round(this.silentMs);
     const { count } = this;
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
     this.#ask(() => {
-      if (this.#doubt === 'asked') this.#trust();
+      if (this.#verification === 'asked') this.#trust();
       this.observer.onAnswer();
     });
-    const timer = (this.#doubtTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
-      if (timer !== this.#doubtTimer) return;
+    const timer = (this.#verificationTimer = this.#after(VERIFY_TIMEOUT_MS, () => {
+      if (timer !== this.#verificationTimer) return;
       if (this.count > count) {
         this.#trust();
         return this.observer.onAnswer();
@@ -171,7 +171,7 @@ export class LifeSigns {
   /** Forgets its timers. */
   close(): void {
     this.#stopPing();
-    this.#stopDoubt();
+    this.#stopVerification();
     this.#silence.end();
   }
 
@@ -204,8 +204,8 @@ export class LifeSigns {
   }
 
   #trust(): void {
-    this.#stopDoubt();
-    this.#doubt = 'none';
+    this.#stopVerification();
+    this.#verification = 'none';
   }
 
   #stopPing(): void {
@@ -213,9 +213,9 @@ export class LifeSigns {
     this.#pingTimer = undefined;
   }
 
-  #stopDoubt(): void {
-    if (this.#doubtTimer !== undefined) this.clock.clearTimer(this.#doubtTimer);
-    this.#doubtTimer = undefined;
+  #stopVerification(): void {
+    if (this.#verificationTimer !== undefined) this.clock.clearTimer(this.#verificationTimer);
+    this.#verificationTimer = undefined;
   }
 }
 

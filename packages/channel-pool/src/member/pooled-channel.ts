@@ -72,7 +72,7 @@ export interface PooledChannelObserver {
   /** There may be room for another call. */
   onRoom(channel: PooledChannel): void;
   /** It has nearly used up its resets: another should take its place. */
-  onWorn(channel: PooledChannel): void;
+  onLowResets(channel: PooledChannel): void;
   /** It gave no sign of life when it was asked for one: whatever is on it is lost. */
   onDeath(channel: PooledChannel, fault: TransportFault): void;
   /** It was verified before a call and gave no sign of life in time. */
@@ -144,7 +144,7 @@ export class PooledChannel implements MemberView {
   constructor(
     readonly id: number,
     /** Drawn for it, from 0 to below 1: what policies scatter by. */
-    private readonly lot: number,
+    private readonly jitterFraction: number,
     private readonly settings: PooledChannelSettings,
     private readonly observer: PooledChannelObserver,
   ) {
@@ -197,7 +197,7 @@ export class PooledChannel implements MemberView {
 
   /** True when it is ejected and could carry a call. */
   get hasTrialRoom(): boolean {
-    return this.#isEjected && !this.#life.isDoubtful && this.usedStreams < this.maxConcurrentStreams;
+    return this.#isEjected && !this.#life.needsVerification && this.usedStreams < this.maxConcurrentStreams;
   }
 
   /** Address and port of the other end, once connected. */
@@ -243,7 +243,7 @@ export class PooledChannel implements MemberView {
   get hasRoom(): boolean {
     return (
       this.#state === 'ready' &&
-      !this.#life.isDoubtful &&
+      !this.#life.needsVerification &&
       this.usedStreams < this.maxConcurrentStreams &&
       (this.#unansweredCalls < UNANSWERED_CALLS ||
         this.settings.maxStreamsPerChannel() !== undefined ||
@@ -315,7 +315,7 @@ export class PooledChannel implements MemberView {
   abandon(stream: EndingStream): void {
     if (this.#state !== 'closed') this.#endings.end(stream);
     this.#release();
-    if (this.isWorn) this.observer.onWorn(this);
+    if (this.isLowOnResets) this.observer.onLowResets(this);
   }
 
   /** The other end has ended a stream that we had given up. */
@@ -324,7 +324,7 @@ export class PooledChannel implements MemberView {
   }
 
   /** True while it has nearly used up its resets; they grow back. */
-  get isWorn(): boolean {
+  get isLowOnResets(): boolean {
     return this.#resets.isLow(this.settings.clock.elapsed());
   }
 
@@ -421,21 +421,21 @@ export class PooledChannel implements MemberView {
     this.#closeWhenEmpty();
   }
 
-  /** Retires it although it works, because others are enough or better; {@link takeBack} undoes it. */
-  letGo(reason: string): void {
+  /** Retires it although it works, because others are enough or better; {@link undrain} undoes it. */
+  drain(reason: string): void {
     this.#isLetGo = this.#mayReturn = true;
     this.retire(reason);
   }
 
   /** Retires it although it works, because another has taken its place for good. */
-  replace(reason: string): void {
+  drainForGood(reason: string): void {
     this.#isLetGo = true;
     this.#mayReturn = false;
     this.retire(reason);
   }
 
   /** Takes calls again. False unless it was let go and its connection is still there. */
-  takeBack(reason: string): boolean {
+  undrain(reason: string): boolean {
     if (this.#state !== 'draining' || this.#isRetiring || !this.#isLetGo || !this.#mayReturn) return false;
     if (this.channel.getConnectivityState(false) !== connectivityState.READY) return false;
     this.#isLetGo = false;
@@ -456,29 +456,29 @@ export class PooledChannel implements MemberView {
    * Doubts it: before it gets another call it is asked for a sign of life, by {@link verify}. One that has calls, or cannot be
    * asked, is not doubted. False where it cannot be asked.
    */
-  doubt(): boolean {
-    if (!this.isLive || this.inFlightCalls > 0 || this.#life.isDoubtful) return true;
+  requireVerification(): boolean {
+    if (!this.isLive || this.inFlightCalls > 0 || this.#life.needsVerification) return true;
     if (!this.#life.canAsk) return false;
-    this.#life.doubt();
+    this.#life.requireVerification();
     this.observer.onRoom(this);
     return true;
   }
 
   /**
    * This process stood still, and the path to the other end may have forgotten the connection meanwhile: no call is put on it
-   * before it is verified. Unlike {@link doubt} this applies to a connection with calls as well; where such a connection
+   * before it is verified. Unlike {@link requireVerification} this applies to a connection with calls as well; where such a connection
    * cannot be asked, only its calls can tell. An attempt to connect proves itself.
    */
-  doubtAfterStandstill(): void {
+  requireVerificationAfterStandstill(): void {
     if (!this.isLive && this.#state !== 'draining') return;
     if (!this.#life.canAsk && this.inFlightCalls > 0) return;
-    this.#life.doubt();
+    this.#life.requireVerification();
   }
 
   /** Somebody waits for a connection: asks this one for a sign of life, if it is in doubt. */
   verify(): void {
-    if (!this.isLive || !this.#life.isDoubtful) return;
-    if (this.#connection.session === 'unseen') this.letGo('it cannot be asked for a sign of life');
+    if (!this.isLive || !this.#life.needsVerification) return;
+    if (this.#connection.session === 'unseen') this.drain('it cannot be asked for a sign of life');
     else this.#life.verify();
   }
 
@@ -529,7 +529,7 @@ export class PooledChannel implements MemberView {
     return {
       id: this.id,
       state: this.#state,
-      lot: this.lot,
+      jitterFraction: this.jitterFraction,
       inFlightCalls: this.inFlightCalls,
       ageMs: this.connectedMs,
       idleMs: this.#idleMs(nowMs),
@@ -614,7 +614,7 @@ export class PooledChannel implements MemberView {
   #lossFault(): TransportFault | undefined {
     const { session, goaway, error } = this.#connection;
     if (session === 'open') return undefined;
-    return faultOfLostConnection({ goaway, error, hasResetMany: this.isWorn });
+    return faultOfLostConnection({ goaway, error, hasResetMany: this.isLowOnResets });
   }
 
   /** There is nothing left to take back. Its calls are to say why. */

@@ -61,7 +61,7 @@ export interface MembersObserver {
 /** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
 const LIMIT_REVIEW_MS = 20;
 
-const WORN = 'its resets are nearly used up';
+const LOW_ON_RESETS = 'its resets are nearly used up';
 
 /** Milliseconds that a PING of a policy may take that says nothing of it: grpc-js's own default. */
 const PING_TIMEOUT_MS = 20_000;
@@ -344,7 +344,7 @@ export class Members implements PooledChannelObserver, BeatListener {
   }
 
   /** Somebody wants a connection: opens what is missing. */
-  want(): void {
+  requestConnection(): void {
     this.#ask();
     // One that was silent for long is asked for life before it gets a call.
     for (const member of this.#all) member.verify();
@@ -439,8 +439,8 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.observer.onRoom();
   }
 
-  onWorn(member: PooledChannel): void {
-    this.#replaceLater(member, WORN);
+  onLowResets(member: PooledChannel): void {
+    this.#replaceLater(member, LOW_ON_RESETS);
   }
 
   onDeath(member: PooledChannel, fault: TransportFault): void {
@@ -454,13 +454,13 @@ export class Members implements PooledChannelObserver, BeatListener {
   onUnverified(member: PooledChannel, fault: TransportFault): void {
     if (member.inFlightCalls === 0) return this.onDeath(member, fault);
     // Its calls may have a living connection yet, whose server was slow to answer. New ones need not wait for that.
-    if (member.isLive && this.#draining.hasPlace) member.replace(fault.detail);
+    if (member.isLive && this.#draining.hasPlace) member.drainForGood(fault.detail);
   }
 
   /** The path to the other ends may have forgotten the connections: each is verified before its next call. */
   onStandstill(): void {
     for (const member of this.#all) {
-      member.doubtAfterStandstill();
+      member.requireVerificationAfterStandstill();
       this.#refresh(member);
     }
     // Calls that wait already have to ask for it.
@@ -657,7 +657,7 @@ export class Members implements PooledChannelObserver, BeatListener {
         queuedCalls: 0,
         peakStreams: 0,
       });
-      for (const member of surplus) member.letGo(reason);
+      for (const member of surplus) member.drain(reason);
     });
   }
 
@@ -693,7 +693,7 @@ export class Members implements PooledChannelObserver, BeatListener {
         queuedCalls: this.observer.queuedCalls(),
         peakStreams,
       });
-      for (const member of surplus) member.letGo(reason);
+      for (const member of surplus) member.drain(reason);
     });
   }
 
@@ -703,7 +703,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     const surplus = this.#ready - maxChannels;
     if (this.#closed) return;
     this.observer.during(() => {
-      for (const member of this.#surplus(surplus)) member.letGo(`maxChannels is ${maxChannels}`);
+      for (const member of this.#surplus(surplus)) member.drain(`maxChannels is ${maxChannels}`);
     });
   }
 
@@ -723,8 +723,8 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** A connection that was let go and still has calls is as good as a new one, and there at once. */
   #takeBack(reason: string): boolean {
     for (const member of this.#all) {
-      const isGood = !member.isWorn && member.vitals.ejection === undefined;
-      if (member.state === 'draining' && isGood && member.takeBack(reason)) return true;
+      const isGood = !member.isLowOnResets && member.vitals.ejection === undefined;
+      if (member.state === 'draining' && isGood && member.undrain(reason)) return true;
     }
     return false;
   }
@@ -747,7 +747,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     for (const entry of this.#replaceable) {
       const [member, reason] = entry;
       // Resets grow back.
-      if (!member.isLive || (reason === WORN && !member.isWorn)) this.#replaceable.delete(member);
+      if (!member.isLive || (reason === LOW_ON_RESETS && !member.isLowOnResets)) this.#replaceable.delete(member);
       else if (hasPlace || member.inFlightCalls === 0) return entry;
     }
     return undefined;
@@ -759,8 +759,8 @@ export class Members implements PooledChannelObserver, BeatListener {
     const [member, reason] = this.#nextToReplace() ?? [];
     if (member === undefined || reason === undefined) return;
     // Only one whose resets are used up is better than none.
-    if (reason === WORN) member.letGo(reason);
-    else member.replace(reason);
+    if (reason === LOW_ON_RESETS) member.drain(reason);
+    else member.drainForGood(reason);
   }
 
   /** Says why one more is opened although there are enough: the one beyond `maxChannels` that there may be. */
@@ -802,11 +802,11 @@ export class Members implements PooledChannelObserver, BeatListener {
       this.#replaceLater(member, action.reason);
     } else if (action.kind === 'verify') {
       // One that cannot be asked is made anew.
-      if (!member.doubt()) this.#replaceLater(member, action.reason);
+      if (!member.requireVerification()) this.#replaceLater(member, action.reason);
     } else if (member.state === 'draining') {
       this.#giveUp(member, action.reason, member.fault);
     } else if (member.isLive && (member.inFlightCalls === 0 || this.#draining.hasPlace)) {
-      member.letGo(action.reason);
+      member.drain(action.reason);
     }
   }
 

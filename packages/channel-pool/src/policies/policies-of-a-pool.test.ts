@@ -77,12 +77,12 @@ describe('what a policy sees', () => {
       { id: 1, state: 'ready', inFlightCalls: 0, drainingMs: 0, canPing: false, pings: 0, isPinging: false },
       { id: 2, inFlightCalls: 1, idleMs: 0, pingedMs: Infinity, keepaliveTimeMs: Infinity },
     ]);
-    const [one, other] = first.channels.map(({ lot }) => lot) as [number, number];
+    const [one, other] = first.channels.map(({ jitterFraction }) => jitterFraction) as [number, number];
     expect(one).not.toBe(other);
     for (const lot of [one, other]) expect(lot >= 0 && lot < 1).toBe(true);
     scene.clock.advance(1_000);
     const later = scene.view();
-    expect(later.channels.map(({ lot }) => lot)).toEqual([one, other]);
+    expect(later.channels.map(({ jitterFraction }) => jitterFraction)).toEqual([one, other]);
     const grown = later.channels.map(({ ageMs }, at) => ageMs - (first.channels[at]?.ageMs ?? 0));
     expect(grown).toEqual([1_010, 1_010]);
     expect((later.channels[0]?.idleMs ?? 0) - (first.channels[0]?.idleMs ?? 0)).toBe(1_010);

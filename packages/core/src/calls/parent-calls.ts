@@ -1,11 +1,11 @@
 import { propagate, status, type ChannelInterface } from '@grpc/grpc-js';
-import { Line, Place } from '../lists/line.js';
+import { LinkedList, ListNode } from '../lists/linked-list.js';
 
 /** The server call that a call is made for, as interceptors and clients hand it over. */
 export type ParentCall = NonNullable<Parameters<ChannelInterface['createCall']>[3]>;
 
 /** Where a call stands among the children of its parent. */
-class PlaceAtParent extends Place<ChildCall> {
+class PlaceAtParent extends ListNode<ChildCall> {
   constructor(readonly parent: ParentCall) {
     super();
   }
@@ -19,7 +19,7 @@ export interface ChildCall {
 }
 
 interface Link {
-  readonly children: Line<ChildCall>;
+  readonly children: LinkedList<ChildCall>;
   readonly onCancelled: () => void;
 }
 
@@ -41,7 +41,7 @@ export function attachToParent(parent: ParentCall, child: ChildCall): void {
   }
   let link = links.get(parent);
   if (link === undefined) {
-    const children = new Line<ChildCall>();
+    const children = new LinkedList<ChildCall>();
     const onCancelled = (): void => {
       for (const each of children.toArray()) each.cancelWithStatus(status.CANCELLED, 'Cancelled by parent call');
     };

@@ -9,7 +9,7 @@ export interface ChannelView {
   readonly id: number;
   readonly state: ChannelState;
   /** A number from 0 to below 1, drawn when the connection was made and kept: jitter that does not change from look to look. */
-  readonly lot: number;
+  readonly jitterFraction: number;
   readonly inFlightCalls: number;
   /** Since it became ready; 0 before. */
   readonly ageMs: number;

@@ -1,10 +1,10 @@
-import { Line, Place } from '@grpc-manifold/core';
+import { LinkedList, ListNode } from '@grpc-manifold/core';
 
 type Callback = (reason: unknown) => void;
 
 /** One listener a signal, however many streams it ends: Node warns from the eleventh listener on. */
 class AbortWatch {
-  readonly #callbacks = new Line<Callback>();
+  readonly #callbacks = new LinkedList<Callback>();
   readonly #listener = (): void => {
     watches.delete(this.signal);
     for (const callback of this.#callbacks.toArray()) callback(this.signal.reason);
@@ -16,12 +16,12 @@ class AbortWatch {
 
   /** @returns what takes it out again; harmless when it was. */
   add(callback: Callback): () => void {
-    const place = new Place<Callback>();
+    const place = new ListNode<Callback>();
     this.#callbacks.push(place, callback);
     return () => this.#remove(place);
   }
 
-  #remove(place: Place<Callback>): void {
+  #remove(place: ListNode<Callback>): void {
     if (!this.#callbacks.remove(place)) return;
     if (this.#callbacks.size > 0 || watches.get(this.signal) !== this) return;
     watches.delete(this.signal);

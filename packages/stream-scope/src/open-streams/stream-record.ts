@@ -1,4 +1,4 @@
-import { Place, type CallKind, type Clock } from '@grpc-manifold/core';
+import { ListNode, type CallKind, type Clock } from '@grpc-manifold/core';
 
 /** What a stream is called by where it is listed. */
 export interface StreamIdentity {
@@ -10,7 +10,7 @@ export interface StreamIdentity {
 /** One stream that has no status yet, as the process-wide list of open streams keeps it. */
 export class StreamRecord {
   /** Where it stands in that list. */
-  readonly place = new Place<StreamRecord>();
+  readonly place = new ListNode<StreamRecord>();
   sentMessages = 0;
   receivedMessages = 0;
   readonly #openedMs: number;

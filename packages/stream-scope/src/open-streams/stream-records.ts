@@ -1,4 +1,4 @@
-import { Line } from '@grpc-manifold/core';
+import { LinkedList } from '@grpc-manifold/core';
 import type { StreamRecord } from './stream-record.js';
 
 /** Somebody who is told as streams open and end. It must not throw: it is called from within a call. */
@@ -8,7 +8,7 @@ export interface RecordsObserver {
 }
 
 /** The streams of this process that have no status yet: every scoped one, and every one of a pooled client. */
-const records = new Line<StreamRecord>();
+const records = new LinkedList<StreamRecord>();
 /** By the stream object of grpc-js, so that one that is scoped as well as pooled is listed once. */
 const byStream = new WeakMap<object, StreamRecord>();
 const observers = new Set<RecordsObserver>();

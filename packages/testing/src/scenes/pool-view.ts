@@ -5,7 +5,7 @@ export function channelView(id: number, given: Partial<ChannelView> = {}): Chann
   return {
     id,
     state: 'ready',
-    lot: 0,
+    jitterFraction: 0,
     inFlightCalls: given.idleMs === undefined ? 1 : 0,
     ageMs: 0,
     idleMs: 0,

@@ -1,8 +1,8 @@
-/** The place of one thing in a {@link Line}; a thing that stands in several has one for each. */
-export class Place<T> {
+/** The place of one thing in a {@link LinkedList}; a thing that stands in several has one for each. */
+export class ListNode<T> {
   item: T | undefined;
-  previous: Place<T> | undefined;
-  next: Place<T> | undefined;
+  previous: ListNode<T> | undefined;
+  next: ListNode<T> | undefined;
 }
 
 /**
@@ -14,13 +14,13 @@ export class Place<T> {
  * mark-compact has, it keeps its successors and whatever they held alive: no scavenge frees a call until the next mark-compact
  * (docs/decisions/0017). A place that was left points nowhere.
  */
-export class Line<T> {
-  first: Place<T> | undefined;
-  last: Place<T> | undefined;
+export class LinkedList<T> {
+  first: ListNode<T> | undefined;
+  last: ListNode<T> | undefined;
   size = 0;
 
   /** Puts a thing at the end. Its place must be free. */
-  push(place: Place<T>, item: T): void {
+  push(place: ListNode<T>, item: T): void {
     place.item = item;
     place.previous = this.last;
     if (this.last === undefined) this.first = place;
@@ -30,7 +30,7 @@ export class Line<T> {
   }
 
   /** Takes out what stands at a place, which must be in this line or free. @returns false when it is free. */
-  remove(place: Place<T>): boolean {
+  remove(place: ListNode<T>): boolean {
     if (place.item === undefined) return false;
     if (place.previous === undefined) this.first = place.next;
     else place.previous.next = place.next;

@@ -2,17 +2,17 @@ import { getHeapSpaceStatistics } from 'node:v8';
 import { collectGarbage } from '@grpc-manifold/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Line, Place } from './line.js';
+import { LinkedList, ListNode } from './linked-list.js';
 
 describe('a line', () => {
   it('does as a list does, whoever enters and leaves', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 100 }), (steps) => {
-        const line = new Line<number>();
-        const places = Array.from({ length: 10 }, () => new Place<number>());
+        const line = new LinkedList<number>();
+        const places = Array.from({ length: 10 }, () => new ListNode<number>());
         let model: number[] = [];
         for (const item of steps) {
-          const place = places[item] as Place<number>;
+          const place = places[item] as ListNode<number>;
           if (place.item === undefined) {
             line.push(place, item);
             model.push(item);
@@ -28,8 +28,8 @@ describe('a line', () => {
   });
 
   it('leaves nothing in a place that was left', () => {
-    const line = new Line<string>();
-    const [a, b, c] = [new Place<string>(), new Place<string>(), new Place<string>()];
+    const line = new LinkedList<string>();
+    const [a, b, c] = [new ListNode<string>(), new ListNode<string>(), new ListNode<string>()];
     for (const place of [a, b, c]) line.push(place, 'item');
     line.remove(b);
     expect([b.item, b.previous, b.next]).toEqual([undefined, undefined, undefined]);
@@ -59,9 +59,9 @@ async function grownOldMb(enter: (call: object) => () => void): Promise<number> 
 
 describe('calls that come and go', () => {
   it('are freed by the scavenges between two mark-compacts', async () => {
-    const line = new Line<object>();
+    const line = new LinkedList<object>();
     const grown = await grownOldMb((call) => {
-      const place = new Place<object>();
+      const place = new ListNode<object>();
       line.push(place, call);
       return () => line.remove(place);
     });
