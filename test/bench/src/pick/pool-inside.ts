@@ -15,7 +15,7 @@ export interface Members {
   readonly open: ReadonlySet<Member>;
   /** True when calls must be timed. */
   readonly measures: boolean;
-  want(): void;
+  requestConnection(): void;
   pick(call: CallInfo): Member | undefined;
   took(member: Member): void;
   callEnded(member: Member, outcome: PickOutcome): void;
@@ -48,8 +48,8 @@ interface PickersModule {
 }
 
 // Not exported, and nobody's business but that of one who measures it alone.
-const { Members: PoolMembers } = await inside<MembersModule>('members.js');
-const { resolveChannelPoolOptions } = await inside<OptionsModule>('options.js');
+const { Members: PoolMembers } = await inside<MembersModule>('membership/members.js');
+const { resolveChannelPoolOptions } = await inside<OptionsModule>('options/options.js');
 const { pickerOf } = await inside<PickersModule>('pickers/index.js');
 
 export { PoolMembers, resolveChannelPoolOptions, pickerOf };

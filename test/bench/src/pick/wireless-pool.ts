@@ -77,7 +77,7 @@ export class WirelessPool {
         onScale: ignore,
         onConnectivity: ignore,
       });
-      opened.want();
+      opened.requestConnection();
     });
     return new WirelessPool(members, picker);
   }
