@@ -18,7 +18,7 @@ function decided(view: PoolView, options?: IdleCloseOptions): string[] {
 
 const busy: Partial<ChannelView> = {};
 const idle = (idleMs: number): Partial<ChannelView> => ({ idleMs });
-const ejected: Partial<ChannelView> = { state: 'failed', ageMs: 60_000 };
+const ejected: Partial<ChannelView> = { state: 'failed', isEjected: true, ageMs: 60_000 };
 const inState = (state: ChannelView['state']): Partial<ChannelView> => ({ state, idleMs: 0 });
 
 interface Row {

@@ -6,7 +6,6 @@ import {
   type PolicyReview,
   type PoolView,
 } from '@grpc-manifold/core';
-import { isEjected } from './ejected.js';
 import { LOOK_AGAIN_MS } from './look-again.js';
 
 /** Options of {@link idleClose}. */
@@ -58,7 +57,7 @@ function reviewIdleness(view: PoolView, idleTimeoutMs: number, maxIdleChannels: 
   }
 
   // Only a call brings one back that is ejected, and none may come: it has no calls until then, and is forgotten meanwhile.
-  const ejected = view.channels.filter(isEjected).sort(byLastUse);
+  const ejected = view.channels.filter((channel) => channel.isEjected).sort(byLastUse);
   let ejectedSpare = Math.max(ready.length + ejected.length - view.minChannels, 0);
   for (const channel of ejected) {
     const leftMs = channel.inFlightCalls > 0 ? idleTimeoutMs : idleTimeoutMs - channel.idleMs;

@@ -90,11 +90,19 @@ describe('keepalive', () => {
       ],
       [
         'it gets no calls but has some left',
-        { channels: [silent(10_000, { state: 'failed', ageMs: 60_000 })], actions: ['ping 1'], nextReviewMs: 10_000 },
+        {
+          channels: [silent(10_000, { state: 'failed', isEjected: true, ageMs: 60_000 })],
+          actions: ['ping 1'],
+          nextReviewMs: 10_000,
+        },
       ],
       [
         'it is ejected, without calls: the one that tries it may come',
-        { channels: [idle(10_000, { state: 'failed', ageMs: 60_000 })], actions: ['verify 1'], nextReviewMs: 10_000 },
+        {
+          channels: [idle(10_000, { state: 'failed', isEjected: true, ageMs: 60_000 })],
+          actions: ['verify 1'],
+          nextReviewMs: 10_000,
+        },
       ],
       [
         'it is not connected',

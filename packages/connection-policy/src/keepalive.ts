@@ -6,7 +6,6 @@ import {
   type PolicyReview,
   type PoolView,
 } from '@grpc-manifold/core';
-import { isEjected } from './ejected.js';
 import { LOOK_AGAIN_MS } from './look-again.js';
 import { resolveKeepaliveOptions, type KeepaliveOptions } from './keepalive-options.js';
 import type { KeepaliveTimes } from './keepalive-preset.js';
@@ -63,7 +62,7 @@ function reviewSilence(view: PoolView, times: KeepaliveTimes): PolicyReview {
     } else if (channel.canPing && wantsPings(channel, times.withoutCalls)) {
       if (leftMs <= 0) due.push(channel);
       else nextPingMs = Math.min(nextPingMs, leftMs);
-    } else if (channel.state === 'ready' || isEjected(channel)) {
+    } else if (channel.state === 'ready' || channel.isEjected) {
       const unheardMs = intervalMs - channel.silentMs;
       if (unheardMs <= 0 && channel.inFlightCalls === 0) actions.push(verify(channel));
       // A call may begin now, and no review tells of it.
@@ -87,7 +86,7 @@ function reviewSilence(view: PoolView, times: KeepaliveTimes): PolicyReview {
 
 /** An ejected connection may have calls that were there before, and gets one to try it. */
 function isConnected(channel: ChannelView): boolean {
-  return channel.state === 'ready' || channel.state === 'draining' || isEjected(channel);
+  return channel.state === 'ready' || channel.state === 'draining' || channel.isEjected;
 }
 
 function wantsPings({ inFlightCalls }: ChannelView, withoutCalls: boolean): boolean {

@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import type { ChannelView, ConnectionPolicy, PoolView } from '@grpc-manifold/core';
 import { channelView } from '@grpc-manifold/testing';
 import { describe, expect, it } from 'vitest';
-import { isEjected } from './ejected.js';
 import { idleClose, keepalive, maxAge } from './index.js';
 
 const ms = fc.oneof(
@@ -13,7 +12,7 @@ const ms = fc.oneof(
 const channel: fc.Arbitrary<Partial<ChannelView>> = fc
   .record({
     state: fc.constantFrom('connecting', 'ready', 'ready', 'ready', 'draining', 'failed'),
-    lot: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+    jitterFraction: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     inFlightCalls: fc.nat(2),
     ageMs: ms,
     idleMs: ms,
@@ -24,7 +23,8 @@ const channel: fc.Arbitrary<Partial<ChannelView>> = fc
     isPinging: fc.boolean(),
     keepaliveTimeMs: fc.constantFrom(10_000, 20_000, Infinity),
   })
-  .map((given) => (given.inFlightCalls > 0 ? { ...given, idleMs: 0 } : given));
+  .map((given) => (given.inFlightCalls > 0 ? { ...given, idleMs: 0 } : given))
+  .map((given) => ({ ...given, isEjected: given.state === 'failed' && given.ageMs > 0 }));
 
 const pool: fc.Arbitrary<PoolView> = fc
   .record({
@@ -60,7 +60,7 @@ function later(view: PoolView, passedMs: number): PoolView {
     ...view,
     channels: view.channels.map((each) => ({
       ...each,
-      ageMs: each.state === 'ready' || isEjected(each) ? each.ageMs + passedMs : each.ageMs,
+      ageMs: each.state === 'ready' || each.isEjected ? each.ageMs + passedMs : each.ageMs,
       idleMs: each.inFlightCalls > 0 ? 0 : each.idleMs + passedMs,
       silentMs: each.silentMs + passedMs,
       drainingMs: each.state === 'draining' ? each.drainingMs + passedMs : each.drainingMs,
@@ -119,14 +119,14 @@ it('none closes so many that fewer are left than minChannels, nor any that takes
       const { actions } = policy.review?.(view, 0) ?? { actions: [] };
       const closed = actions.flatMap((action) => (action.kind === 'close' ? [action.channelId] : []));
       const ready = view.channels.filter(({ state }) => state === 'ready');
-      for (const those of [ready, [...ready, ...view.channels.filter(isEjected)]]) {
+      for (const those of [ready, [...ready, ...view.channels.filter((channel) => channel.isEjected)]]) {
         const left = those.filter(({ id }) => !closed.includes(id));
         expect(left.length).toBeGreaterThanOrEqual(Math.min(view.minChannels, those.length));
       }
       for (const each of view.channels) {
         if (!closed.includes(each.id) || each.state === 'draining') continue;
         expect(each.inFlightCalls).toBe(0);
-        expect(each.state === 'ready' || isEjected(each)).toBe(true);
+        expect(each.state === 'ready' || each.isEjected).toBe(true);
       }
     }),
     SETTINGS,

@@ -310,7 +310,7 @@ export class PooledCall
     const waited = this.#phase === 'waiting';
     this.#phase = 'running';
     this.member = member;
-    member.begin(this.handedAtMs);
+    member.countIn(this.handedAtMs);
     if (waited) this.runInAsyncScope(this.#open, this);
     else this.#open();
   }
@@ -332,16 +332,16 @@ export class PooledCall
     this.#ending = ending;
     this.pool.release(this, ending);
     // The server may have ended it behind a message that nobody has read: there is nothing to reset then.
-    if (isOver) this.member?.finish(true);
+    if (isOver) this.member?.countOut('answered');
     // The channel threw instead of making the call: there is no stream that could take up room.
-    else if (wasRunning && this.#inner === undefined) this.member?.finish(false);
+    else if (wasRunning && this.#inner === undefined) this.member?.countOut('failed');
     else if (wasRunning) {
       if (!this.#isAnswered && this.handedAtMs >= 0) {
         // What its credentials keep waiting tells nothing of the connection.
         const code = this.#awaitsCredentials ? status.CANCELLED : ending.code;
         this.member?.unanswered(code, this.handedAtMs, this.pool.clock.elapsed());
       }
-      this.member?.abandon(this);
+      this.member?.countOut(this);
     }
     this.#deliverLater(ending);
   }
@@ -412,7 +412,7 @@ export class PooledCall
       member?.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
     }
     if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
-      member.finish(false);
+      member.countOut('failed');
       return;
     }
     this.#phase = 'ended';
@@ -424,7 +424,7 @@ export class PooledCall
     const finished = received.code === status.OK ? received : this.#explained(received);
     this.#held?.drop();
     this.pool.release(this, finished);
-    this.member?.finish(received.code === status.OK);
+    this.member?.countOut(received.code === status.OK ? 'answered' : 'failed');
     this.runInAsyncScope(tellStatus, undefined, this.#listener, finished);
   }
 

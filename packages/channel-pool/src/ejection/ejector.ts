@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '@grpc-manifold/core';
-import { isPanic, isTrialDue, judge, type Verdict } from './outliers.js';
+import { isPanic, isTrialDue, judge } from './outliers.js';
+import { note } from './note.js';
 import type { PooledChannel } from '../member/pooled-channel.js';
 
 /** Milliseconds between two looks at the connections while calls wait for their first answer. */
@@ -75,8 +76,9 @@ export class Ejector {
       const members = [...this.pool.open].filter((member) => member.isLive);
       const byVitals = new Map(members.map((member) => [member.vitals, member]));
       const nowMs = this.clock.elapsed();
-      const verdicts = judge([...byVitals.keys()], nowMs, this.pool.measuresLatency());
-      for (const verdict of verdicts) this.#carryOut(byVitals.get(verdict.vitals) as PooledChannel, verdict);
+      const vitals = [...byVitals.keys()];
+      const judgement = judge(vitals, nowMs, this.pool.measuresLatency());
+      note(vitals, judgement, nowMs, (asked) => byVitals.get(asked)?.askForLife() === true);
       this.#apply(members);
     } finally {
       this.#isJudging = false;
@@ -119,7 +121,7 @@ export class Ejector {
 
   #isTrialDue(member: PooledChannel, nowMs: number): boolean {
     if (!isTrialDue(member.vitals, nowMs)) return false;
-    // One that a policy doubts is asked first: while others have room nobody else would.
+    // A member that needs to be verified is asked now: while others have room nobody else would ask it.
     member.verify();
     return member.hasTrialRoom;
   }
@@ -131,10 +133,6 @@ export class Ejector {
       if (this.#ejected > 0 && inFlightCalls > 0) return true;
     }
     return false;
-  }
-
-  #carryOut(member: PooledChannel, verdict: Verdict): void {
-    if (verdict.kind === 'ask') verdict.vitals.asking = member.askForLife() ? 'asked' : 'cannot';
   }
 
   /** Brings the states of the connections in step with what was decided. */

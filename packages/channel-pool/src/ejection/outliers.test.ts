@@ -8,8 +8,9 @@ import {
   judge,
   SILENT_MS,
   SLOW_FOR_MS,
-  type Verdict,
+  type Decision,
 } from './outliers.js';
+import { note } from './note.js';
 import { FAULTS_IN_A_ROW, TRIAL_MS, Vitals } from '../member/vitals.js';
 
 const RESET: TransportFault = { tag: 'reset', detail: 'Received RST_STREAM with code 2' };
@@ -54,7 +55,13 @@ class Ward {
   }
 
   judge(): string[] {
-    return judge(this.all, this.nowMs, this.measuresLatency).map((verdict) => this.#told(verdict));
+    return this.#judge().map((decision) => this.#told(decision));
+  }
+
+  #judge(): readonly Decision[] {
+    const judgement = judge(this.all, this.nowMs, this.measuresLatency);
+    note(this.all, judgement, this.nowMs, () => this.canAsk);
+    return judgement.decisions;
   }
 
   /** Goes on looking for a time; says what was decided, and when. Whoever is asked is known to have been. */
@@ -64,10 +71,7 @@ class Ward {
       this.nowMs += LOOK_MS;
       onLook();
       for (const each of this.all) each.look(this.#life.get(each) ?? 0, LOOK_MS);
-      for (const verdict of judge(this.all, this.nowMs, this.measuresLatency)) {
-        if (verdict.kind === 'ask') verdict.vitals.asking = this.canAsk ? 'asked' : 'cannot';
-        told.push(`${passedMs}: ${this.#told(verdict)}`);
-      }
+      for (const decision of this.#judge()) told.push(`${passedMs}: ${this.#told(decision)}`);
     }
     return told;
   }
@@ -75,7 +79,7 @@ class Ward {
   canAsk = true;
   readonly #names = new Map<Vitals, number>();
 
-  #told({ kind, vitals }: Verdict): string {
+  #told({ kind, vitals }: Decision): string {
     for (const each of this.all) if (!this.#names.has(each)) this.#names.set(each, this.#names.size + 1);
     return `${kind} ${this.#names.get(vitals)}`;
   }
@@ -317,7 +321,7 @@ describe('coming back', () => {
   it('is done with an answer, and the row of faults with it', () => {
     const ward = ejected();
     ward.answers(ward.first, 0);
-    expect(ward.judge()).toEqual(['come back 1']);
+    expect(ward.judge()).toEqual(['readmit 1']);
     expect(ward.first.ejection).toBeUndefined();
     ward.breaks(ward.first, FAULTS_IN_A_ROW - 1);
     expect(ward.judge()).toEqual([]);
@@ -386,18 +390,18 @@ describe('coming back', () => {
     const ward = ejected();
     ward.first.given(ward.nowMs);
     expect(ward.lookFor(TRIAL_MS, () => ward.lives(ward.first))).toEqual([]);
-    expect(ward.lookFor(LOOK_MS, () => ward.lives(ward.first))).toEqual([`${LOOK_MS}: come back 1`]);
+    expect(ward.lookFor(LOOK_MS, () => ward.lives(ward.first))).toEqual([`${LOOK_MS}: readmit 1`]);
   });
 
   it('is not done when the call waits for long and the connection gives no sign of life', () => {
     const ward = ejected();
     ward.first.given(ward.nowMs);
-    expect(ward.lookFor(2 * TRIAL_MS)).not.toContainEqual(expect.stringContaining('come back'));
+    expect(ward.lookFor(2 * TRIAL_MS)).not.toContainEqual(expect.stringContaining('readmit'));
   });
 
   it.each([
     { why: 'others tell how long one takes', areAnswered: true, verdict: 'eject 1' },
-    { why: 'nobody is answered', areAnswered: false, verdict: 'come back 1' },
+    { why: 'nobody is answered', areAnswered: false, verdict: 'readmit 1' },
   ])('after it was slow: a call that waits for long is "$verdict" where $why', ({ areAnswered, verdict }) => {
     const ward = new Ward();
     for (let round = 0; round < 3; round += 1) {
@@ -421,7 +425,7 @@ describe('coming back', () => {
 
   it.each([
     { tookMs: 100, verdict: 'eject 1' },
-    { tookMs: 10, verdict: 'come back 1' },
+    { tookMs: 10, verdict: 'readmit 1' },
   ])('after it was slow: an answer in $tookMs ms is "$verdict"', ({ tookMs, verdict }) => {
     const ward = new Ward();
     for (let round = 0; round < 3; round += 1) {

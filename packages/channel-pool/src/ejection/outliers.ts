@@ -26,11 +26,20 @@ const LONGEST_EJECTION_MS = 300_000;
 const IN_A_ROW_MS = 60_000;
 
 /** What is to be done with a connection. */
-export type Verdict =
-  | { readonly kind: 'eject'; readonly vitals: Vitals }
-  | { readonly kind: 'come back'; readonly vitals: Vitals }
-  /** Ask it for a sign of life. */
+export type Decision =
+  /** It gets no calls for a while. */
+  | { readonly kind: 'eject'; readonly vitals: Vitals; readonly ejection: Ejection; readonly timesInARow: number }
+  /** It gets calls again. */
+  | { readonly kind: 'readmit'; readonly vitals: Vitals }
+  /** It is asked for a sign of life. */
   | { readonly kind: 'ask'; readonly vitals: Vitals };
+
+/** What a look at all connections has come to. */
+export interface Judgement {
+  readonly decisions: readonly Decision[];
+  /** Milliseconds above which an answer counts as slow from now on, for each connection in the order given. */
+  readonly slowAboveMs: readonly number[];
+}
 
 /** True when so many are ejected that it cannot be the connections: all are used then (Envoy's panic threshold: 50 %). */
 export function isPanic(ejected: number, connections: number): boolean {
@@ -38,35 +47,40 @@ export function isPanic(ejected: number, connections: number): boolean {
 }
 
 /**
- * Decides which connections of a pool get no calls, and notes it in what is known of each.
+ * Decides which connections of a pool get no calls. Changes nothing.
  *
  * @param connections all that are ready or ejected.
  * @param measuresLatency false where calls are not spread alike, so that slow calls make no slow connection.
  */
-export function judge(connections: readonly Vitals[], nowMs: number, measuresLatency: boolean): Verdict[] {
+export function judge(connections: readonly Vitals[], nowMs: number, measuresLatency: boolean): Judgement {
   const isMeasured = ({ ejection, answeredAtMs }: Vitals): boolean =>
     ejection === undefined && nowMs - answeredAtMs <= RECENT_MS;
   const cohort = connections.filter(isMeasured);
   const sorted = cohort.flatMap(({ ewmaMs }) => ewmaMs ?? []).sort((one, other) => one - other);
-  const verdicts: Verdict[] = [];
+  const decisions: Decision[] = [];
+  const slowAboveMs: number[] = [];
   for (const vitals of connections) {
     const own = isMeasured(vitals) ? vitals.ewmaMs : undefined;
     const othersMs = medianWithout(sorted, own) ?? 0;
     const others = sorted.length - (own === undefined ? 0 : 1);
     const isKnown = measuresLatency && others >= COHORT - 1;
-    vitals.slowAboveMs = isKnown ? Math.max(othersMs * SLOW_RATIO, othersMs + SLOW_BY_MS) : Infinity;
+    const slowMs = isKnown ? Math.max(othersMs * SLOW_RATIO, othersMs + SLOW_BY_MS) : Infinity;
+    slowAboveMs.push(slowMs);
     const silentAboveMs = Math.max(SILENT_MS, othersMs * SLOW_RATIO);
-    const verdict = judgeSilence(vitals, silentAboveMs, nowMs) ?? judgeCalls(vitals, nowMs);
-    if (verdict !== undefined) verdicts.push(verdict);
+    const decision = judgeSilence(vitals, silentAboveMs, nowMs) ?? judgeCalls(vitals, slowMs, nowMs);
+    if (decision !== undefined) decisions.push(decision);
   }
   const slowest = measuresLatency ? slowestOf(cohort) : undefined;
-  // Its faults may have had it ejected just now.
-  if (slowest !== undefined && slowest.ejection === undefined && isSlow(slowest)) {
-    const { ewmaMs = 0, slowAboveMs } = slowest;
-    const words = `its answers take ${Math.round(ewmaMs)} ms, where by those of the others ${Math.round(slowAboveMs)} ms are slow`;
-    verdicts.push(eject(slowest, nowMs, words, { isForLatency: true }));
+  // It may be ejected for its faults already.
+  if (slowest !== undefined && !decisions.some(({ kind, vitals }) => kind === 'eject' && vitals === slowest)) {
+    const slowMs = slowAboveMs[connections.indexOf(slowest)] ?? Infinity;
+    if (isSlow(slowest, slowMs)) {
+      const took = `its answers take ${Math.round(slowest.ewmaMs ?? 0)} ms`;
+      const words = `${took}, where by those of the others ${Math.round(slowMs)} ms are slow`;
+      decisions.push(eject(slowest, nowMs, words, { isForLatency: true }));
+    }
   }
-  return verdicts;
+  return { decisions, slowAboveMs };
 }
 
 /** True when an ejected connection may be tried by one call. */
@@ -75,7 +89,7 @@ export function isTrialDue({ ejection, asking }: Vitals, nowMs: number): boolean
   return ejection.trialAtMs < 0 || nowMs - ejection.trialAtMs > TRIAL_MS;
 }
 
-function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Verdict | undefined {
+function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Decision | undefined {
   const { silentMs, askedMs, asking, ejection } = vitals;
   if (asking === 'no' && silentMs >= ASK_AFTER_MS) return { kind: 'ask', vitals };
   const isSilent =
@@ -86,27 +100,27 @@ function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Ver
   return eject(vitals, nowMs, `nothing was heard of it for ${Math.round(silentMs)} ms while calls waited`);
 }
 
-function judgeCalls(vitals: Vitals, nowMs: number): Verdict | undefined {
+function judgeCalls(vitals: Vitals, slowAboveMs: number, nowMs: number): Decision | undefined {
   const { ejection, lastFault } = vitals;
-  if (ejection !== undefined) ejection.outcome ??= outcomeInTime(vitals, ejection, nowMs);
-  if (ejection?.outcome === 'answered') {
-    vitals.comeBack(nowMs);
-    return { kind: 'come back', vitals };
+  if (ejection !== undefined) {
+    const outcome = ejection.outcome ?? outcomeInTime(vitals, ejection, slowAboveMs, nowMs);
+    if (outcome === 'answered') return { kind: 'readmit', vitals };
+    return outcome === 'failed' ? eject(vitals, nowMs, ejection.reason, ejection) : undefined;
   }
-  if (ejection?.outcome === 'failed') return eject(vitals, nowMs, ejection.reason, ejection);
-  if (ejection !== undefined || vitals.faultsInARow < FAULTS_IN_A_ROW || lastFault === undefined) return undefined;
+  if (vitals.faultsInARow < FAULTS_IN_A_ROW || lastFault === undefined) return undefined;
   const words = `${vitals.faultsInARow} calls in a row failed on it, the last by: ${lastFault.detail}`;
   return eject(vitals, nowMs, words, { isForLatency: false, fault: lastFault });
 }
 
 /**
- * The call that tries a connection may be one that is answered late or never by its nature, as a subscription is. Its stream was
- * not broken, and the connection gives signs of life: that must do, unless answers of others tell how long one takes.
+ * The call that tries a connection may be answered late or never by its nature, as a subscription is. It counts as
+ * answered when its stream was not broken and the connection gives signs of life, unless the answers of other
+ * connections tell how long an answer takes.
  */
-function outcomeInTime(vitals: Vitals, ejection: Ejection, nowMs: number): Ejection['outcome'] {
+function outcomeInTime(vitals: Vitals, ejection: Ejection, slowAboveMs: number, nowMs: number): Ejection['outcome'] {
   const triedMs = ejection.trialAtMs < 0 ? 0 : nowMs - ejection.trialAtMs;
   if (triedMs <= TRIAL_MS || vitals.asking !== 'no' || vitals.silentMs >= ASK_AFTER_MS) return undefined;
-  return ejection.isForLatency && triedMs > vitals.slowAboveMs ? 'failed' : 'answered';
+  return ejection.isForLatency && triedMs > slowAboveMs ? 'failed' : 'answered';
 }
 
 function eject(
@@ -114,22 +128,22 @@ function eject(
   nowMs: number,
   reason: string,
   why: { readonly isForLatency: boolean; readonly fault?: TransportFault } = { isForLatency: false },
-): Verdict {
+): Decision {
   const isAgain = vitals.ejection !== undefined || nowMs - vitals.backAtMs < IN_A_ROW_MS;
-  vitals.timesInARow = isAgain ? vitals.timesInARow + 1 : 1;
+  const timesInARow = isAgain ? vitals.timesInARow + 1 : 1;
   const { isForLatency, fault } = why;
-  vitals.ejection = {
+  const ejection: Ejection = {
     reason,
     isForLatency,
     ...(fault === undefined ? {} : { fault }),
-    untilMs: nowMs + Math.min(EJECTION_MS * vitals.timesInARow, LONGEST_EJECTION_MS),
+    untilMs: nowMs + Math.min(EJECTION_MS * timesInARow, LONGEST_EJECTION_MS),
     trialAtMs: -1,
     outcome: undefined,
   };
-  return { kind: 'eject', vitals };
+  return { kind: 'eject', vitals, ejection, timesInARow };
 }
 
-function isSlow({ ewmaMs, slowAboveMs, slowInARow, slowForMs }: Vitals): boolean {
+function isSlow({ ewmaMs, slowInARow, slowForMs }: Vitals, slowAboveMs: number): boolean {
   return (ewmaMs ?? 0) > slowAboveMs && slowInARow >= SLOW_IN_A_ROW && slowForMs >= SLOW_FOR_MS;
 }
 
@@ -144,6 +158,6 @@ function slowestOf(cohort: readonly Vitals[]): Vitals | undefined {
 function medianWithout(sorted: readonly number[], without: number | undefined): number | undefined {
   const gap = without === undefined ? sorted.length : sorted.indexOf(without);
   const length = without === undefined ? sorted.length : sorted.length - 1;
-  const at = (place: number): number => sorted[place < gap ? place : place + 1] as number;
+  const at = (index: number): number => sorted[index < gap ? index : index + 1] as number;
   return length === 0 ? undefined : (at(length >> 1) + at((length - 1) >> 1)) / 2;
 }

@@ -63,26 +63,26 @@ describe('LifeSigns', () => {
       await pass(300);
       life.heard();
       await pass(200);
-      expect(life.silentMs).toBe(200);
+      expect(life.look()).toBe(200);
     });
 
     it('ends with bytes that belong to no call, when they are seen', async () => {
       await pass(300);
-      expect(life.silentMs).toBe(300);
+      expect(life.look()).toBe(300);
       connection.bytesRead = 9;
-      expect(life.silentMs).toBe(0);
+      expect(life.look()).toBe(0);
       await pass(100);
-      expect(life.silentMs).toBe(100);
+      expect(life.look()).toBe(100);
     });
 
     it('is told longer rather than shorter where bytes came that belong to no call, some time between two looks', async () => {
-      expect(life.silentMs).toBe(0);
+      expect(life.look()).toBe(0);
       await pass(300);
       connection.bytesRead = 9;
       await pass(700);
-      expect(life.silentMs).toBe(1_000);
+      expect(life.look()).toBe(1_000);
       await pass(100);
-      expect(life.silentMs).toBe(1_100);
+      expect(life.look()).toBe(1_100);
     });
 
     it.each(['ask', 'ping'] as const)('ends with the very answer to %s', async (how) => {
@@ -93,14 +93,14 @@ describe('LifeSigns', () => {
       connection.asked[0]?.(true);
       connection.pinged[0]?.();
       await pass(700);
-      expect(life.silentMs).toBe(700);
+      expect(life.look()).toBe(700);
     });
 
     it('is not shortened by looking long after a call heard something', async () => {
       connection.bytesRead = 50;
       life.heard();
       await pass(1_000);
-      expect(life.silentMs).toBe(1_000);
+      expect(life.look()).toBe(1_000);
     });
   });
 

@@ -34,6 +34,8 @@ export class LifeSigns {
   /** Questions that are unanswered. */
   #questions = 0;
   #provenCalls = 0;
+  /** {@link count} when the connection was found to be stalled. */
+  #stalledAt: number | undefined;
   readonly #silence: Silence;
   #verification: 'none' | 'to-ask' | 'asked' = 'none';
   #verificationTimer: Timer | undefined;
@@ -71,11 +73,21 @@ export class LifeSigns {
     return session === 'open' || session === 'closing';
   }
 
+  /** True when the connection was found to be stalled and has shown no life since. */
+  get isStalled(): boolean {
+    return this.#stalledAt === this.count;
+  }
+
+  /** The connection was found to be stalled. */
+  markStalled(): void {
+    this.#stalledAt = this.count;
+  }
+
   /**
-   * Milliseconds since anything came in, at the most. When bytes came that belong to no call and answer no question is not known:
-   * they count as having come at the look before.
+   * Looks for bytes. Returns the milliseconds since anything came in, at the most. When bytes came that belong to no call
+   * and answer no question is not known: they count as having come at the look before.
    */
-  get silentMs(): number {
+  look(): number {
     const nowMs = this.clock.elapsed();
     const bytes = this.connection.bytesRead;
     if (bytes > this.#bytesAtLook && this.messages === this.#messagesAtLook) {
@@ -150,7 +162,7 @@ export class LifeSigns {
   verify(): void {
     if (this.#verification !== 'to-ask') return;
     this.#verification = 'asked';
-    const silentMs = Math.round(this.silentMs);
+    const silentMs = Math.round(this.look());
     const { count } = this;
     // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
     this.#ask(() => {

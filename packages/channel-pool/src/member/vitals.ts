@@ -147,8 +147,14 @@ export class Vitals {
     if (this.asking === 'asked') this.askedMs += sinceMs;
   }
 
+  /** It gets no calls for a while. */
+  eject(ejection: Ejection, timesInARow: number): void {
+    this.ejection = ejection;
+    this.timesInARow = timesInARow;
+  }
+
   /** It takes calls again: what was measured before is forgotten. */
-  comeBack(nowMs: number): void {
+  readmit(nowMs: number): void {
     this.ejection = undefined;
     this.backAtMs = nowMs;
     this.faultsInARow = this.slowInARow = this.slowForMs = 0;

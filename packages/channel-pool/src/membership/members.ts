@@ -20,12 +20,9 @@ import { IdleWatch, idleTimeoutOf } from './idle-watch.js';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
 import { pickerOf } from '../pickers/index.js';
 import type { PickOutcome, Picker } from '../pickers/picker.js';
-import {
-  PooledChannel,
-  UNSEEN_LIMIT,
-  type PooledChannelObserver,
-  type PooledChannelSettings,
-} from '../member/pooled-channel.js';
+import type { PooledChannelSettings } from '../member/member-settings.js';
+import { PooledChannel, type PooledChannelObserver } from '../member/pooled-channel.js';
+import { UNSEEN_LIMIT } from '../member/stream-room.js';
 import { ASK_AFTER_MS, LifeWatch } from './life-watch.js';
 import { growthReason, neededChannels, type Load, type ScaleDecision } from './scaling.js';
 import { PolicyRunner } from '../policies/policy-runner.js';

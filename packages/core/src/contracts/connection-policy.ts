@@ -8,6 +8,8 @@ export interface ChannelView {
   /** Counts up from 1 within the pool; never used twice. */
   readonly id: number;
   readonly state: ChannelState;
+  /** True while the connection gets no calls because those on it failed, were slow or were not answered; `state` is `failed`. */
+  readonly isEjected: boolean;
   /** A number from 0 to below 1, drawn when the connection was made and kept: jitter that does not change from look to look. */
   readonly jitterFraction: number;
   readonly inFlightCalls: number;

@@ -5,6 +5,7 @@ export function channelView(id: number, given: Partial<ChannelView> = {}): Chann
   return {
     id,
     state: 'ready',
+    isEjected: false,
     jitterFraction: 0,
     inFlightCalls: given.idleMs === undefined ? 1 : 0,
     ageMs: 0,

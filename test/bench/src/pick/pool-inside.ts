@@ -5,9 +5,9 @@ import type { CallInfo, Clock, Random } from '@grpc-manifold/core';
 /** What a dispatcher does with a connection of its pool, for one call. */
 export interface Member extends MemberView {
   /** @param nowMs where calls are timed, else -1. */
-  begin(nowMs: number): void;
+  countIn(nowMs: number): void;
   answered(givenAtMs: number, nowMs: number): void;
-  finish(ok: boolean): void;
+  countOut(ending: 'answered' | 'failed'): void;
 }
 
 /** What it does with all of them. */

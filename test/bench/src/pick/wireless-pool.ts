@@ -99,7 +99,7 @@ export class WirelessPool {
         done.answered(givenAtMs, systemClock.elapsed());
         members.callEnded(done, OUTCOME);
       }
-      done.finish(true);
+      done.countOut('answered');
       this.#give(which);
     }
   }
@@ -108,7 +108,7 @@ export class WirelessPool {
     const member = this.members.pick(CALL);
     if (member === undefined) throw new Error('Nobody was picked');
     const nowMs = this.members.measures ? systemClock.elapsed() : -1;
-    member.begin(nowMs);
+    member.countIn(nowMs);
     this.members.took(member);
     this.#held[which] = member;
     this.#givenAtMs[which] = nowMs;

@@ -76,6 +76,7 @@ describe('the guide to writing a policy', () => {
     const connection: ChannelView = {
       id: 1,
       state: 'ready',
+      isEjected: false,
       jitterFraction: 0,
       inFlightCalls: 1,
       ageMs: 60_000,
