@@ -135,8 +135,19 @@ module.exports = {
       from: { path: '^([^/]+/[^/]+)/' },
       to: {
         path: '^packages/',
-        pathNot: ['^$1/', '^packages/[^/]+/src/index\\.ts$', '^packages/thread-channel/src/thread/worker\\.ts$'],
+        pathNot: [
+          '^$1/',
+          '^packages/[^/]+/src/(index|internal)\\.ts$',
+          '^packages/thread-channel/src/thread/worker\\.ts$',
+        ],
       },
+    },
+    {
+      name: 'examples-use-main-entries',
+      comment: 'An example shows what users may rely on; ./internal is for the packages and for test/',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^packages/[^/]+/src/internal\\.ts$' },
     },
     {
       name: 'resolvable',

@@ -5,11 +5,16 @@ import { defineConfig } from 'vitest/config';
 
 /** Tests run on the sources of every package, so that coverage and stack traces speak of them. */
 const packages = fileURLToPath(new URL('./packages/', import.meta.url));
-const alias = readdirSync(packages).map((folder) => ({
-  find: new RegExp(`^${folder === 'grpc-manifold' ? folder : `@grpc-manifold/${folder}`}$`),
+const alias = readdirSync(packages).flatMap((folder) => {
+  const name = folder === 'grpc-manifold' ? folder : `@grpc-manifold/${folder}`;
   // Threads have programs of their own, and run what was built.
-  replacement: `${packages}${folder}/${folder === 'thread-channel' ? 'dist/index.js' : 'src/index.ts'}`,
-}));
+  const entry = (file: string) =>
+    `${packages}${folder}/${folder === 'thread-channel' ? `dist/${file}.js` : `src/${file}.ts`}`;
+  return [
+    { find: new RegExp(`^${name}$`), replacement: entry('index') },
+    { find: new RegExp(`^${name}/internal$`), replacement: entry('internal') },
+  ];
+});
 
 /** What takes minutes or many processes: `npm run test:full` runs these files too, `npm test` does not. */
 const FULL = '{packages,examples,test}/*/src/**/*.full.test.ts';
