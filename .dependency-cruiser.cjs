@@ -52,7 +52,7 @@ const layerRules = Object.keys(LAYERS).flatMap((folder) => {
 
 /** The rooms of channel-pool, the highest first: a room imports from those below it, and from itself. */
 const ROOMS = [
-  ['index'],
+  ['index', 'internal'],
   ['interceptor', 'registry', 'pooled-channel-factory'],
   ['channel-pool', 'shared-channel', 'pool-parts', 'pool-environment'],
   ['calls'],

@@ -1,4 +1,5 @@
-import { explain, type CallExplanation, type Emitter, type Event, type RefusedBy } from '@grpc-manifold/core';
+import { explain, type CallExplanation, type Event, type RefusedBy } from '@grpc-manifold/core';
+import type { Emitter } from '@grpc-manifold/core/internal';
 import type { Equal, Expect } from './expect.js';
 
 declare const onScale: Event<{ from: number; to: number }>;

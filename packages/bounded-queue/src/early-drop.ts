@@ -1,5 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { EARLY_DROP, wordedStatus, type CallExplanation } from '@grpc-manifold/core';
+import type { CallExplanation } from '@grpc-manifold/core';
+import { EARLY_DROP, wordedStatus } from '@grpc-manifold/core/internal';
 
 /** The numbers that a call was dropped early on. */
 export interface EarlyDropFacts extends CallExplanation {

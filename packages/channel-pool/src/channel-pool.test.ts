@@ -3,7 +3,8 @@ import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { EventEmitter } from 'node:events';
 import { connectivityState, credentials, Metadata, propagate, status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { explain, type ChannelFactory, type ParentCall } from '@grpc-manifold/core';
+import { explain, type ChannelFactory } from '@grpc-manifold/core';
+import type { ParentCall } from '@grpc-manifold/core/internal';
 import {
   ClientCall,
   NOTHING_LEFT,

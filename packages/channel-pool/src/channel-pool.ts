@@ -1,15 +1,13 @@
 import { connectivityState, type ChannelCredentials, type ChannelInterface } from '@grpc/grpc-js';
+import type { ChannelCall, Event, ShedReport } from '@grpc-manifold/core';
 import {
   callDeadlineMs,
   Emitter,
   OptionReader,
   systemClock,
   warn,
-  type ChannelCall,
-  type Event,
   type ParentCall,
-  type ShedReport,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { Announcements } from './reports/announcements.js';
 import { CallSet } from './calls/call-set.js';
 import { Connectivity } from './membership/connectivity.js';

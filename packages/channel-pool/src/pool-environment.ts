@@ -1,4 +1,4 @@
-import type { systemClock, systemRandom } from '@grpc-manifold/core';
+import type { systemClock, systemRandom } from '@grpc-manifold/core/internal';
 
 /** What a pool lives in: what it tells the time and draws lots by, for tests; and who else opens connections. */
 export interface ChannelPoolEnvironment {

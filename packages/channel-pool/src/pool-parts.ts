@@ -1,5 +1,6 @@
 import { connectivityState, type ChannelCredentials } from '@grpc/grpc-js';
-import { systemRandom, warn, type Emitter, type ShedReport, type systemClock } from '@grpc-manifold/core';
+import type { ShedReport } from '@grpc-manifold/core';
+import { systemRandom, warn, type Emitter, type systemClock } from '@grpc-manifold/core/internal';
 import type { Connectivity } from './membership/connectivity.js';
 import { Dispatcher } from './calls/dispatcher.js';
 import { memberOptions } from './options/member-channel-options.js';

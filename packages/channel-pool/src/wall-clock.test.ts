@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { connectivityState, credentials, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ParentCall } from '@grpc-manifold/core';
+import type { ParentCall } from '@grpc-manifold/core/internal';
 import {
   NOTHING_LEFT,
   SCRIPTED_TARGET,

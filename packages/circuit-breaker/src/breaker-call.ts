@@ -6,6 +6,7 @@ import type {
   StatusObject,
   status,
 } from '@grpc/grpc-js';
+import type { CallInfo } from '@grpc-manifold/core';
 import {
   callDeadlineMs,
   callKindOf,
@@ -17,10 +18,9 @@ import {
   tellMessage,
   tellMetadata,
   tellStatus,
-  type CallInfo,
   type MessageContext,
   type ParentCall,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import type { Breaker, JudgedCall } from './breaker.js';
 import type { Breakers } from './breakers.js';
 import { breakerRefusal } from './refusal.js';

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import { BUCKETS, Judge } from './judge.js';
 import { MemberCalls } from './member-calls.js';
 import type { ResolvedCircuitBreakerOptions } from './options.js';

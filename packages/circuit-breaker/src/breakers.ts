@@ -1,5 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
-import { Emitter, warn, type CallExplanation, type CallInfo, type Clock } from '@grpc-manifold/core';
+import type { CallExplanation, CallInfo } from '@grpc-manifold/core';
+import { Emitter, warn, type Clock } from '@grpc-manifold/core/internal';
 import { Breaker, type BreakerStateChange } from './breaker.js';
 import {
   resolveCircuitBreakerOptions,

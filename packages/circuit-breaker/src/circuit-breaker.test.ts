@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { InterceptorConfigurationError, status, type InterceptorOptions, type ServerUnaryCall } from '@grpc/grpc-js';
-import { explain, explainedStatus, type CallInfo } from '@grpc-manifold/core';
+import { explain, type CallInfo } from '@grpc-manifold/core';
+import { explainedStatus } from '@grpc-manifold/core/internal';
 import { InterceptedScene, settled, type ScriptedInnerCall } from '@grpc-manifold/testing';
 import { describe, expect, it, vi } from 'vitest';
 import { circuitBreaker, type CircuitBreakerInterceptor } from './circuit-breaker.js';

@@ -1,5 +1,6 @@
 import { InterceptingCall, InterceptorConfigurationError, type Interceptor } from '@grpc/grpc-js';
-import { systemClock, type Clock, type Event } from '@grpc-manifold/core';
+import type { Event } from '@grpc-manifold/core';
+import { systemClock, type Clock } from '@grpc-manifold/core/internal';
 import { BreakerCall } from './breaker-call.js';
 import type { BreakerStateChange } from './breaker.js';
 import { Breakers } from './breakers.js';

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { explainedStatus } from '@grpc-manifold/core';
+import { explainedStatus } from '@grpc-manifold/core/internal';
 import { InterceptedScene, settled, type ScriptedInnerCall } from '@grpc-manifold/testing';
 import OpossumCircuit from 'opossum';
 import { afterEach, describe, expect, it, vi } from 'vitest';

@@ -1,5 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
-import { OptionReader, type CallInfo } from '@grpc-manifold/core';
+import type { CallInfo } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { checkStates, type BreakerStates } from './states.js';
 import { isFailureByDefault } from './verdict.js';
 

@@ -1,5 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { BREAKER, roundedRatio, wordedStatus, type BreakerExplanation } from '@grpc-manifold/core';
+import type { BreakerExplanation } from '@grpc-manifold/core';
+import { BREAKER, roundedRatio, wordedStatus } from '@grpc-manifold/core/internal';
 import type { Breaker } from './breaker.js';
 
 /** Makes the status of a call that a circuit does not let through. */

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { explainedStatus } from '@grpc-manifold/core';
+import { explainedStatus } from '@grpc-manifold/core/internal';
 import { InterceptedScene, settled, type InterceptedCallOptions, type ScriptedInnerCall } from '@grpc-manifold/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { circuitBreaker, type CircuitBreakerInterceptor } from './circuit-breaker.js';

@@ -1,11 +1,5 @@
-import {
-  OptionReader,
-  type ChannelView,
-  type ConnectionPolicy,
-  type PolicyAction,
-  type PolicyReview,
-  type PoolView,
-} from '@grpc-manifold/core';
+import type { ChannelView, ConnectionPolicy, PolicyAction, PolicyReview, PoolView } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { LOOK_AGAIN_MS } from './look-again.js';
 
 /** Options of {@link idleClose}. */

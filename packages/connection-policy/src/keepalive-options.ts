@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS, OptionReader } from '@grpc-manifold/core';
+import { MAX_TIMER_MS, OptionReader } from '@grpc-manifold/core/internal';
 import {
   KEEPALIVE_PRESET_NAMES,
   KEEPALIVE_PRESETS,

@@ -1,11 +1,5 @@
-import {
-  MAX_TIMER_MS,
-  type ChannelView,
-  type ConnectionPolicy,
-  type PolicyAction,
-  type PolicyReview,
-  type PoolView,
-} from '@grpc-manifold/core';
+import type { ChannelView, ConnectionPolicy, PolicyAction, PolicyReview, PoolView } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { LOOK_AGAIN_MS } from './look-again.js';
 import { resolveKeepaliveOptions, type KeepaliveOptions } from './keepalive-options.js';
 import type { KeepaliveTimes } from './keepalive-preset.js';

@@ -13,4 +13,3 @@ export { explain } from './explanation/explain.js';
 export type { BreakerExplanation, CallExplanation, RefusedBy, WaitedFor } from './explanation/explanation.js';
 export type { TransportFault, TransportFaultTag } from './faults/fault.js';
 export type { Event } from './listeners/event.js';
-export * from './internal.js';

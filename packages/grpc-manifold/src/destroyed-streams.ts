@@ -1,5 +1,5 @@
 import type { ClientOptions } from '@grpc/grpc-js';
-import { callKindOf } from '@grpc-manifold/core';
+import { callKindOf } from '@grpc-manifold/core/internal';
 import { cancelWhenDestroyed } from '@grpc-manifold/stream-scope';
 import { CountedChannel } from './counted-channel.js';
 

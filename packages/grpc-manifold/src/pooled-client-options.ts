@@ -7,7 +7,7 @@ import {
 } from '@grpc-manifold/channel-pool';
 import { boundedQueue } from '@grpc-manifold/bounded-queue';
 import { circuitBreaker } from '@grpc-manifold/circuit-breaker';
-import { nearestName, OptionReader, unknownOption } from '@grpc-manifold/core';
+import { nearestName, OptionReader, unknownOption } from '@grpc-manifold/core/internal';
 
 /** What a client takes for itself, whatever channel it uses. */
 export type ClientOnlyOptions = Readonly<

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Client, type ClientOptions } from '@grpc/grpc-js';
 import { ChannelPool } from '@grpc-manifold/channel-pool';
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { buildClient } from './build-client.js';
 import { notThisClient, type ClientClass } from './client-class.js';
 import { CLIENT_FIELDS, copyClientFields, replaceTransformer } from './client-fields.js';

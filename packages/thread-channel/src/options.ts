@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 
 /** Garbage that a thread makes before it is collected; Node's own bound is 48. */
 const YOUNG_GENERATION_MB = 192;

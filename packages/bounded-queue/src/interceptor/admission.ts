@@ -1,4 +1,5 @@
 import { propagate, status, type StatusObject } from '@grpc/grpc-js';
+import type { CallExplanation, ShedReport } from '@grpc-manifold/core';
 import {
   attachToParent,
   DeadlineTimers,
@@ -9,10 +10,8 @@ import {
   propagates,
   warn,
   wordedStatus,
-  type CallExplanation,
   type Clock,
-  type ShedReport,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { earlyDropRefusal } from '../early-drop.js';
 import { AdmissionQueue, QueueBudget, queueRefusal, type QueueRefusal } from '../queue/index.js';
 import type { CallAdmission, HeldCall } from './held-call.js';

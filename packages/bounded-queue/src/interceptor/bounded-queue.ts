@@ -1,5 +1,6 @@
 import { InterceptingCall, InterceptorConfigurationError, type Interceptor } from '@grpc/grpc-js';
-import { systemClock, type Clock, type Event, type ShedReport } from '@grpc-manifold/core';
+import type { Event, ShedReport } from '@grpc-manifold/core';
+import { systemClock, type Clock } from '@grpc-manifold/core/internal';
 import { Admission } from './admission.js';
 import { HeldCall } from './held-call.js';
 import type { BoundedQueueOptions } from './options.js';

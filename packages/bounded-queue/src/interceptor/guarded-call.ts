@@ -1,5 +1,5 @@
 import type { InterceptingCall } from '@grpc/grpc-js';
-import type { MessageContext, OperableCall } from '@grpc-manifold/core';
+import type { MessageContext, OperableCall } from '@grpc-manifold/core/internal';
 
 /** What an `InterceptingCall` goes on with; grpc-js exports no name for it. */
 export type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];

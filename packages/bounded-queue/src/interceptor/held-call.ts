@@ -8,6 +8,7 @@ import {
   type Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
+import type { CallExplanation, CallInfo, CallKind } from '@grpc-manifold/core';
 import {
   callDeadlineMs,
   callKindOf,
@@ -27,15 +28,12 @@ import {
   throwLater,
   THREW_BELOW,
   wordedStatus,
-  type CallExplanation,
-  type CallInfo,
-  type CallKind,
   type ChildCall,
   type Clock,
   type MessageContext,
   type ParentCall,
   type Timed,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import type { Queued } from '../queue/index.js';
 import { GuardedCall, type NextInterceptingCall } from './guarded-call.js';
 import type { Slots } from './slots.js';

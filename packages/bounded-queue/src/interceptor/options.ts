@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { fixedLimit, type ConcurrencyLimit } from '../limits/index.js';
 import { MOST_CALLS } from '../limits/limit-bounds.js';
 import {

@@ -1,4 +1,4 @@
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { BOUNDS, readBounds, type LimitBounds } from './limit-bounds.js';
 import type { ConcurrencyLimit, LimitSample } from './limit.js';
 import { isUsable, SampleRound } from './sample-round.js';

@@ -1,4 +1,4 @@
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { MOST_CALLS } from './limit-bounds.js';
 import type { ConcurrencyLimit } from './limit.js';
 

@@ -1,4 +1,4 @@
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { BOUNDS, readBounds, readRounds, ROUND_OPTIONS, type LimitBounds, type RoundOptions } from './limit-bounds.js';
 import type { ConcurrencyLimit, LimitSample } from './limit.js';
 import { ProbedRounds, type Round } from './probed-rounds.js';

@@ -1,4 +1,4 @@
-import type { OptionReader } from '@grpc-manifold/core';
+import type { OptionReader } from '@grpc-manifold/core/internal';
 
 /** Between what an adaptive limit moves, in calls in flight. */
 export interface LimitBounds {

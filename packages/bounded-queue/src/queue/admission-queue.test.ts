@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_TIMER_MS } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { FakeClock } from '@grpc-manifold/testing';
 import { AdmissionQueue } from './admission-queue.js';
 import { resolveQueueOptions, type QueueOptions } from './options.js';

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { LinkedList, MAX_TIMER_MS, ListNode, warn, type CallInfo, type Clock, type Timer } from '@grpc-manifold/core';
+import type { CallInfo } from '@grpc-manifold/core';
+import { LinkedList, MAX_TIMER_MS, ListNode, warn, type Clock, type Timer } from '@grpc-manifold/core/internal';
 import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';

@@ -1,4 +1,5 @@
-import { OptionReader, type CallInfo } from '@grpc-manifold/core';
+import type { CallInfo } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 
 /** The names of the orders in which waiting calls are served. */
 export const QUEUE_ORDERS = ['fifo', 'lifo', 'priority'] as const;

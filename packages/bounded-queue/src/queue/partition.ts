@@ -1,4 +1,4 @@
-import { LinkedList } from '@grpc-manifold/core';
+import { LinkedList } from '@grpc-manifold/core/internal';
 import { PriorityLevels } from './priority-levels.js';
 
 /** What a refusal tells of the partition of its call. */

@@ -1,4 +1,4 @@
-import { LinkedList, type ListNode } from '@grpc-manifold/core';
+import { LinkedList, type ListNode } from '@grpc-manifold/core/internal';
 
 /** Those of one priority, in the order in which they came. */
 export class Level<T> extends LinkedList<T> {

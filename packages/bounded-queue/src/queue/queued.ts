@@ -1,4 +1,5 @@
-import { ListNode, type CallInfo } from '@grpc-manifold/core';
+import type { CallInfo } from '@grpc-manifold/core';
+import { ListNode } from '@grpc-manifold/core/internal';
 import type { Partition } from './partition.js';
 import type { Level } from './priority-levels.js';
 

@@ -1,14 +1,13 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
+import type { CallExplanation, RefusedBy } from '@grpc-manifold/core';
 import {
   QUEUE_BYTES,
   QUEUE_FULL,
   QUEUE_SHARE,
   QUEUE_TIME,
   wordedStatus,
-  type CallExplanation,
-  type RefusedBy,
   type Wording,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import type { ResolvedQueueOptions } from './options.js';
 import type { PartitionFacts } from './partition.js';
 

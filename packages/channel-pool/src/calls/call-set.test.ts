@@ -1,4 +1,4 @@
-import { ListNode } from '@grpc-manifold/core';
+import { ListNode } from '@grpc-manifold/core/internal';
 import { describe, expect, it } from 'vitest';
 import { CallSet } from './call-set.js';
 

@@ -1,4 +1,4 @@
-import { LinkedList, type ListNode } from '@grpc-manifold/core';
+import { LinkedList, type ListNode } from '@grpc-manifold/core/internal';
 
 /** The calls of one owner that have been started and have no status yet. */
 export class CallSet<Call> {

@@ -6,6 +6,7 @@ import {
   WaitEstimate,
   type QueueRefusal,
 } from '@grpc-manifold/bounded-queue';
+import type { CallExplanation, ShedReport, TransportFault } from '@grpc-manifold/core';
 import {
   attachToParent,
   DeadlineTimers,
@@ -18,11 +19,8 @@ import {
   NO_CONNECTION,
   propagates,
   wordedStatus,
-  type CallExplanation,
   type Clock,
-  type ShedReport,
-  type TransportFault,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { awaitedStream } from './awaited-stream.js';
 import { CallSet } from './call-set.js';
 import type { Members } from '../membership/members.js';

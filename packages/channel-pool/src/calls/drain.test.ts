@@ -1,4 +1,4 @@
-import { ListNode } from '@grpc-manifold/core';
+import { ListNode } from '@grpc-manifold/core/internal';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '@grpc-manifold/testing';

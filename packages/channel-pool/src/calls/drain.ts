@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import type { CallSet } from './call-set.js';
 
 /**

@@ -1,5 +1,5 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { wasSent } from '@grpc-manifold/core';
+import { wasSent } from '@grpc-manifold/core/internal';
 
 /** What grpc-js 1.14.7 says of calls that the server's application never saw (subchannel-call.ts, internal-channel.ts). */
 const NEVER_PROCESSED: ReadonlySet<string> = new Set([

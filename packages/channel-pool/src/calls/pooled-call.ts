@@ -7,6 +7,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import type { Queued } from '@grpc-manifold/bounded-queue';
+import type { CallExplanation, CallInfo, CallKind, ChannelCall } from '@grpc-manifold/core';
 import {
   deadlineStatus,
   dueMsOf,
@@ -25,16 +26,12 @@ import {
   throwLater,
   unsendable,
   wordedStatus,
-  type CallExplanation,
-  type CallInfo,
-  type CallKind,
-  type ChannelCall,
   type ChildCall,
   type Clock,
   type MessageContext,
   type ParentCall,
   type Timed,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { AwaitedCredentials, type CredentialsObserver } from './awaited-credentials.js';
 import type { MethodSettings } from '../options/method-config.js';
 import { neverProcessed } from './never-processed.js';

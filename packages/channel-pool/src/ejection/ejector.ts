@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import { isPanic, isTrialDue, judge } from './outliers.js';
 import { note } from './note.js';
 import type { PooledChannel } from '../member/pooled-channel.js';

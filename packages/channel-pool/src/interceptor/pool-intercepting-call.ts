@@ -1,5 +1,6 @@
 import { Metadata, status, type InterceptingCall, type InterceptorOptions, type StatusObject } from '@grpc/grpc-js';
-import { messageOf, type ChannelCall, type MessageContext } from '@grpc-manifold/core';
+import type { ChannelCall } from '@grpc-manifold/core';
+import { messageOf, type MessageContext } from '@grpc-manifold/core/internal';
 
 /** What an `InterceptingCall` goes on with; grpc-js exports no name for it. */
 type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];

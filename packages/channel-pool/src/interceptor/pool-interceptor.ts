@@ -5,7 +5,7 @@ import {
   type ChannelInterface,
   type Interceptor,
 } from '@grpc/grpc-js';
-import { mustNotBeInterceptor } from '@grpc-manifold/core';
+import { mustNotBeInterceptor } from '@grpc-manifold/core/internal';
 import { ChannelPool } from '../channel-pool.js';
 import { InterceptorPosition } from './interceptor-position.js';
 import { PoolInterceptingCall } from './pool-intercepting-call.js';

@@ -1,5 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { wasSent, type Connection, type TransportFault } from '@grpc-manifold/core';
+import type { TransportFault } from '@grpc-manifold/core';
+import { wasSent, type Connection } from '@grpc-manifold/core/internal';
 import { streamFault } from './stream-faults.js';
 import type { Vitals } from './vitals.js';
 

@@ -1,5 +1,6 @@
 import { connectivityState, Metadata, type ChannelInterface } from '@grpc/grpc-js';
-import type { Clock, Timer, TransportFault } from '@grpc-manifold/core';
+import type { TransportFault } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 
 /**
  * Milliseconds after which a TCP connection that is still unanswered, and that nobody waits for, is given up. A pending

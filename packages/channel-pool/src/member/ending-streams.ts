@@ -1,4 +1,4 @@
-import { LinkedList, ListNode, type Clock, type Timer } from '@grpc-manifold/core';
+import { LinkedList, ListNode, type Clock, type Timer } from '@grpc-manifold/core/internal';
 import type { ResetBudget } from './reset-budget.js';
 import { STALLED_AFTER_MS } from './silence.js';
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Connection, SessionState, TransportFault } from '@grpc-manifold/core';
+import type { TransportFault } from '@grpc-manifold/core';
+import type { Connection, SessionState } from '@grpc-manifold/core/internal';
 import { FakeClock, settled } from '@grpc-manifold/testing';
 import { LifeSigns } from './life-signs.js';
 

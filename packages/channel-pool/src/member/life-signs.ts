@@ -1,4 +1,5 @@
-import type { Clock, Connection, Timer, TransportFault } from '@grpc-manifold/core';
+import type { TransportFault } from '@grpc-manifold/core';
+import type { Clock, Connection, Timer } from '@grpc-manifold/core/internal';
 import { Silence } from './silence.js';
 
 /** Milliseconds that a connection has to answer before its first call after a pause. */

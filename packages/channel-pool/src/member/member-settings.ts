@@ -1,11 +1,6 @@
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
-import {
-  connectionOf,
-  ObservedConnection,
-  type ChannelFactory,
-  type Clock,
-  type Connection,
-} from '@grpc-manifold/core';
+import type { ChannelFactory } from '@grpc-manifold/core';
+import { connectionOf, ObservedConnection, type Clock, type Connection } from '@grpc-manifold/core/internal';
 
 /** What one member is made of. */
 export interface PooledChannelSettings {

@@ -1,17 +1,13 @@
 import { connectivityState, type ChannelInterface, type status, type StatusObject } from '@grpc/grpc-js';
+import type { CallExplanation, ChannelCall, ChannelState, ChannelView, TransportFault } from '@grpc-manifold/core';
 import {
   endsCalls,
   faultOfFailedAttempt,
   faultOfLostCall,
   faultOfLostConnection,
   withAdvice,
-  type CallExplanation,
-  type ChannelCall,
-  type ChannelState,
-  type ChannelView,
   type Connection,
-  type TransportFault,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { CallOutcomes } from './call-outcomes.js';
 import { ConnectAttempt } from './connect-attempt.js';
 import type { EndingStream } from './ending-streams.js';

@@ -1,13 +1,13 @@
 import { connectivityState, credentials, type ChannelInterface } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { ChannelCall } from '@grpc-manifold/core';
 import {
   CONNECTION,
-  type ChannelCall,
   type ConnectedChannel,
   type Connection,
   type Goaway,
   type SessionState,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import {
   NOTHING_LEFT,
   SCRIPTED_TARGET,

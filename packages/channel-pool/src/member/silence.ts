@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 
 /** Milliseconds without a sign of life, once it was asked for one, after which a connection is stalled. */
 export const STALLED_AFTER_MS = 5_000;

@@ -1,5 +1,6 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
-import { faultOfStatus, wasSent, type TransportFault } from '@grpc-manifold/core';
+import type { TransportFault } from '@grpc-manifold/core';
+import { faultOfStatus, wasSent } from '@grpc-manifold/core/internal';
 
 /**
  * Tells whether a call that was not answered by headers ended by a frame that broke its stream, in the words of grpc-js 1.14.7

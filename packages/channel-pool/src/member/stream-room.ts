@@ -1,4 +1,5 @@
-import type { CallExplanation, Clock } from '@grpc-manifold/core';
+import type { CallExplanation } from '@grpc-manifold/core';
+import type { Clock } from '@grpc-manifold/core/internal';
 import { EndingStreams, type EndingObserver, type EndingStream } from './ending-streams.js';
 import type { LifeSigns } from './life-signs.js';
 import type { ResetBudget } from './reset-budget.js';

@@ -1,5 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { isXdsTarget, registerRotatedPickFirst, ROTATED_PICK_FIRST } from '@grpc-manifold/core';
+import { isXdsTarget, registerRotatedPickFirst, ROTATED_PICK_FIRST } from '@grpc-manifold/core/internal';
 
 /**
  * The channel options of one member, so that it begins with another address than its siblings. Their service configs are

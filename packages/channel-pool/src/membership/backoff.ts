@@ -1,5 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import type { Random } from '@grpc-manifold/core';
+import type { Random } from '@grpc-manifold/core/internal';
 
 const MULTIPLIER = 1.6;
 const JITTER_RATIO = 0.2;

@@ -1,6 +1,6 @@
 import { connectivityState } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { MAX_TIMER_MS } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { FakeClock, UncaughtExceptions } from '@grpc-manifold/testing';
 import { Connectivity } from './connectivity.js';
 

@@ -1,5 +1,5 @@
 import { connectivityState } from '@grpc/grpc-js';
-import { deadlineMsOf, dueMsOf, throwLater, type Clock, type Timer } from '@grpc-manifold/core';
+import { deadlineMsOf, dueMsOf, throwLater, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
 interface Watcher {
   readonly seen: connectivityState;

@@ -1,5 +1,5 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 
 /** grpc-js's own default of `grpc.client_idle_timeout_ms`, and the least that it takes (internal-channel.ts). */
 const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60_000;

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import type { PooledChannel } from '../member/pooled-channel.js';
 
 /** Milliseconds between two looks, and of silence after which a connection whose calls are unanswered is asked. */

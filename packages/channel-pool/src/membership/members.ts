@@ -1,16 +1,7 @@
 import { connectivityState, type ChannelInterface, type ChannelOptions } from '@grpc/grpc-js';
 import PQueue from 'p-queue';
-import {
-  warn,
-  type CallInfo,
-  type ChannelState,
-  type Clock,
-  type PolicyAction,
-  type PoolView,
-  type Random,
-  type Timer,
-  type TransportFault,
-} from '@grpc-manifold/core';
+import type { CallInfo, ChannelState, PolicyAction, PoolView, TransportFault } from '@grpc-manifold/core';
+import { warn, type Clock, type Random, type Timer } from '@grpc-manifold/core/internal';
 import { withRotatedAddresses } from './address-rotation.js';
 import { Affinity } from './affinity.js';
 import { ConnectionBackoff } from './backoff.js';

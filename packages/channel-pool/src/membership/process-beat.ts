@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import { standstillMs } from './standstill.js';
 
 /** Milliseconds between two beats. */

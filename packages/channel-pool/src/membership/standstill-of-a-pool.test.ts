@@ -1,6 +1,6 @@
 import { connectivityState, credentials, type ChannelInterface } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CONNECTION, type ConnectedChannel, type Connection, type SessionState } from '@grpc-manifold/core';
+import { CONNECTION, type ConnectedChannel, type Connection, type SessionState } from '@grpc-manifold/core/internal';
 import {
   NOTHING_LEFT,
   SCRIPTED_TARGET,

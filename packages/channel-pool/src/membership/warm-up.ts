@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
-import { OptionReader, type Clock, type Event } from '@grpc-manifold/core';
+import type { Event } from '@grpc-manifold/core';
+import { OptionReader, type Clock } from '@grpc-manifold/core/internal';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
 
 /** How many connections are opened, and how long they may take. */

@@ -1,5 +1,5 @@
 import { experimental, type ChannelOptions } from '@grpc/grpc-js';
-import { isXdsTarget } from '@grpc-manifold/core';
+import { isXdsTarget } from '@grpc-manifold/core/internal';
 import { readServiceConfig } from './member-channel-options.js';
 
 /** What each member does anyway: one connection, to the first address that answers. */

@@ -1,6 +1,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { MAX_TIMER_MS } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { HONEST_WRITE_BYTES, memberOptions, RECEIVE_WINDOW_BYTES } from './member-channel-options.js';
 
 const TARGET = 'dns:///api.example.com:443';

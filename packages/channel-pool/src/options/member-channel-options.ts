@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { isXdsTarget, MAX_TIMER_MS } from '@grpc-manifold/core';
+import { isXdsTarget, MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { MethodConfigs } from './method-config.js';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */

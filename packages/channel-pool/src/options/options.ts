@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue';
-import { OptionReader, type CallInfo, type ChannelFactory, type ConnectionPolicy } from '@grpc-manifold/core';
+import type { CallInfo, ChannelFactory, ConnectionPolicy } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { idleClose } from '@grpc-manifold/connection-policy';
 import { placeOfOption } from './option-place.js';
 import { PICKER_NAMES, type PickerName } from '../pickers/index.js';

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@grpc-manifold/core';
+import type { Clock, Random } from '@grpc-manifold/core/internal';
 import { LeastStreamsPicker } from './least-streams.js';
 import { PeakEwmaPicker } from './peak-ewma.js';
 import type { Picker } from './picker.js';

@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@grpc-manifold/core';
+import type { Clock, Random } from '@grpc-manifold/core/internal';
 import type { MemberView, Picker, PickOutcome } from './picker.js';
 import { lesserOfTwo } from './two-choices.js';
 

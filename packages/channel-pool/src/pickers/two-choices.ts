@@ -1,4 +1,4 @@
-import type { Random } from '@grpc-manifold/core';
+import type { Random } from '@grpc-manifold/core/internal';
 import type { MemberView } from './picker.js';
 
 /**

@@ -1,5 +1,6 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { MAX_TIMER_MS, type ConnectionPolicy } from '@grpc-manifold/core';
+import type { ConnectionPolicy } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { KEEPALIVE_OPTIONS } from './policy-channel-options.js';
 
 const TIME = 'grpc.keepalive_time_ms';

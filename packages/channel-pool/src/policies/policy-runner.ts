@@ -1,13 +1,6 @@
 import { inspect } from 'node:util';
-import {
-  MAX_TIMER_MS,
-  warn,
-  type Clock,
-  type ConnectionPolicy,
-  type PolicyAction,
-  type PoolView,
-  type Timer,
-} from '@grpc-manifold/core';
+import type { ConnectionPolicy, PolicyAction, PoolView } from '@grpc-manifold/core';
+import { MAX_TIMER_MS, warn, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
 /** Milliseconds between two reviews at the least, whatever a policy asks for. */
 const SHORTEST_PAUSE_MS = 10;

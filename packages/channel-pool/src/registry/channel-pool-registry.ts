@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { ChannelCredentials } from '@grpc/grpc-js';
-import { systemClock, warn, type Timer } from '@grpc-manifold/core';
+import { systemClock, warn, type Timer } from '@grpc-manifold/core/internal';
 import type { ChannelPool } from '../channel-pool.js';
 import { IdlePools, type PoolEntry } from './idle-pools.js';
 import { OpeningLine } from './opening-line.js';

@@ -1,4 +1,4 @@
-import { warn } from '@grpc-manifold/core';
+import { warn } from '@grpc-manifold/core/internal';
 import { ChannelPool, type DrainOptions } from '../channel-pool.js';
 import type { DrainReport } from '../reports/stats.js';
 

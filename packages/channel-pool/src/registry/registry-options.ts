@@ -1,4 +1,4 @@
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { placeOfOption } from '../options/option-place.js';
 import { CHANNEL_POOL_OPTION_NAMES, resolveChannelPoolOptions, type ChannelPoolOptions } from '../options/options.js';
 

@@ -1,4 +1,4 @@
-import { LinkedList, ListNode } from '@grpc-manifold/core';
+import { LinkedList, ListNode } from '@grpc-manifold/core/internal';
 
 type Callback = (reason: unknown) => void;
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
-import { currentTurn, warn, type CallKind, type Clock, type Timer } from '@grpc-manifold/core';
+import type { CallKind } from '@grpc-manifold/core';
+import { currentTurn, warn, type Clock, type Timer } from '@grpc-manifold/core/internal';
 import { StreamRecord } from '../open-streams/stream-record.js';
 import { addRecord, recordOf, removeRecord } from '../open-streams/stream-records.js';
 import { watchAbort } from './abort-watch.js';

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@grpc-manifold/core';
+import type { Clock, Timer } from '@grpc-manifold/core/internal';
 import type { LifeLimit } from './stream-limit-error.js';
 
 /** How long a stream may live; Infinity for as long as it likes. */

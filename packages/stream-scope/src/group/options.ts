@@ -1,4 +1,4 @@
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import { resolveScopeOptions, SCOPE_OPTIONS, type ResolvedScopeOptions, type ScopeOptions } from '../scope/options.js';
 
 /** How a group of streams lives. What it says of a stream is the default for each that is added. */

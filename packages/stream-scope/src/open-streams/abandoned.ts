@@ -1,4 +1,4 @@
-import { systemClock, warn, type Clock } from '@grpc-manifold/core';
+import { systemClock, warn, type Clock } from '@grpc-manifold/core/internal';
 import { openStreamOf, type OpenStream } from './open-stream.js';
 import type { StreamRecord } from './stream-record.js';
 import { isListed } from './stream-records.js';

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { systemClock, type Clock } from '@grpc-manifold/core';
+import { systemClock, type Clock } from '@grpc-manifold/core/internal';
 
 /** Streams of one second whose line is captured, whatever their number. */
 const CAPTURES_A_SECOND = 100;

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { systemClock, type Clock } from '@grpc-manifold/core';
+import { systemClock, type Clock } from '@grpc-manifold/core/internal';
 import { creationLine, type Caller } from './creation-line.js';
 import { StreamRecord, type StreamIdentity } from './stream-record.js';
 import { addRecord, recordOf, removeRecord } from './stream-records.js';

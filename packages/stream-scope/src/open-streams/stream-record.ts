@@ -1,4 +1,5 @@
-import { ListNode, type CallKind, type Clock } from '@grpc-manifold/core';
+import type { CallKind } from '@grpc-manifold/core';
+import { ListNode, type Clock } from '@grpc-manifold/core/internal';
 
 /** What a stream is called by where it is listed. */
 export interface StreamIdentity {

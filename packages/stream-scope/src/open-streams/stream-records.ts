@@ -1,4 +1,4 @@
-import { LinkedList } from '@grpc-manifold/core';
+import { LinkedList } from '@grpc-manifold/core/internal';
 import type { StreamRecord } from './stream-record.js';
 
 /** Somebody who is told as streams open and end. It must not throw: it is called from within a call. */

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { Emitter, OptionReader, systemClock, type Clock, type Timer } from '@grpc-manifold/core';
+import { Emitter, OptionReader, systemClock, type Clock, type Timer } from '@grpc-manifold/core/internal';
 import { openStreamOf, type OpenStream } from './open-stream.js';
 import type { StreamRecord } from './stream-record.js';
 import { allRecords, observeRecords, recordCount, type RecordsObserver } from './stream-records.js';

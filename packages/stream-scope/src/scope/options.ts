@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 
 /** How long a stream may live, and how its owner ends it. */
 export interface ScopeOptions {

@@ -1,5 +1,6 @@
 import type { ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js';
-import { systemClock, type CallKind, type Clock } from '@grpc-manifold/core';
+import type { CallKind } from '@grpc-manifold/core';
+import { systemClock, type Clock } from '@grpc-manifold/core/internal';
 import { creationLine, type Caller } from '../open-streams/creation-line.js';
 import { recordOf } from '../open-streams/stream-records.js';
 import { CallState } from '../ending/call-state.js';

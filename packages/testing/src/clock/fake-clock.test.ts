@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from '@grpc-manifold/core';
+import { MAX_TIMER_MS } from '@grpc-manifold/core/internal';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from './fake-clock.js';
 

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS, type Clock, type Timer } from '@grpc-manifold/core';
+import { MAX_TIMER_MS, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
 /** More firings than this at one and the same moment are timers that set themselves again without end. */
 const MAX_FIRINGS_AT_ONE_MOMENT = 1_000_000;

@@ -1,4 +1,4 @@
-import type { Random } from '@grpc-manifold/core';
+import type { Random } from '@grpc-manifold/core/internal';
 
 /**
  * Makes a source of chance that gives the same numbers for the same seed. Mulberry32 by Tommy Ettinger (public domain,

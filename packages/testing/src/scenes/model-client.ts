@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@grpc-manifold/core';
+import type { Clock, Random } from '@grpc-manifold/core/internal';
 import type { ModelServer } from './model-server.js';
 
 /** What finds out how many calls may be in flight: `ConcurrencyLimit` of bounded-queue has this shape. */

@@ -1,4 +1,4 @@
-import type { Clock } from '@grpc-manifold/core';
+import type { Clock } from '@grpc-manifold/core/internal';
 
 /** How a {@link ModelServer} works. */
 export interface ModelServerOptions {

@@ -1,7 +1,8 @@
 import { channel as diagnosticsChannel } from 'node:diagnostics_channel';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { connectivityState, Metadata, type ChannelInterface } from '@grpc/grpc-js';
-import type { ChannelFactory, Random } from '@grpc-manifold/core';
+import type { ChannelFactory } from '@grpc-manifold/core';
+import type { Random } from '@grpc-manifold/core/internal';
 import { ClientCall } from '../scenes/client-call.js';
 import { FakeClock } from '../clock/fake-clock.js';
 import { ScriptedChannel } from './scripted-channel.js';

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Worker } from 'node:worker_threads';
 import type { connectivityState, Metadata, StatusObject } from '@grpc/grpc-js';
-import { messageOf, systemClock, throwLater, warn } from '@grpc-manifold/core';
+import { messageOf, systemClock, throwLater, warn } from '@grpc-manifold/core/internal';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { credentials, connectivityState } from '@grpc/grpc-js';
-import { connectionOf } from '@grpc-manifold/core';
+import { connectionOf } from '@grpc-manifold/core/internal';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveThreadChannelFactoryOptions } from '../options.js';
 import type { ChannelThread, ThreadedCall, ThreadedConnection } from './channel-thread.js';

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { systemClock, type Timer } from '@grpc-manifold/core';
+import { systemClock, type Timer } from '@grpc-manifold/core/internal';
 import type { ResolvedThreadChannelFactoryOptions } from '../options.js';
 import { processDefaults } from '../crossing/process-defaults.js';
 import { ChannelThread } from './channel-thread.js';

@@ -9,13 +9,8 @@ import {
   type InterceptingListener,
   type StatusObject,
 } from '@grpc/grpc-js';
-import {
-  connectionOf,
-  ObservedConnection,
-  systemClock,
-  type ChannelCall,
-  type MessageContext,
-} from '@grpc-manifold/core';
+import type { ChannelCall } from '@grpc-manifold/core';
+import { connectionOf, ObservedConnection, systemClock, type MessageContext } from '@grpc-manifold/core/internal';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Host } from '../thread/host.js';

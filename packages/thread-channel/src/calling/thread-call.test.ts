@@ -1,5 +1,5 @@
 import { Metadata, status, type InterceptingListener, type StatusObject } from '@grpc/grpc-js';
-import { DeadlineTimers } from '@grpc-manifold/core';
+import { DeadlineTimers } from '@grpc-manifold/core/internal';
 import { FakeClock } from '@grpc-manifold/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -7,6 +7,7 @@ import {
   type InterceptingListener,
   type StatusObject,
 } from '@grpc/grpc-js';
+import type { ChannelCall } from '@grpc-manifold/core';
 import {
   attachToParent,
   callDeadlineMs,
@@ -18,13 +19,12 @@ import {
   settleWrite,
   systemClock,
   unsendable,
-  type ChannelCall,
   type ChildCall,
   type DeadlineTimers,
   type MessageContext,
   type ParentCall,
   type Timed,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { READ_AHEAD, WRITE_AHEAD } from '../wire/credit.js';

@@ -7,6 +7,7 @@ import {
   type ChannelInterface,
   type ChannelOptions,
 } from '@grpc/grpc-js';
+import type { ChannelCall } from '@grpc-manifold/core';
 import {
   CONNECTION,
   deadlineMsOf,
@@ -14,12 +15,11 @@ import {
   dueMsOf,
   isXdsTarget,
   systemClock,
-  type ChannelCall,
   type ConnectedChannel,
   type Connection,
   type ParentCall,
   type Timer,
-} from '@grpc-manifold/core';
+} from '@grpc-manifold/core/internal';
 import { checkTarget, crossingCredentials, crossingOptions } from '../crossing/crossing.js';
 import type { CrossingCredentials } from '../crossing/credentials-recipe.js';
 import { WRITE_AHEAD } from '../wire/credit.js';

@@ -1,12 +1,6 @@
 import { connectivityState, type ChannelInterface, type ChannelOptions } from '@grpc/grpc-js';
-import {
-  systemClock,
-  type ChannelCall,
-  type Connection,
-  type Goaway,
-  type SessionState,
-  type Timer,
-} from '@grpc-manifold/core';
+import type { ChannelCall } from '@grpc-manifold/core';
+import { systemClock, type Connection, type Goaway, type SessionState, type Timer } from '@grpc-manifold/core/internal';
 import type { CredentialsRecipe } from '../crossing/credentials-recipe.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import type { AuthContext, News } from '../wire/order.js';

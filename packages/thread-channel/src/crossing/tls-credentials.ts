@@ -5,7 +5,7 @@ import {
   type ChannelCredentials,
   type VerifyOptions,
 } from '@grpc/grpc-js';
-import { OptionReader } from '@grpc-manifold/core';
+import { OptionReader } from '@grpc-manifold/core/internal';
 import type { CrossingCredentials } from './credentials-recipe.js';
 
 /** What TLS credentials are made of; all are PEM, and optional, as in `credentials.createSsl`. */

@@ -1,5 +1,5 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { messageOf, systemClock, type Connection, type Timer } from '@grpc-manifold/core';
+import { messageOf, systemClock, type Connection, type Timer } from '@grpc-manifold/core/internal';
 import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';

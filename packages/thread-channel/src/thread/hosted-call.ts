@@ -5,7 +5,8 @@ import {
   type InterceptingListener,
   type StatusObject,
 } from '@grpc/grpc-js';
-import { messageOf, type ChannelCall } from '@grpc-manifold/core';
+import type { ChannelCall } from '@grpc-manifold/core';
+import { messageOf } from '@grpc-manifold/core/internal';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { READ_AHEAD } from '../wire/credit.js';

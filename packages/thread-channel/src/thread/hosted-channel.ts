@@ -1,5 +1,6 @@
 import { Channel, type ChannelInterface, type connectivityState } from '@grpc/grpc-js';
-import { ObservedConnection, systemClock, type ChannelCall, type Connection } from '@grpc-manifold/core';
+import type { ChannelCall } from '@grpc-manifold/core';
+import { ObservedConnection, systemClock, type Connection } from '@grpc-manifold/core/internal';
 import { credentialsOf } from '../crossing/credentials-recipe.js';
 import { Record } from '../wire/batch.js';
 import type { AuthContext, News, Order } from '../wire/order.js';

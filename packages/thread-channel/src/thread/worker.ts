@@ -1,7 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { hearSocket, registerRotatedPickFirst } from '@grpc-manifold/core';
+import { hearSocket, registerRotatedPickFirst } from '@grpc-manifold/core/internal';
 import { adoptProcessDefaults, type ProcessDefaults } from '../crossing/process-defaults.js';
 import type { Batch } from '../wire/batch.js';
 import type { Order } from '../wire/order.js';

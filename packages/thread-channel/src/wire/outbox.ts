@@ -1,4 +1,4 @@
-import type { Clock } from '@grpc-manifold/core';
+import type { Clock } from '@grpc-manifold/core/internal';
 import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 

@@ -1,4 +1,4 @@
-import type { Connection, Goaway, SessionState } from '@grpc-manifold/core';
+import type { Connection, Goaway, SessionState } from '@grpc-manifold/core/internal';
 import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 

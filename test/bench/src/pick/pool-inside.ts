@@ -1,6 +1,7 @@
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import type { ChannelPoolOptions, MemberView, Picker, PickerName, PickOutcome } from '@grpc-manifold/channel-pool';
-import type { CallInfo, Clock, Random } from '@grpc-manifold/core';
+import type { CallInfo } from '@grpc-manifold/core';
+import type { Clock, Random } from '@grpc-manifold/core/internal';
 
 /** What a dispatcher does with a connection of its pool, for one call. */
 export interface Member extends MemberView {

@@ -1,6 +1,7 @@
 import { connectivityState, credentials } from '@grpc/grpc-js';
 import type { PickerName } from '@grpc-manifold/channel-pool';
-import { systemClock, type CallInfo, type ChannelFactory } from '@grpc-manifold/core';
+import type { CallInfo, ChannelFactory } from '@grpc-manifold/core';
+import { systemClock } from '@grpc-manifold/core/internal';
 import { SCRIPTED_TARGET, ScriptedChannel, seededRandom } from '@grpc-manifold/testing';
 import { pickerOf, PoolMembers, resolveChannelPoolOptions, type Member, type Members } from './pool-inside.js';
 

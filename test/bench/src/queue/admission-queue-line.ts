@@ -1,5 +1,5 @@
 import { AdmissionQueue, resolveQueueOptions, type Queued, type QueueOrder } from '@grpc-manifold/bounded-queue';
-import { systemClock } from '@grpc-manifold/core';
+import { systemClock } from '@grpc-manifold/core/internal';
 import { Tickets, type WaitingLine } from './waiting-line.js';
 
 class Waiter implements Queued {

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
-import { explanationOf, type CallExplanation } from '@grpc-manifold/core';
+import type { CallExplanation } from '@grpc-manifold/core';
+import { explanationOf } from '@grpc-manifold/core/internal';
 import { createHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { endWithTheBench, processOptions } from '../child-process.js';
 import { openLoop } from '../load/open-loop.js';

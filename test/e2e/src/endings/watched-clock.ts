@@ -1,4 +1,4 @@
-import { systemClock, type Clock, type Timer } from '@grpc-manifold/core';
+import { systemClock, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
 /** The real time, and how many timers are pending on it: those of a pool are unref'd, and Node shows none of these. */
 export interface WatchedClock extends Clock {

@@ -1,4 +1,5 @@
-import { connectionOf, ObservedConnection, systemClock, CONNECTION, type ChannelFactory } from '@grpc-manifold/core';
+import type { ChannelFactory } from '@grpc-manifold/core';
+import { connectionOf, ObservedConnection, systemClock, CONNECTION } from '@grpc-manifold/core/internal';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { afterAll, vi } from 'vitest';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { credentials } from '@grpc/grpc-js';
-import { connectionOf } from '@grpc-manifold/core';
+import { connectionOf } from '@grpc-manifold/core/internal';
 import { threadChannelFactory, tlsCredentials, type ThreadChannelFactory } from '@grpc-manifold/thread-channel';
 import { loadEchoPackage, selfSignedCertificate, startEchoServer, type EchoClient } from '@grpc-manifold/testing';
 import { createPooledClient } from 'grpc-manifold';
