@@ -1,25 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export {
-  AdmissionQueue,
-  QUEUE_OPTION_NAMES,
-  QUEUE_ORDERS,
-  QueueBudget,
-  queueRefusal,
-  resolveQueueOptions,
-  type PartitionFacts,
-  type Queued,
-  type QueueFacts,
-  type QueueLinks,
-  type QueueOptions,
-  type QueueOrder,
-  type QueueRefusal,
-  type ResolvedQueueOptions,
-} from './queue/index.js';
-export { WaitEstimate } from './wait-estimate.js';
-export { earlyDropRefusal, type EarlyDropFacts } from './early-drop.js';
+export type { QueueOptions, QueueOrder } from './queue/index.js';
 export {
   boundedQueue,
-  type BoundedQueueEnvironment,
   type BoundedQueueInterceptor,
   type BoundedQueueOptions,
   type QueueStats,

@@ -1,10 +1,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { ChannelPool, type DrainOptions } from './channel-pool.js';
-export type { ChannelPoolEnvironment } from './pool-environment.js';
-export { SharedChannel, type SharedPool } from './shared-channel.js';
-export { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions, type ChannelPoolUpdate } from './options/options.js';
-export { placeOfOption } from './options/option-place.js';
-export { PICKER_NAMES, type PickerName } from './pickers/index.js';
+export type { SharedChannel } from './shared-channel.js';
+export type { ChannelPoolOptions, ChannelPoolUpdate } from './options/options.js';
+export type { PickerName } from './pickers/index.js';
 export type { MemberView, Picker, PickOutcome } from './pickers/picker.js';
 export type { WarmUpOptions } from './membership/warm-up.js';
 export type { ScaleDecision } from './membership/scaling.js';

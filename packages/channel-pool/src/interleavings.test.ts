@@ -1,7 +1,8 @@
 import { connectivityState, credentials, Metadata, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { QUEUE_ORDERS, type QueueOptions } from '@grpc-manifold/bounded-queue';
+import type { QueueOptions } from '@grpc-manifold/bounded-queue';
+import { QUEUE_ORDERS } from '@grpc-manifold/bounded-queue/internal';
 import { explain, type CallInfo, type PolicyAction } from '@grpc-manifold/core';
 import type { ClientCall } from '@grpc-manifold/testing';
 import {

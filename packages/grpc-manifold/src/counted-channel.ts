@@ -1,6 +1,6 @@
 import type { ChannelInterface, connectivityState } from '@grpc/grpc-js';
 import type { ChannelCall } from '@grpc-manifold/core';
-import type { MessageCount } from '@grpc-manifold/stream-scope';
+import type { MessageCount } from '@grpc-manifold/stream-scope/internal';
 
 type Listener = Parameters<ChannelCall['start']>[1];
 

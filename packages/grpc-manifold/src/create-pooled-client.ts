@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { ChannelCredentials, type ChannelInterface, type Client, type ClientOptions } from '@grpc/grpc-js';
-import { ChannelPool, type ChannelPoolEnvironment } from '@grpc-manifold/channel-pool';
+import { ChannelPool } from '@grpc-manifold/channel-pool';
+import type { ChannelPoolEnvironment } from '@grpc-manifold/channel-pool/internal';
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { buildClient } from './build-client.js';
 import { mustBeClientClass, type ClientClass } from './client-class.js';

@@ -1,6 +1,6 @@
 import type { ClientOptions } from '@grpc/grpc-js';
 import { callKindOf } from '@grpc-manifold/core/internal';
-import { cancelWhenDestroyed } from '@grpc-manifold/stream-scope';
+import { cancelWhenDestroyed } from '@grpc-manifold/stream-scope/internal';
 import { CountedChannel } from './counted-channel.js';
 
 type Transformer = NonNullable<ClientOptions['callInvocationTransformer']>;

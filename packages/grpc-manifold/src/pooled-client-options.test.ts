@@ -1,6 +1,7 @@
 import type { ClientOptions } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { CHANNEL_POOL_OPTION_NAMES, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
+import type { ChannelPoolOptions } from '@grpc-manifold/channel-pool';
+import { CHANNEL_POOL_OPTION_NAMES } from '@grpc-manifold/channel-pool/internal';
 import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './pooled-client-options.js';
 
 const INTERCEPTOR = (): never => {

@@ -1,10 +1,6 @@
 import type { ChannelOptions, ClientOptions } from '@grpc/grpc-js';
-import {
-  CHANNEL_POOL_OPTION_NAMES,
-  placeOfOption,
-  poolInterceptor,
-  type ChannelPoolOptions,
-} from '@grpc-manifold/channel-pool';
+import { poolInterceptor, type ChannelPoolOptions } from '@grpc-manifold/channel-pool';
+import { CHANNEL_POOL_OPTION_NAMES, placeOfOption } from '@grpc-manifold/channel-pool/internal';
 import { boundedQueue } from '@grpc-manifold/bounded-queue';
 import { circuitBreaker } from '@grpc-manifold/circuit-breaker';
 import { nearestName, OptionReader, unknownOption } from '@grpc-manifold/core/internal';

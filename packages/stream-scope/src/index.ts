@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-export { scoped, scopedUpload, type ScopeEnvironment } from './scope/scoped.js';
+export { scoped, scopedUpload } from './scope/scoped.js';
 export type { ScopeOptions } from './scope/options.js';
 export type { ScopedStream } from './scope/scoped-stream.js';
 export type { ScopedReadable } from './scope/scoped-readable.js';
@@ -12,15 +12,4 @@ export { StreamScope } from './group/stream-scope.js';
 export type { StreamScopeOptions } from './group/options.js';
 export type { StreamIdentity } from './open-streams/stream-record.js';
 export { openStreams, type OpenStream } from './open-streams/open-stream.js';
-export {
-  watchStreams,
-  type StreamAlarm,
-  type WatchStreamsEnvironment,
-  type WatchStreamsOptions,
-} from './open-streams/stream-watch.js';
-export {
-  cancelWhenDestroyed,
-  type CancelWhenDestroyedEnvironment,
-  type DestroyableStream,
-  type MessageCount,
-} from './open-streams/destroyed-stream.js';
+export { watchStreams, type StreamAlarm, type WatchStreamsOptions } from './open-streams/stream-watch.js';

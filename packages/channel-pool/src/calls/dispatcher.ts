@@ -5,7 +5,7 @@ import {
   queueRefusal,
   WaitEstimate,
   type QueueRefusal,
-} from '@grpc-manifold/bounded-queue';
+} from '@grpc-manifold/bounded-queue/internal';
 import type { CallExplanation, ShedReport, TransportFault } from '@grpc-manifold/core';
 import {
   attachToParent,

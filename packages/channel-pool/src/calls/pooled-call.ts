@@ -6,7 +6,7 @@ import {
   type Metadata,
   type StatusObject,
 } from '@grpc/grpc-js';
-import type { Queued } from '@grpc-manifold/bounded-queue';
+import type { Queued } from '@grpc-manifold/bounded-queue/internal';
 import type { CallExplanation, CallInfo, CallKind, ChannelCall } from '@grpc-manifold/core';
 import {
   deadlineStatus,

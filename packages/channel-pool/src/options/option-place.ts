@@ -1,4 +1,4 @@
-import { QUEUE_OPTION_NAMES } from '@grpc-manifold/bounded-queue';
+import { QUEUE_OPTION_NAMES } from '@grpc-manifold/bounded-queue/internal';
 
 const CLIENT_OPTIONS: readonly string[] = ['interceptors', 'interceptor_providers', 'callInvocationTransformer'];
 

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import type { ChannelOptions } from '@grpc/grpc-js';
-import { resolveQueueOptions, type QueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue';
+import type { QueueOptions } from '@grpc-manifold/bounded-queue';
+import { resolveQueueOptions, type ResolvedQueueOptions } from '@grpc-manifold/bounded-queue/internal';
 import type { CallInfo, ChannelFactory, ConnectionPolicy } from '@grpc-manifold/core';
 import { OptionReader } from '@grpc-manifold/core/internal';
 import { idleClose } from '@grpc-manifold/connection-policy';

@@ -1,4 +1,5 @@
-import { AdmissionQueue, resolveQueueOptions, type Queued, type QueueOrder } from '@grpc-manifold/bounded-queue';
+import type { QueueOrder } from '@grpc-manifold/bounded-queue';
+import { AdmissionQueue, resolveQueueOptions, type Queued } from '@grpc-manifold/bounded-queue/internal';
 import { systemClock } from '@grpc-manifold/core/internal';
 import { Tickets, type WaitingLine } from './waiting-line.js';
 

@@ -1,4 +1,5 @@
-import { PICKER_NAMES, type PickerName } from '@grpc-manifold/channel-pool';
+import type { PickerName } from '@grpc-manifold/channel-pool';
+import { PICKER_NAMES } from '@grpc-manifold/channel-pool/internal';
 import { cpuNsPerOperation } from '../load/cpu-per-operation.js';
 import { limitFacts } from '../pick/limit-facts.js';
 import { spread, type ServiceTimes } from '../pick/spread.js';

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { PICKER_NAMES } from '@grpc-manifold/channel-pool';
+import { PICKER_NAMES } from '@grpc-manifold/channel-pool/internal';
 import fc from 'fast-check';
 import { KINDS } from '../endings/call-kind.js';
 
