@@ -122,8 +122,9 @@ export class Dispatcher implements CallHost {
       if (call.phase === 'ended') return;
     }
     // Nobody overtakes those who wait.
-    const member = this.queue.size === 0 ? this.settings.members().pick(call) : undefined;
-    if (member !== undefined) this.#hand(call, member);
+    const nowMs = this.clock.elapsed();
+    const member = this.queue.size === 0 ? this.settings.members().take(call, nowMs) : undefined;
+    if (member !== undefined) this.#hand(call, member, nowMs);
     else this.settings.during(() => this.#letWait(call));
   }
 
@@ -147,12 +148,13 @@ export class Dispatcher implements CallHost {
   retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean {
     if (this.#isEnding) return false;
     // On the same connection grpc-js has tried again already.
-    const member = this.queue.size === 0 ? this.settings.members().pickOther(refusedBy) : undefined;
+    const nowMs = this.clock.elapsed();
+    const member = this.queue.size === 0 ? this.settings.members().takeOther(refusedBy, nowMs) : undefined;
     if (member === undefined && refusedBy.state === 'ready') return false;
     this.counts.retried += 1;
     this.#left(call, refusedBy, code);
     call.rewind();
-    if (member !== undefined) this.#hand(call, member);
+    if (member !== undefined) this.#hand(call, member, nowMs);
     else this.settings.during(() => this.#putBack(call));
     return true;
   }
@@ -171,12 +173,13 @@ export class Dispatcher implements CallHost {
     try {
       while (this.queue.size > 0) {
         const call = this.queue.peek() as PooledCall;
-        const member = this.settings.members().pick(call);
+        const nowMs = this.clock.elapsed();
+        const member = this.settings.members().take(call, nowMs);
         if (member === undefined) break;
         call.queueWaitMs = this.queue.waitedMs(call);
         this.queue.remove(call);
-        this.#wait.admitted(this.settings.clock.elapsed(), this.queue.size > 0);
-        this.#hand(call, member);
+        this.#wait.admitted(nowMs, this.queue.size > 0);
+        this.#hand(call, member, nowMs);
       }
     } finally {
       this.#isFlushing = false;
@@ -234,13 +237,15 @@ export class Dispatcher implements CallHost {
     this.queue.close();
   }
 
-  #hand(call: PooledCall, member: PooledChannel): void {
+  /** Starts a call on the member that it is counted in on. */
+  #hand(call: PooledCall, member: PooledChannel, nowMs: number): void {
+    const members = this.settings.members();
     this.#inFlight += 1;
     this.queue.took(call);
     this.#notePeak();
-    if (this.settings.members().measures) call.handedAtMs = this.settings.clock.elapsed();
+    if (members.measures) call.handedAtMs = nowMs;
     call.handTo(member);
-    this.settings.members().took(member);
+    members.review();
   }
 
   /** A call is no longer on a connection. */
@@ -264,8 +269,9 @@ export class Dispatcher implements CallHost {
     const members = this.settings.members();
     members.requestConnection();
     // A connection that was being let go may have been taken back for it: it would wait beside that one.
-    const member = this.queue.size === 0 ? members.pick(call) : undefined;
-    if (member !== undefined) return this.#hand(call, member);
+    const takenAtMs = this.clock.elapsed();
+    const member = this.queue.size === 0 ? members.take(call, takenAtMs) : undefined;
+    if (member !== undefined) return this.#hand(call, member, takenAtMs);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     if (call.dueMs !== Infinity) {
       const nowMs = this.clock.elapsed();

@@ -302,12 +302,11 @@ export class PooledCall
     if (this.#halfClosed) held.halfClose();
   }
 
-  /** Hands it to a connection, in the same tick as that was picked. */
+  /** Starts it on the member that has counted it in. */
   handTo(member: PooledChannel): void {
     const waited = this.#phase === 'waiting';
     this.#phase = 'running';
     this.member = member;
-    member.countIn(this.handedAtMs);
     if (waited) this.runInAsyncScope(this.#open, this);
     else this.#open();
   }

@@ -219,9 +219,37 @@ export class Members implements PooledChannelObserver, BeatListener {
     return Math.max(0, this.options.maxChannels - this.#ready) * (this.options.maxStreamsPerChannel ?? UNSEEN_LIMIT);
   }
 
-  /** The connection that gets a call, out of those that have room; undefined when none has. */
-  pick(call: CallInfo): PooledChannel | undefined {
-    this.#beat.look();
+  /**
+   * Picks the member that gets a call, out of those that have room, and counts the call in. The caller starts the call in
+   * the same tick, and then calls {@link review}.
+   *
+   * @param nowMs the clock's `elapsed()`.
+   * @returns undefined when no member has room.
+   */
+  take(call: CallInfo, nowMs: number): PooledChannel | undefined {
+    this.#beat.look(nowMs);
+    return this.#countIn(this.#pick(call), nowMs);
+  }
+
+  /** As {@link take}, out of the members that are not the given one: the one with the fewest streams. */
+  takeOther(than: PooledChannel, nowMs: number): PooledChannel | undefined {
+    this.#beat.look(nowMs);
+    return this.#countIn(this.#pickOther(than), nowMs);
+  }
+
+  /** The only place where a call is counted in. It is counted out by the member, which calls {@link onRoom} then. */
+  #countIn(member: PooledChannel | undefined, nowMs: number): PooledChannel | undefined {
+    if (member === undefined) return undefined;
+    member.countIn(this.measures ? nowMs : -1);
+    this.#refresh(member);
+    this.#wanted = true;
+    this.#idleWatch.watch();
+    this.#ejector.watch();
+    this.#lifeWatch.watch(member);
+    return member;
+  }
+
+  #pick(call: CallInfo): PooledChannel | undefined {
     const trial = this.#ejector.takeTrial();
     if (trial !== undefined) return trial;
     const key = this.#keyOf(call);
@@ -245,9 +273,7 @@ export class Members implements PooledChannelObserver, BeatListener {
     return this.#keepaliveTimeMs;
   }
 
-  /** A connection with room that is not the given one, the one with the fewest streams. */
-  pickOther(than: PooledChannel): PooledChannel | undefined {
-    this.#beat.look();
+  #pickOther(than: PooledChannel): PooledChannel | undefined {
     let best: PooledChannel | undefined;
     for (const member of this.#available) {
       if (member === than || !member.hasRoom) continue;
@@ -319,16 +345,6 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** He waits no longer. */
   stopWarming(who: object): void {
     this.#warming.delete(who);
-  }
-
-  /** A call was counted in. */
-  took(member: PooledChannel): void {
-    this.#refresh(member);
-    this.#wanted = true;
-    this.#idleWatch.watch();
-    this.#ejector.watch();
-    this.#lifeWatch.watch(member);
-    this.review();
   }
 
   /** Somebody wants a connection: opens what is missing. */

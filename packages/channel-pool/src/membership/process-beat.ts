@@ -32,7 +32,7 @@ export class ProcessBeat {
     const place = new WeakRef(listener);
     this.#listeners.add(place);
     if (this.#timer === undefined) {
-      this.#read();
+      this.#read(this.clock.elapsed());
       this.#wait();
     }
     return place;
@@ -48,20 +48,23 @@ export class ProcessBeat {
 
   /**
    * Looks at the clocks now, and tells every listener when this process stood still. A process that goes on handles what its
-   * sockets hold before its timers: a call may be made before the beat that is overdue. Costs two readings of clocks.
+   * sockets hold before its timers: a call may be made before the beat that is overdue.
+   *
+   * @param nowMs the clock's `elapsed()`.
    */
-  look(): void {
+  look(nowMs: number): void {
     if (this.#timer === undefined) return;
-    const [wallMs, elapsedMs] = [this.#wallMs, this.#elapsedMs];
-    this.#read();
+    const wallMs = this.#wallMs;
+    const elapsedMs = this.#elapsedMs;
+    this.#read(nowMs);
     const stoodMs = standstillMs(this.#wallMs - wallMs, this.#elapsedMs - elapsedMs);
     if (stoodMs === 0) return;
     for (const place of this.#listeners) place.deref()?.onStandstill(stoodMs);
   }
 
-  #read(): void {
+  #read(nowMs: number): void {
     this.#wallMs = this.clock.now();
-    this.#elapsedMs = this.clock.elapsed();
+    this.#elapsedMs = nowMs;
   }
 
   #wait(): void {
@@ -70,7 +73,7 @@ export class ProcessBeat {
 
   readonly #onTimer = (): void => {
     const fired = this.#timer;
-    this.look();
+    this.look(this.clock.elapsed());
     if (this.#timer !== fired) return;
     this.#timer = undefined;
     for (const place of this.#listeners) if (place.deref() === undefined) this.#listeners.delete(place);

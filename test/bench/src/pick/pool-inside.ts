@@ -5,8 +5,6 @@ import type { Clock, Random } from '@grpc-manifold/core/internal';
 
 /** What a dispatcher does with a connection of its pool, for one call. */
 export interface Member extends MemberView {
-  /** @param nowMs where calls are timed, else -1. */
-  countIn(nowMs: number): void;
   answered(givenAtMs: number, nowMs: number): void;
   countOut(ending: 'answered' | 'failed'): void;
 }
@@ -17,8 +15,9 @@ export interface Members {
   /** True when calls must be timed. */
   readonly measures: boolean;
   requestConnection(): void;
-  pick(call: CallInfo): Member | undefined;
-  took(member: Member): void;
+  /** Picks a connection and counts the call in. */
+  take(call: CallInfo, nowMs: number): Member | undefined;
+  review(): void;
   callEnded(member: Member, outcome: PickOutcome): void;
   close(reason: string): Promise<number>;
 }

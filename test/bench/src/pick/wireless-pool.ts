@@ -106,13 +106,12 @@ export class WirelessPool {
   }
 
   #give(which: number): void {
-    const member = this.members.pick(CALL);
+    const nowMs = systemClock.elapsed();
+    const member = this.members.take(CALL, nowMs);
     if (member === undefined) throw new Error('Nobody was picked');
-    const nowMs = this.members.measures ? systemClock.elapsed() : -1;
-    member.countIn(nowMs);
-    this.members.took(member);
+    this.members.review();
     this.#held[which] = member;
-    this.#givenAtMs[which] = nowMs;
+    this.#givenAtMs[which] = this.members.measures ? nowMs : -1;
   }
 
   async close(): Promise<void> {
