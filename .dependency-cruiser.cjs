@@ -57,7 +57,7 @@ const ROOMS = [
   ['channel-pool', 'shared-channel', 'pool-parts', 'pool-environment'],
   ['calls'],
   ['membership'],
-  ['ejection', 'policies'],
+  ['ejection', 'opening', 'policies', 'watches'],
   ['member'],
   ['options'],
   ['pickers', 'reports'],

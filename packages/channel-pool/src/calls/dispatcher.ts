@@ -25,7 +25,7 @@ import { awaitedStream } from './awaited-stream.js';
 import { CallSet } from './call-set.js';
 import type { Members } from '../membership/members.js';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
-import type { CallHost, PooledCall } from './pooled-call.js';
+import type { CallKeeper, PooledCall } from './pooled-call.js';
 import type { PooledChannel } from '../member/pooled-channel.js';
 
 /** Statuses that may be the fault of the connection. */
@@ -62,7 +62,7 @@ export interface DispatcherSettings {
  * Decides for each call whether it goes out now, waits, or is refused, and keeps the books: every call that was started
  * is released exactly once, with the status that its caller gets.
  */
-export class Dispatcher implements CallHost {
+export class Dispatcher implements CallKeeper {
   /** Calls that have been started and have no status yet. */
   readonly calls = new CallSet<PooledCall>();
   readonly counts: CallCounts = { started: 0, succeeded: 0, failed: 0, shed: 0, cancelled: 0, retried: 0 };
@@ -122,9 +122,8 @@ export class Dispatcher implements CallHost {
       if (call.phase === 'ended') return;
     }
     // Nobody overtakes those who wait.
-    const nowMs = this.clock.elapsed();
-    const member = this.queue.size === 0 ? this.settings.members().take(call, nowMs) : undefined;
-    if (member !== undefined) this.#hand(call, member, nowMs);
+    const member = this.queue.size === 0 ? this.settings.members().take(call) : undefined;
+    if (member !== undefined) this.#hand(call, member);
     else this.settings.during(() => this.#letWait(call));
   }
 
@@ -147,14 +146,14 @@ export class Dispatcher implements CallHost {
 
   retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean {
     if (this.#isEnding) return false;
+    const { handedAtMs } = call;
     // On the same connection grpc-js has tried again already.
-    const nowMs = this.clock.elapsed();
-    const member = this.queue.size === 0 ? this.settings.members().takeOther(refusedBy, nowMs) : undefined;
+    const member = this.queue.size === 0 ? this.settings.members().takeOther(call, refusedBy) : undefined;
     if (member === undefined && refusedBy.state === 'ready') return false;
     this.counts.retried += 1;
-    this.#left(call, refusedBy, code);
+    this.#left(call, refusedBy, code, handedAtMs);
     call.rewind();
-    if (member !== undefined) this.#hand(call, member, nowMs);
+    if (member !== undefined) this.#hand(call, member);
     else this.settings.during(() => this.#putBack(call));
     return true;
   }
@@ -173,13 +172,12 @@ export class Dispatcher implements CallHost {
     try {
       while (this.queue.size > 0) {
         const call = this.queue.peek() as PooledCall;
-        const nowMs = this.clock.elapsed();
-        const member = this.settings.members().take(call, nowMs);
+        const member = this.settings.members().take(call);
         if (member === undefined) break;
         call.queueWaitMs = this.queue.waitedMs(call);
         this.queue.remove(call);
-        this.#wait.admitted(nowMs, this.queue.size > 0);
-        this.#hand(call, member, nowMs);
+        this.#wait.admitted(this.settings.clock.elapsed(), this.queue.size > 0);
+        this.#hand(call, member);
       }
     } finally {
       this.#isFlushing = false;
@@ -237,26 +235,23 @@ export class Dispatcher implements CallHost {
     this.queue.close();
   }
 
-  /** Starts a call on the member that it is counted in on. */
-  #hand(call: PooledCall, member: PooledChannel, nowMs: number): void {
-    const members = this.settings.members();
+  #hand(call: PooledCall, member: PooledChannel): void {
     this.#inFlight += 1;
     this.queue.took(call);
     this.#notePeak();
-    if (members.measures) call.handedAtMs = nowMs;
     call.handTo(member);
-    members.review();
+    this.settings.members().review();
   }
 
   /** A call is no longer on a connection. */
-  #left(call: PooledCall, member: PooledChannel, code: status): void {
+  #left(call: PooledCall, member: PooledChannel, code: status, handedAtMs = call.handedAtMs): void {
     this.#inFlight -= 1;
     this.queue.left(call);
     const members = this.settings.members();
     // A cancel says nothing of the connection.
-    if (!members.tellsPicker || call.handedAtMs < 0 || code === status.CANCELLED) return;
+    if (!members.tellsPicker || handedAtMs < 0 || code === status.CANCELLED) return;
     const answeredAtMs = call.answeredAtMs < 0 ? this.settings.clock.elapsed() : call.answeredAtMs;
-    const rttMs = answeredAtMs - call.handedAtMs;
+    const rttMs = answeredAtMs - handedAtMs;
     members.callEnded(member, { rttMs, ok: !CONNECTION_FAILURES.has(code) });
   }
 
@@ -269,9 +264,8 @@ export class Dispatcher implements CallHost {
     const members = this.settings.members();
     members.requestConnection();
     // A connection that was being let go may have been taken back for it: it would wait beside that one.
-    const takenAtMs = this.clock.elapsed();
-    const member = this.queue.size === 0 ? members.take(call, takenAtMs) : undefined;
-    if (member !== undefined) return this.#hand(call, member, takenAtMs);
+    const member = this.queue.size === 0 ? members.take(call) : undefined;
+    if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);
     if (call.dueMs !== Infinity) {
       const nowMs = this.clock.elapsed();

@@ -57,7 +57,7 @@ export interface CallRequest {
 }
 
 /** Who decides when a call goes out, and keeps the books. */
-export interface CallHost {
+export interface CallKeeper {
   readonly target: string;
   readonly clock: Clock;
   /** Calls back in the next turn of the event loop. */
@@ -155,7 +155,7 @@ export class PooledCall
   #ending: StatusObject | undefined;
 
   constructor(
-    private readonly pool: CallHost,
+    private readonly pool: CallKeeper,
     readonly request: CallRequest,
   ) {
     super('GRPCMANIFOLD_CALL');
@@ -295,14 +295,14 @@ export class PooledCall
     this.#retries += 1;
     this.member = undefined;
     this.#inner = undefined;
-    this.handedAtMs = this.answeredAtMs = -1;
+    this.answeredAtMs = -1;
     const held = (this.#held = new HeldOperations<Buffer>());
     if (this.#reading) held.startRead();
     if (this.#sent !== undefined) held.sendMessage(this.#sent.context, this.#sent.message, this.#sent.message.length);
     if (this.#halfClosed) held.halfClose();
   }
 
-  /** Starts it on the member that has counted it in. */
+  /** Hands it to a connection that has counted it in, in the same tick. */
   handTo(member: PooledChannel): void {
     const waited = this.#phase === 'waiting';
     this.#phase = 'running';

@@ -64,7 +64,7 @@ export class PooledChannel implements MemberView {
   /** Index among the members that have room, -1 for none. Kept by the pool. */
   availableIndex = -1;
   /** Its share of the pool's sums over the members that are ready. Kept by the pool. */
-  readonly counted = { ready: 0, usedStreams: 0, capacity: 0 };
+  readonly counted = { live: 0, usedStreams: 0, capacity: 0 };
   /** The shortest interval between PINGs that was in force when some were sent on it; Infinity for none. */
   keepaliveTimeMs: number;
   /** False once a call has shown that its channel has no call credentials of its own. */

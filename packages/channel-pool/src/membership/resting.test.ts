@@ -2,7 +2,7 @@ import { connectivityState, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NOTHING_LEFT, SCRIPTED_TARGET, ScriptedScenes, settled, type ScriptedScene } from '@grpc-manifold/testing';
 import { ChannelPool } from '../channel-pool.js';
-import { idleTimeoutOf } from './idle-watch.js';
+import { idleTimeoutOf } from '../watches/idle-watch.js';
 import type { ChannelPoolOptions } from '../options/options.js';
 
 const { IDLE, READY, TRANSIENT_FAILURE } = connectivityState;

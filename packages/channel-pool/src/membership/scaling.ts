@@ -3,9 +3,8 @@ export interface Load {
   readonly minChannels: number;
   readonly maxChannels: number;
   readonly growAtRatio: number;
-  /** Connections that carry calls or are being opened. */
+  /** Connections that are ready or ejected. */
   readonly liveChannels: number;
-  readonly connectingChannels: number;
   readonly usedStreams: number;
   readonly capacity: number;
   readonly queuedCalls: number;
@@ -24,12 +23,12 @@ export interface ScaleDecision {
 }
 
 /**
- * Says why another connection should be opened now, or undefined when none should. One is opened at a time (gRFC A105).
+ * Says why another connection should be opened now, or undefined when none should. They are opened one after another (gRFC A105).
  * Calls that wait count as load, but where there is room they wait for something else than a connection.
  */
 export function growthReason(load: Load): string | undefined {
   const { liveChannels, usedStreams, capacity, queuedCalls, growAtRatio } = load;
-  if (load.connectingChannels > 0 || liveChannels >= load.maxChannels) return undefined;
+  if (liveChannels >= load.maxChannels) return undefined;
   if (liveChannels < load.minChannels) return `fewer than minChannels ${load.minChannels}`;
   const wanted = usedStreams + queuedCalls;
   if (wanted > 0 && wanted >= capacity * growAtRatio) {

@@ -9,7 +9,7 @@ import type { News, Order } from '../wire/order.js';
 import { Outbox, type Port } from '../wire/outbox.js';
 import { START } from '../wire/start.js';
 import { writeStatus } from '../wire/status-record.js';
-import { HostedCall, type CallHost } from './hosted-call.js';
+import { HostedCall, type HostedCallOwner } from './hosted-call.js';
 import { connectionFor, HostedChannel, type Opening } from './hosted-channel.js';
 
 /** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
@@ -19,7 +19,7 @@ const LOOK_MS = 20;
 const CLOSED = 'Channel closed before call started';
 
 /** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
-export class Host implements CallHost {
+export class Host implements HostedCallOwner {
   readonly #channels = new Map<number, HostedChannel>();
   /** Why there is none of a number, until it is closed. */
   readonly #refusals = new Map<number, string>();

@@ -24,7 +24,7 @@ export interface HostedCallRequest {
 }
 
 /** Who has the call. */
-export interface CallHost {
+export interface HostedCallOwner {
   open(): BatchWriter;
   soon(callback: () => void): void;
   /** It has its status: nothing more comes of it. */
@@ -60,7 +60,7 @@ export class HostedCall implements InterceptingListener {
   constructor(
     readonly id: number,
     readonly channel: HostedChannel,
-    private readonly host: CallHost,
+    private readonly host: HostedCallOwner,
     request: HostedCallRequest,
   ) {
     const { method, deadlineMs, host: authority, hasCredentials } = request;

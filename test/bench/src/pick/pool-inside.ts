@@ -12,11 +12,8 @@ export interface Member extends MemberView {
 /** What it does with all of them. */
 export interface Members {
   readonly open: ReadonlySet<Member>;
-  /** True when calls must be timed. */
-  readonly measures: boolean;
   requestConnection(): void;
-  /** Picks a connection and counts the call in. */
-  take(call: CallInfo, nowMs: number): Member | undefined;
+  take(call: CallInfo & { handedAtMs: number }): Member | undefined;
   review(): void;
   callEnded(member: Member, outcome: PickOutcome): void;
   close(reason: string): Promise<number>;

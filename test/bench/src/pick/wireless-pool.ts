@@ -9,7 +9,7 @@ import { pickerOf, PoolMembers, resolveChannelPoolOptions, type Member, type Mem
 const CALLS_PER_MEMBER = 8;
 /** How long each call is said to have taken; nobody waits for it. */
 const OUTCOME = { rttMs: 5, ok: true };
-const CALL = {} as CallInfo;
+const CALL = { handedAtMs: -1 } as CallInfo & { handedAtMs: number };
 
 /** The connections of a pool over channels without a wire: ready, and under a steady load. */
 export class WirelessPool {
@@ -106,12 +106,11 @@ export class WirelessPool {
   }
 
   #give(which: number): void {
-    const nowMs = systemClock.elapsed();
-    const member = this.members.take(CALL, nowMs);
+    const member = this.members.take(CALL);
     if (member === undefined) throw new Error('Nobody was picked');
     this.members.review();
     this.#held[which] = member;
-    this.#givenAtMs[which] = this.members.measures ? nowMs : -1;
+    this.#givenAtMs[which] = CALL.handedAtMs;
   }
 
   async close(): Promise<void> {
