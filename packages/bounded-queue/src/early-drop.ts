@@ -1,6 +1,6 @@
-import { status, type StatusObject } from '@grpc/grpc-js';
+import type { StatusObject } from '@grpc/grpc-js';
 import type { CallExplanation } from '@grpc-manifold/core';
-import { EARLY_DROP, wordedStatus } from '@grpc-manifold/core/internal';
+import { refusal } from '@grpc-manifold/core/internal';
 
 /** The numbers that a call was dropped early on. */
 export interface EarlyDropFacts extends CallExplanation {
@@ -18,6 +18,5 @@ export interface EarlyDropFacts extends CallExplanation {
  */
 export function earlyDropRefusal({ expectedMs, remainingMs, ...facts }: EarlyDropFacts): StatusObject {
   const said = { expectedMs: Math.ceil(expectedMs), remainingMs: Math.ceil(remainingMs) };
-  const explanation: CallExplanation = { refusedBy: 'early-drop', limit: said.remainingMs, ...facts };
-  return wordedStatus(status.RESOURCE_EXHAUSTED, EARLY_DROP, said, explanation);
+  return refusal('early-drop', said, { limit: said.remainingMs, ...facts });
 }

@@ -1,6 +1,6 @@
-import { status, type StatusObject } from '@grpc/grpc-js';
+import type { StatusObject } from '@grpc/grpc-js';
 import type { BreakerExplanation } from '@grpc-manifold/core';
-import { BREAKER, roundedRatio, wordedStatus } from '@grpc-manifold/core/internal';
+import { refusal, roundedRatio } from '@grpc-manifold/core/internal';
 import type { Breaker } from './breaker.js';
 
 /** Makes the status of a call that a circuit does not let through. */
@@ -13,5 +13,5 @@ export function breakerRefusal({ key, state, counts, nextProbeInMs }: Breaker): 
     ...(slowRatio === undefined ? {} : { slowRatio: roundedRatio(slowRatio) }),
     ...(nextProbeInMs === undefined ? {} : { nextProbeMs: nextProbeInMs }),
   };
-  return wordedStatus(status.UNAVAILABLE, BREAKER, breaker, { refusedBy: 'breaker', breaker });
+  return refusal('breaker', breaker, { breaker });
 }

@@ -29,9 +29,9 @@ export {
 export { withAdvice } from './faults/failed-attempt-advice.js';
 export { explainedStatus, explanationOf, markStatus } from './explanation/explain-object.js';
 export { wordedStatus, type Wording } from './wording/wording.js';
-export { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './wording/queue-wordings.js';
-export { BREAKER, roundedRatio } from './wording/breaker-wording.js';
-export { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './wording/pool-wordings.js';
+export { refusal } from './wording/refusal.js';
+export { roundedRatio } from './wording/refusal-reasons.js';
+export { CANCELLED, GIVEN_UP, NOT_PROCESSED, NOT_TAKEN, THREW_BELOW } from './wording/ending-wordings.js';
 export { callKindOf } from './contracts/call-info.js';
 export { LinkedList, ListNode } from './lists/linked-list.js';
 export { HeldOperations, settleWrite, type MessageContext, type OperableCall } from './calls/held-operations.js';

@@ -5,11 +5,10 @@ import {
   DeadlineTimers,
   detachFromParent,
   Emitter,
-  CLOSED,
   explanationOf,
   propagates,
   warn,
-  wordedStatus,
+  refusal,
   type Clock,
 } from '@grpc-manifold/core/internal';
 import { earlyDropRefusal } from '../early-drop.js';
@@ -257,12 +256,10 @@ export class Admission implements CallAdmission, Disposable {
     const waitedMs = call.phase === 'waiting' ? this.waitedMs(call) : 0;
     this.#shed(
       call,
-      wordedStatus(
-        status.UNAVAILABLE,
-        CLOSED,
+      refusal(
+        'closed',
         { reason: 'the queue is disposed' },
         {
-          refusedBy: 'closed',
           queueWaitMs: Math.round(waitedMs),
           inFlightCalls: call.slots?.inFlight ?? 0,
           queuedCalls: this.#budget.calls,

@@ -1,13 +1,6 @@
-import { status, type StatusObject } from '@grpc/grpc-js';
-import type { CallExplanation, RefusedBy } from '@grpc-manifold/core';
-import {
-  QUEUE_BYTES,
-  QUEUE_FULL,
-  QUEUE_SHARE,
-  QUEUE_TIME,
-  wordedStatus,
-  type Wording,
-} from '@grpc-manifold/core/internal';
+import type { StatusObject } from '@grpc/grpc-js';
+import type { RefusedBy } from '@grpc-manifold/core';
+import { refusal } from '@grpc-manifold/core/internal';
 import type { ResolvedQueueOptions } from './options.js';
 import type { PartitionFacts } from './partition.js';
 
@@ -29,35 +22,22 @@ export interface QueueFacts {
 /** Makes the RESOURCE_EXHAUSTED status of a call that the queue refused; `details` names the bound and the numbers. */
 export function queueRefusal(refusedBy: QueueRefusal | 'queue-time', facts: QueueFacts): StatusObject {
   const { maxQueuedCalls, maxQueuedBytes, maxQueueTimeMs } = facts.limits;
+  const { inFlightCalls, queuedCalls, queuedBytes } = facts;
   const waitedMs = Math.round(facts.waitedMs);
+  const numbers = (limit: number) => ({ limit, queueWaitMs: waitedMs, inFlightCalls, queuedCalls });
   switch (refusedBy) {
     case 'queue-full':
-      return refusal(QUEUE_FULL, refusedBy, { queuedCalls: facts.queuedCalls, limit: maxQueuedCalls }, facts);
+      return refusal(refusedBy, { queuedCalls, limit: maxQueuedCalls }, numbers(maxQueuedCalls));
     case 'queue-bytes':
-      return refusal(QUEUE_BYTES, refusedBy, { queuedBytes: facts.queuedBytes, limit: maxQueuedBytes }, facts);
+      return refusal(refusedBy, { queuedBytes, limit: maxQueuedBytes }, numbers(maxQueuedBytes));
     case 'queue-time':
-      return refusal(QUEUE_TIME, refusedBy, { waitedMs, limit: maxQueueTimeMs }, facts);
+      return refusal(refusedBy, { waitedMs, limit: maxQueueTimeMs }, numbers(maxQueueTimeMs));
     case 'share': {
       const { ratio, ...partition } = facts.partition ?? WHOLE;
-      return refusal(
-        QUEUE_SHARE,
-        refusedBy,
-        { ...partition, maxQueuedCalls, limit: Math.floor(maxQueuedCalls * ratio) },
-        facts,
-      );
+      const limit = Math.floor(maxQueuedCalls * ratio);
+      return refusal(refusedBy, { ...partition, maxQueuedCalls, limit }, numbers(limit));
     }
   }
-}
-
-function refusal<Said extends { readonly limit: number }>(
-  wording: Wording<Said>,
-  refusedBy: QueueRefusal | 'queue-time',
-  said: Said,
-  { waitedMs, inFlightCalls, queuedCalls }: QueueFacts,
-): StatusObject {
-  const queueWaitMs = Math.round(waitedMs);
-  const explanation: CallExplanation = { refusedBy, limit: said.limit, queueWaitMs, inFlightCalls, queuedCalls };
-  return wordedStatus(status.RESOURCE_EXHAUSTED, wording, said, explanation);
 }
 
 /** What a call is counted under where nobody tells partitions apart; then none is refused for its share. */

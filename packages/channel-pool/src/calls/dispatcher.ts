@@ -13,11 +13,10 @@ import {
   detachFromParent,
   ListNode,
   CANCELLED,
-  CLOSED,
   explanationOf,
   GIVEN_UP,
-  NO_CONNECTION,
   propagates,
+  refusal,
   wordedStatus,
   type Clock,
 } from '@grpc-manifold/core/internal';
@@ -322,18 +321,16 @@ export class Dispatcher implements CallKeeper {
   #refuseForLackOfConnection(call: PooledCall): void {
     const error = this.settings.members().failure ?? 'unknown';
     const { lastFault } = this.settings.members();
-    const explanation: CallExplanation = {
-      refusedBy: 'no-connection',
+    const facts: CallExplanation = {
       ...this.#facts(call),
       lastConnectionError: error,
       ...(lastFault === undefined ? {} : { fault: lastFault }),
     };
-    this.#shed(call, wordedStatus(status.UNAVAILABLE, NO_CONNECTION, { target: this.target, error }, explanation));
+    this.#shed(call, refusal('no-connection', { target: this.target, error }, facts));
   }
 
   #refuseAsClosed(call: PooledCall, reason: string): void {
-    const explanation: CallExplanation = { refusedBy: 'closed', ...this.#facts(call) };
-    this.#shed(call, wordedStatus(status.UNAVAILABLE, CLOSED, { reason }, explanation));
+    this.#shed(call, refusal('closed', { reason }, this.#facts(call)));
   }
 
   #shed(call: PooledCall, refusal: StatusObject): void {

@@ -1,34 +1,18 @@
 import type { CallExplanation } from '../explanation/explanation.js';
-import { BREAKER } from './breaker-wording.js';
 import { DEADLINE_WORDINGS } from './deadline-wordings.js';
 import { readFacts } from './facts-in-words.js';
-import {
-  CANCELLED,
-  CLOSED,
-  GIVEN_UP,
-  NO_CONNECTION,
-  NOT_PROCESSED,
-  NOT_TAKEN,
-  withFaultDetail,
-} from './pool-wordings.js';
-import { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './queue-wordings.js';
+import { CANCELLED, GIVEN_UP, NOT_PROCESSED, NOT_TAKEN, THREW_BELOW, withFaultDetail } from './ending-wordings.js';
+import { REFUSAL_WORDINGS } from './refusal.js';
 import type { Wording } from './wording.js';
 
 /** All that our layers say of a call in words of their own. */
 const WORDINGS: readonly Pick<Wording<never>, 'pattern' | 'read'>[] = [
-  QUEUE_FULL,
-  QUEUE_BYTES,
-  QUEUE_TIME,
-  QUEUE_SHARE,
-  EARLY_DROP,
-  THREW_BELOW,
-  CLOSED,
-  NO_CONNECTION,
-  BREAKER,
+  ...Object.values(REFUSAL_WORDINGS),
   CANCELLED,
   GIVEN_UP,
   NOT_TAKEN,
   NOT_PROCESSED,
+  THREW_BELOW,
   ...DEADLINE_WORDINGS,
 ];
 

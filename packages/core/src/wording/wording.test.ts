@@ -5,9 +5,9 @@ import { explain } from '../explanation/explain.js';
 import type { CallExplanation } from '../explanation/explanation.js';
 import type { TransportFaultTag } from '../faults/fault.js';
 import { deadlineStatus } from '../time/deadline-status.js';
-import { BREAKER, roundedRatio } from './breaker-wording.js';
-import { CANCELLED, CLOSED, GIVEN_UP, NO_CONNECTION, NOT_PROCESSED, NOT_TAKEN } from './pool-wordings.js';
-import { EARLY_DROP, QUEUE_BYTES, QUEUE_FULL, QUEUE_SHARE, QUEUE_TIME, THREW_BELOW } from './queue-wordings.js';
+import { CANCELLED, GIVEN_UP, NOT_PROCESSED, NOT_TAKEN, THREW_BELOW } from './ending-wordings.js';
+import { REFUSAL_REASONS, roundedRatio } from './refusal-reasons.js';
+import { refusal, REFUSAL_WORDINGS } from './refusal.js';
 import { freeText, wordedStatus, type Wording } from './wording.js';
 
 const RUNS = 300;
@@ -70,7 +70,7 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
       () => {
         const limit = number();
         return made(
-          QUEUE_FULL,
+          REFUSAL_WORDINGS['queue-full'],
           { queuedCalls: integer(9), limit },
           { refusedBy: 'queue-full', limit, ...queueFacts() },
         );
@@ -80,7 +80,11 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
       'queue-bytes',
       () => {
         const limit = number();
-        return made(QUEUE_BYTES, { queuedBytes: 5, limit }, { refusedBy: 'queue-bytes', limit, ...queueFacts() });
+        return made(
+          REFUSAL_WORDINGS['queue-bytes'],
+          { queuedBytes: 5, limit },
+          { refusedBy: 'queue-bytes', limit, ...queueFacts() },
+        );
       },
     ],
     [
@@ -88,7 +92,7 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
       () => {
         const [limit, waitedMs] = [number(), integer(40_000)];
         const explanation = { refusedBy: 'queue-time', limit, ...queueFacts(), queueWaitMs: waitedMs } as const;
-        return made(QUEUE_TIME, { waitedMs, limit }, explanation);
+        return made(REFUSAL_WORDINGS['queue-time'], { waitedMs, limit }, explanation);
       },
     ],
     [
@@ -96,7 +100,7 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
       () => {
         const limit = integer(900);
         const said = { key: text(), queuedCalls: 4, inFlightCalls: 2, maxQueuedCalls: number(), limit };
-        return made(QUEUE_SHARE, said, { refusedBy: 'share', limit, ...queueFacts() });
+        return made(REFUSAL_WORDINGS.share, said, { refusedBy: 'share', limit, ...queueFacts() });
       },
     ],
     [
@@ -104,20 +108,24 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
       () => {
         const limit = integer(900);
         const explanation = { refusedBy: 'early-drop', limit, ...queueFacts() } as const;
-        return made(EARLY_DROP, { expectedMs: integer(9_000), remainingMs: limit }, explanation);
+        return made(REFUSAL_WORDINGS['early-drop'], { expectedMs: integer(9_000), remainingMs: limit }, explanation);
       },
     ],
     [
       'the end of what follows the queue',
       () => made(THREW_BELOW, { error: text() }, { queueWaitMs: integer(2) * integer(900) }),
     ],
-    ['closed', () => made(CLOSED, { reason: text() }, { refusedBy: 'closed', ...queueFacts() })],
+    ['closed', () => made(REFUSAL_WORDINGS.closed, { reason: text() }, { refusedBy: 'closed', ...queueFacts() })],
     [
       'no-connection',
       () => {
         const error = text();
         const explanation = { refusedBy: 'no-connection', ...queueFacts(), lastConnectionError: error } as const;
-        return made(NO_CONNECTION, { target: 'dns:///a.example:443', error }, { ...explanation, ...maybe(fault()) });
+        return made(
+          REFUSAL_WORDINGS['no-connection'],
+          { target: 'dns:///a.example:443', error },
+          { ...explanation, ...maybe(fault()) },
+        );
       },
     ],
     [
@@ -130,7 +138,7 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
           ...maybe({ slowRatio: roundedRatio(random.next()) }),
           ...maybe({ nextProbeMs: integer(60_000) }),
         };
-        return made(BREAKER, breaker, { refusedBy: 'breaker', breaker });
+        return made(REFUSAL_WORDINGS.breaker, breaker, { refusedBy: 'breaker', breaker });
       },
     ],
     ['a cancel', () => made(CANCELLED, { reason: text() }, { ...queueFacts(), channelId: 1 + integer(9) })],
@@ -294,7 +302,12 @@ describe('reading', () => {
   });
 
   it('prefers what a layer said in this process, however deep the cause', () => {
-    const made = wordedStatus(status.UNAVAILABLE, CLOSED, { reason: 'over' }, { refusedBy: 'closed', channelId: 4 });
+    const made = wordedStatus(
+      status.UNAVAILABLE,
+      REFUSAL_WORDINGS.closed,
+      { reason: 'over' },
+      { refusedBy: 'closed', channelId: 4 },
+    );
     const error = new Error(DETAILS, { cause: new Error('again', { cause: made }) });
     expect(explain(error)).toEqual({ refusedBy: 'closed', channelId: 4, from: 'object' });
   });
@@ -329,5 +342,36 @@ describe('reading', () => {
         explain(opening + part.repeat(100_000 / part.length));
       }
     }
+  });
+});
+
+describe('A refusal', () => {
+  it.each([
+    ['queue-full', status.RESOURCE_EXHAUSTED],
+    ['queue-bytes', status.RESOURCE_EXHAUSTED],
+    ['queue-time', status.RESOURCE_EXHAUSTED],
+    ['share', status.RESOURCE_EXHAUSTED],
+    ['early-drop', status.RESOURCE_EXHAUSTED],
+    ['breaker', status.UNAVAILABLE],
+    ['closed', status.UNAVAILABLE],
+    ['no-connection', status.UNAVAILABLE],
+  ] as const)('by %s has the status %s', (refusedBy, code) => {
+    expect(REFUSAL_REASONS[refusedBy].code).toBe(code);
+  });
+
+  it('names its reason in its details, and is read back with its facts', () => {
+    const refused = refusal('queue-full', { queuedCalls: 5, limit: 5 }, { limit: 5, queueWaitMs: 0, queuedCalls: 5 });
+
+    expect(refused).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: 'Refused before it was sent, queue-full: 5 calls wait (maxQueuedCalls 5); 5 queued',
+    });
+    const facts = { refusedBy: 'queue-full', limit: 5, queueWaitMs: 0, queuedCalls: 5 };
+    expect(explain(refused)).toEqual({ ...facts, from: 'object' });
+    expect(explain(refused.details)).toEqual({ ...facts, from: 'text' });
+  });
+
+  it('is tested above for every reason', () => {
+    expect(cases().map(([name]) => name)).toEqual(expect.arrayContaining(Object.keys(REFUSAL_REASONS)));
   });
 });

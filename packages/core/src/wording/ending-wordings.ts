@@ -2,27 +2,6 @@ import type { CallExplanation } from '../explanation/explanation.js';
 import type { TransportFault } from '../faults/fault.js';
 import { freeText, type Wording } from './wording.js';
 
-/** The pool, the client or the queue takes no calls any more. */
-export const CLOSED: Wording<{ readonly reason: string }> = {
-  tells: ['refusedBy'],
-  write: ({ reason }) => `Refused before it was sent, closed: ${freeText(reason)}`,
-  pattern: /Refused before it was sent, closed: /,
-  read: () => ({ refusedBy: 'closed', queueWaitMs: 0 }),
-};
-
-/** Every connection has failed. */
-export const NO_CONNECTION: Wording<{ readonly target: string; readonly error: string }> = {
-  tells: ['refusedBy', 'lastConnectionError'],
-  write: ({ target, error }) =>
-    `Refused before it was sent, no-connection: no connection to ${freeText(target)}: ${freeText(error)}`,
-  pattern: /Refused before it was sent, no-connection: no connection to /,
-  read: (_groups, free) => ({
-    refusedBy: 'no-connection',
-    queueWaitMs: 0,
-    lastConnectionError: free.replace(/^\S*: /, ''),
-  }),
-};
-
 /** A call on a connection was ended with its pool or its client. */
 export const CANCELLED: Wording<{ readonly reason: string }> = {
   tells: [],
@@ -53,6 +32,14 @@ export const NOT_PROCESSED: Wording<{ readonly connections: number; readonly fau
   write: ({ connections, fault }) =>
     `Not processed by any of ${connections} connections, of the last: ${freeText(fault.detail)}`,
   pattern: /Not processed by any of \d+ connections, of the last: /,
+  read: () => ({ queueWaitMs: 0 }),
+};
+
+/** The interceptor or channel below a bounded queue threw instead of making the call. */
+export const THREW_BELOW: Wording<{ readonly error: string }> = {
+  tells: [],
+  write: ({ error }) => `What follows the bounded queue threw: ${freeText(error)}`,
+  pattern: /What follows the bounded queue threw: /,
   read: () => ({ queueWaitMs: 0 }),
 };
 
