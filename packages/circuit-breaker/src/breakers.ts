@@ -1,6 +1,6 @@
 import type { StatusObject } from '@grpc/grpc-js';
 import type { CallExplanation, CallInfo } from '@grpc-manifold/core';
-import { Emitter, warn, type Clock } from '@grpc-manifold/core/internal';
+import { Emitter, OnceWarnings, type Clock } from '@grpc-manifold/core/internal';
 import { Breaker, type BreakerStateChange } from './breaker.js';
 import {
   resolveCircuitBreakerOptions,
@@ -19,7 +19,7 @@ export class Breakers implements Disposable {
   readonly #others = new Map<string, Breaker>();
   #newest: Breaker | undefined;
   #isDisposed = false;
-  readonly #warned = new Set<string>();
+  readonly #warnings = new OnceWarnings();
 
   constructor(
     options: CircuitBreakerOptions | undefined,
@@ -137,8 +137,6 @@ export class Breakers implements Disposable {
   }
 
   #warnOnce(what: string, message: string): void {
-    if (this.#warned.has(what)) return;
-    this.#warned.add(what);
-    warn(`circuitBreaker: ${message}`);
+    this.#warnings.warn(what, `circuitBreaker: ${message}`);
   }
 }

@@ -14,7 +14,9 @@ export { messageOf } from './listeners/message-of.js';
 export { promptly } from './listeners/promptly.js';
 export { tellMessage, tellMetadata, tellStatus } from './listeners/tell-listener.js';
 export { throwLater } from './listeners/throw-later.js';
+export { OnceWarnings } from './listeners/once-warnings.js';
 export { warn } from './listeners/warn.js';
+export { watchAbort } from './listeners/abort-watch.js';
 export {
   endsCalls,
   faultOfFailedAttempt,

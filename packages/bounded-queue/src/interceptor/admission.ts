@@ -7,7 +7,7 @@ import {
   Emitter,
   explanationOf,
   propagates,
-  warn,
+  OnceWarnings,
   refusal,
   type Clock,
 } from '@grpc-manifold/core/internal';
@@ -39,7 +39,7 @@ export class Admission implements CallAdmission, Disposable {
   #options: ResolvedBoundedQueueOptions;
   #shedCalls = 0;
   #isClosed = false;
-  #hasWarned = false;
+  readonly #warnings = new OnceWarnings();
 
   constructor(
     options: BoundedQueueOptions | undefined,
@@ -228,8 +228,7 @@ export class Admission implements CallAdmission, Disposable {
     try {
       this.#options.limit.onSample({ rttMs, inFlight: call.inFlightAtAdmission, dropped: OVERLOAD.has(code) });
     } catch (error) {
-      if (!this.#hasWarned) warn(`boundedQueue: a limit threw in onSample: ${String(error)}`);
-      this.#hasWarned = true;
+      this.#warnings.warn('onSample', `boundedQueue: a limit threw in onSample: ${String(error)}`);
     }
   }
 

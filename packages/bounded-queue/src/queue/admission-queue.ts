@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { CallInfo } from '@grpc-manifold/core';
-import { LinkedList, MAX_TIMER_MS, ListNode, warn, type Clock, type Timer } from '@grpc-manifold/core/internal';
+import { LinkedList, MAX_TIMER_MS, ListNode, OnceWarnings, type Clock, type Timer } from '@grpc-manifold/core/internal';
 import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';
@@ -35,7 +35,7 @@ export class AdmissionQueue<T extends Queued> {
   #bytes = 0;
   #timer: Timer | undefined;
   #timerDueMs = Infinity;
-  readonly #complaints = new Set<string>();
+  readonly #warnings = new OnceWarnings();
 
   /**
    * @param onRefused is called for each thing that waited its longest ('queue-time'), oldest first, and for each that had
@@ -397,8 +397,7 @@ export class AdmissionQueue<T extends Queued> {
 
   /** Once a function: it would happen with each call. */
   #complain(name: string, what: string): void {
-    if (!this.#complaints.has(name)) warn(`queue: ${name} ${what}`);
-    this.#complaints.add(name);
+    this.#warnings.warn(name, `queue: ${name} ${what}`);
   }
 
   // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,5 @@
 import type { CallInfo } from '@grpc-manifold/core';
-import { warn, type Clock, type Random } from '@grpc-manifold/core/internal';
+import { OnceWarnings, type Clock, type Random } from '@grpc-manifold/core/internal';
 import { Affinity } from './affinity.js';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
 import { pickerOf } from '../pickers/index.js';
@@ -13,7 +13,7 @@ export class Selection {
   readonly #isOwnPicker: boolean;
   readonly #keyOf: ResolvedChannelPoolOptions['affinity'];
   readonly #affinity = new Affinity<PooledChannel>();
-  #hasWarned = false;
+  readonly #warnings = new OnceWarnings();
 
   /** @param takeTrial takes the ejected member that the next call is to try, if any. */
   constructor(
@@ -109,7 +109,6 @@ export class Selection {
 
   /** Once a pool: it would happen with each call. */
   #warnOnce(what: string): void {
-    if (!this.#hasWarned) warn(`ChannelPool of ${this.target}: ${what}`);
-    this.#hasWarned = true;
+    this.#warnings.warn('selection', `ChannelPool of ${this.target}: ${what}`);
   }
 }

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { Event } from '@grpc-manifold/core';
-import { OptionReader, type Clock } from '@grpc-manifold/core/internal';
+import { OptionReader, watchAbort, type Clock } from '@grpc-manifold/core/internal';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
 
 /** How many connections are opened, and how long they may take. */
@@ -43,7 +43,7 @@ export async function warmUp(
     const settle = (error?: Error): void => {
       subscription[Symbol.dispose]();
       if (timer !== undefined) clock.clearTimer(timer);
-      signal?.removeEventListener('abort', onAbort);
+      stopWatching?.();
       pool.stopWarming(look);
       if (error === undefined) resolve();
       else reject(error);
@@ -52,7 +52,6 @@ export async function warmUp(
       if (pool.isClosed()) settle(new Error('warmUp: the pool is closed'));
       else if (pool.warm(look, channels)) settle();
     };
-    const onAbort = (): void => settle();
     const subscription = onChange(look);
     const timer =
       timeoutMs === Infinity
@@ -64,7 +63,7 @@ export async function warmUp(
           }, timeoutMs);
     // Somebody waits for it.
     timer?.ref();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const stopWatching = signal === undefined ? undefined : watchAbort(signal, () => settle());
     look();
   });
   // Whatever the reason is, an Error or not.

@@ -1,4 +1,4 @@
-import { warn } from '@grpc-manifold/core/internal';
+import { OnceWarnings } from '@grpc-manifold/core/internal';
 import { ChannelPool, type DrainOptions } from '../channel-pool.js';
 import type { DrainReport } from '../reports/stats.js';
 
@@ -8,15 +8,14 @@ const REFUSAL =
 /** A pool that a registry lends to many: none of them can close it for the others. */
 export class RegisteredPool extends ChannelPool {
   #isLent = true;
-  #hasWarned = false;
+  readonly #warnings = new OnceWarnings();
 
   /** Does nothing but warn, once: a client that has the pool for its channel calls it when it is closed itself. */
   override close(): void {
     if (!this.#isLent) {
       super.close();
-    } else if (!this.#hasWarned) {
-      this.#hasWarned = true;
-      warn(`${REFUSAL}, and make clients by createPooledClient(Client, lease.pool)`);
+    } else {
+      this.#warnings.warn('close', `${REFUSAL}, and make clients by createPooledClient(Client, lease.pool)`);
     }
   }
 

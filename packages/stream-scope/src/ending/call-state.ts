@@ -1,10 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { Metadata, status as Status, type StatusObject } from '@grpc/grpc-js';
 import type { CallKind } from '@grpc-manifold/core';
-import { currentTurn, warn, type Clock, type Timer } from '@grpc-manifold/core/internal';
+import { currentTurn, warn, type Clock, type Timer, watchAbort } from '@grpc-manifold/core/internal';
 import { StreamRecord } from '../open-streams/stream-record.js';
 import { addRecord, recordOf, removeRecord } from '../open-streams/stream-records.js';
-import { watchAbort } from './abort-watch.js';
 import { callError, isServiceError, ownError } from './call-error.js';
 import { endingDetails, endingError, type Ending } from './ending.js';
 import { handled, ignore, rejected } from './handled.js';

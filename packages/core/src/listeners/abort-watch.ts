@@ -1,8 +1,8 @@
-import { LinkedList, ListNode } from '@grpc-manifold/core/internal';
+import { LinkedList, ListNode } from '../lists/linked-list.js';
 
 type Callback = (reason: unknown) => void;
 
-/** One listener a signal, however many streams it ends: Node warns from the eleventh listener on. */
+/** The only listener on a signal, for all callbacks: Node warns from the eleventh listener on. */
 class AbortWatch {
   readonly #callbacks = new LinkedList<Callback>();
   readonly #listener = (): void => {
@@ -14,15 +14,15 @@ class AbortWatch {
     signal.addEventListener('abort', this.#listener, { once: true });
   }
 
-  /** @returns what takes it out again; harmless when it was. */
+  /** @returns a function that removes the callback; calling it again does nothing. */
   add(callback: Callback): () => void {
-    const place = new ListNode<Callback>();
-    this.#callbacks.push(place, callback);
-    return () => this.#remove(place);
+    const node = new ListNode<Callback>();
+    this.#callbacks.push(node, callback);
+    return () => this.#remove(node);
   }
 
-  #remove(place: ListNode<Callback>): void {
-    if (!this.#callbacks.remove(place)) return;
+  #remove(node: ListNode<Callback>): void {
+    if (!this.#callbacks.remove(node)) return;
     if (this.#callbacks.size > 0 || watches.get(this.signal) !== this) return;
     watches.delete(this.signal);
     this.signal.removeEventListener('abort', this.#listener);
@@ -32,10 +32,10 @@ class AbortWatch {
 const watches = new WeakMap<AbortSignal, AbortWatch>();
 
 /**
- * Calls back when a signal is aborted; not when it is aborted already.
+ * Calls back when a signal is aborted. A signal that is aborted already never calls back: look at `aborted` first.
  *
  * @param callback must not throw.
- * @returns what ends the watch. The last one to do so leaves no listener on the signal.
+ * @returns a function that ends the watch. When the last watch of a signal ends, its listener is removed.
  */
 export function watchAbort(signal: AbortSignal, callback: Callback): () => void {
   let watch = watches.get(signal);
