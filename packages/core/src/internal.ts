@@ -48,7 +48,7 @@ export {
   type Connection,
   type SessionState,
 } from './connection/connection.js';
-export { hearSocket } from './connection/heard-socket.js';
+export { watchSocketClose } from './connection/socket-close-watch.js';
 export { ObservedConnection, type ObservedConnectionSettings } from './connection/observed-connection.js';
 export { registerRotatedPickFirst, rotated, ROTATED_PICK_FIRST } from './connection/rotated-pick-first.js';
 export { isXdsTarget } from './connection/xds-target.js';

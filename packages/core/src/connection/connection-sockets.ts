@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
-import { hearSocket } from './heard-socket.js';
+import { watchSocketClose } from './socket-close-watch.js';
 
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 const attempt = new AsyncLocalStorage<ConnectionSockets>();
@@ -52,7 +52,7 @@ export class ConnectionSockets {
   readonly add = (socket: Socket): void => {
     if (socket.destroyed || this.#open.has(socket)) return;
     this.#open.add(socket);
-    hearSocket(socket, () => {
+    watchSocketClose(socket, () => {
       this.#open.delete(socket);
       this.#retiredBytesRead += socket.bytesRead;
       if (this.#open.size === 0) this.#onAllClosed?.();

@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net';
 
 /**
- * Hears a socket to its end, whoever takes its listeners off. grpc-js takes its own off a socket that it gives up, and everybody's
- * off one that comes from a CONNECT proxy (1.14.7, http_proxy.ts: `removeAllListeners`). The next error of such a socket
- * would be an uncaught exception, and its end would be told to nobody. Here the listeners come back in the microtask after they were
- * taken off.
+ * Keeps listeners for 'error' and 'close' on a socket until it is closed, even when other code removes all listeners.
+ * grpc-js removes its own from a socket that it gives up, and everybody's from a socket that comes from a CONNECT proxy
+ * (1.14.7, http_proxy.ts: `removeAllListeners`). The next error of such a socket would be an uncaught exception, and
+ * nobody would be told that it closed. The listeners are added again in the microtask after they were removed.
  *
- * @param onClosed called once, when the socket is closed. Default: nobody is told.
+ * @param onClosed called once, when the socket is closed. Default: nothing is called.
  */
-export function hearSocket(socket: Socket, onClosed: () => void = () => undefined): void {
+export function watchSocketClose(socket: Socket, onClosed: () => void = () => undefined): void {
   let isClosed = false;
   let isMissing = false;
   const onError = (): void => undefined;
-  // Node 20 does not announce that the only listener of an event was removed: there are two.
+  // Node 20 emits no 'removeListener' for the only listener of an event, so there are two.
   const onErrorToo = (): void => undefined;
   const onClose = (): void => {
     if (isClosed) return;

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { settled } from '@grpc-manifold/testing';
-import { hearSocket } from './heard-socket.js';
+import { watchSocketClose } from './socket-close-watch.js';
 
 function heard(): { socket: Socket; closings: () => number } {
   let closings = 0;
   const socket = new Socket();
-  hearSocket(socket, () => (closings += 1));
+  watchSocketClose(socket, () => (closings += 1));
   return { socket, closings: () => closings };
 }
 
