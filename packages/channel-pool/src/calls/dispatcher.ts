@@ -24,7 +24,8 @@ import { awaitedStream } from './awaited-stream.js';
 import { CallSet } from './call-set.js';
 import type { Members } from '../membership/members.js';
 import type { ResolvedChannelPoolOptions } from '../options/options.js';
-import type { CallKeeper, PooledCall } from './pooled-call.js';
+import type { CallKeeper } from './call-keeper.js';
+import type { PooledCall } from './pooled-call.js';
 import type { PooledChannel } from '../member/pooled-channel.js';
 
 /** Statuses that may be the fault of the connection. */
@@ -61,7 +62,7 @@ export interface DispatcherSettings {
  * Decides for each call whether it goes out now, waits, or is refused, and keeps the books: every call that was started
  * is released exactly once, with the status that its caller gets.
  */
-export class Dispatcher implements CallKeeper {
+export class Dispatcher implements CallKeeper<PooledCall> {
   /** Calls that have been started and have no status yet. */
   readonly calls = new CallSet<PooledCall>();
   readonly counts: CallCounts = { started: 0, succeeded: 0, failed: 0, shed: 0, cancelled: 0, retried: 0 };

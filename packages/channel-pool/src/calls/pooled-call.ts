@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
 import {
   status,
   type CallCredentials,
@@ -10,108 +9,47 @@ import type { Queued } from '@grpc-manifold/bounded-queue/internal';
 import type { CallExplanation, CallInfo, CallKind, ChannelCall } from '@grpc-manifold/core';
 import {
   deadlineStatus,
-  dueMsOf,
   explainedStatus,
-  faultOfStatus,
   HeldOperations,
   markStatus,
-  NOT_PROCESSED,
   NOT_TAKEN,
   ListNode,
-  promptly,
   settleWrite,
-  tellMessage,
-  tellMetadata,
-  tellStatus,
-  throwLater,
   unsendable,
   wordedStatus,
   type ChildCall,
-  type Clock,
   type MessageContext,
-  type ParentCall,
   type Timed,
 } from '@grpc-manifold/core/internal';
-import { AwaitedCredentials, type CredentialsObserver } from './awaited-credentials.js';
-import type { MethodSettings } from '../options/method-config.js';
-import { neverProcessed } from './never-processed.js';
-import type { CallSet } from './call-set.js';
+import { callFacts } from './call-facts.js';
+import { CallDeadline } from './call-deadline.js';
+import { Caller } from './caller.js';
+import { mayRetry } from './retries/retry-limit.js';
+import { AwaitedCredentials } from './awaited-credentials.js';
+import { CredentialsWait } from './credentials-wait.js';
+import { DiscardBudget } from './discard-budget.js';
+import { explainedEnding } from './explained-ending.js';
+import { Inbound, type InboundCall } from './inbound.js';
+import { neverProcessed } from './retries/never-processed.js';
+import type { CallKeeper, CallRequest } from './call-keeper.js';
 import type { EndingStream } from '../member/ending-streams.js';
 import type { PooledChannel } from '../member/pooled-channel.js';
-import { ReadAhead } from './read-ahead.js';
+import { SentOperations } from './retries/sent-operations.js';
 import { timeoutHeader } from './timeout-header.js';
-
-/** What a client asked for when it created a call. */
-export interface CallRequest {
-  readonly method: string;
-  readonly settings: MethodSettings;
-  /** Epoch milliseconds; Infinity for none. */
-  readonly deadlineMs: number;
-  readonly host: string | null | undefined;
-  readonly parent: ParentCall | null;
-  readonly propagateFlags: number | null | undefined;
-  /** Who owns the call, where that is not the pool itself. */
-  readonly owner: CallSet<PooledCall> | undefined;
-  /** The pool, which must not be collected before the call has ended. */
-  pool: object | undefined;
-}
-
-/** Who decides when a call goes out, and keeps the books. */
-export interface CallKeeper {
-  readonly target: string;
-  readonly clock: Clock;
-  /** Calls back in the next turn of the event loop. */
-  soon(callback: () => void): void;
-  /** A call was started: hand it to a connection, let it wait, or refuse it. */
-  admit(call: PooledCall): void;
-  /** Milliseconds that a waiting call has waited. */
-  waitedMs(call: PooledCall): number;
-  /** A waiting call holds more bytes. */
-  addBytes(call: PooledCall, bytes: number): void;
-  /**
-   * A connection refused a call before it was processed: hands it to another, or lets it wait for one. False when there is
-   * none to try, and the call must end.
-   */
-  retry(call: PooledCall, refusedBy: PooledChannel, code: status): boolean;
-  /** What a waiting call waits for, with the numbers. */
-  awaited(): CallExplanation;
-  /** The last connection error, where there is no connection. */
-  connectionTrouble(): { lastConnectionError?: string };
-  /** A call has its status: give back what it holds, before anybody is told. */
-  release(call: PooledCall, status: StatusObject): void;
-}
-
-/** How often a call is tried again that its connection refused; each time on another one. */
-const RETRIES = 1;
-/**
- * The same for one that was refused because its connection went away. Each such retry costs a connection, and those are opened
- * one at a time with backoff, so that a server which refuses everything is not called in a loop (docs/decisions/0008).
- */
-const RETRIES_AFTER_GOAWAY = 9;
-
-/**
- * Bytes that a stream which awaits its reset may still bring; they are thrown away. Enough for the end of most: a server
- * that heeds the deadline, or has answered, ends it by itself behind what it had sent. One that sends on without end is
- * left to the flow control of its stream, which holds back nothing but that stream.
- */
-const DISCARDED_BYTES = 1_048_576;
-/** What a message has on the wire besides its own bytes: one of none counts as well. */
-const MESSAGE_PREFIX_BYTES = 5;
 
 /** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
 type Phase = 'created' | 'waiting' | 'running' | 'ended';
 
 /**
  * One call of the pool: the `Call` that the client holds and the listener of the inner call, in one object. It carries
- * its own places in the queue and among the deadlines, and the async context that it was made in, because a call that
- * waits is admitted inside somebody else's callback.
+ * its own nodes for the lists of the queue and of the pool.
  */
 export class PooledCall
-  extends AsyncResource
-  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream, ChildCall, CredentialsObserver
+  implements CallInfo, ChannelCall, InterceptingListener, Queued, Timed, EndingStream, ChildCall, InboundCall
 {
   queueLinks: Queued['queueLinks'];
-  dueMs = Infinity;
+  /** When it ends by its deadline, monotonic milliseconds; Infinity for never. */
+  dueMs: number;
   heapIndex = -1;
   resetPlace: EndingStream['resetPlace'];
   placeAtParent: ChildCall['placeAtParent'];
@@ -129,42 +67,28 @@ export class PooledCall
   #phase: Phase = 'created';
   #inner: ChannelCall | undefined;
   #metadata: Metadata | undefined;
-  #listener: InterceptingListener | undefined;
+  readonly #caller = new Caller();
   #credentials: CallCredentials | undefined;
   #held: HeldOperations<Buffer> | undefined;
-  #reading = false;
-  #ahead: ReadAhead | undefined;
-  /** Bytes that may still be thrown away. */
-  #discardable = 0;
-  /** Epoch milliseconds; that of its method config included, once it is started. */
-  #deadlineMs: number;
-  /** Monotonic; only where it has a deadline. */
-  #createdMs = 0;
-  /** What must be said again when another connection is tried; undefined when it cannot be. */
-  #sent: { readonly context: MessageContext; readonly message: Buffer } | undefined;
-  #sentMessages = 0;
-  #halfClosed = false;
-  #retries = 0;
+  readonly #inbound = new Inbound(this);
+  readonly #sent = new SentOperations();
+  #discards: DiscardBudget | undefined;
+  /** That of its method config included, once it is started. */
+  readonly #deadline: CallDeadline;
   /** The lowest number that its stream can have. */
   #streamId = 0;
   #isAnswered = false;
-  /** Nothing of it is sent before they have answered. */
-  #awaitsCredentials = false;
-  #credentialQuestions = 0;
+  /** Only where there may be call credentials. */
+  #credentialsWait: CredentialsWait | undefined;
   /** Our own ending: kept for a call that is not started yet, and for a stream that is not reset yet. */
   #ending: StatusObject | undefined;
 
   constructor(
-    private readonly pool: CallKeeper,
-    readonly request: CallRequest,
+    private readonly pool: CallKeeper<PooledCall>,
+    readonly request: CallRequest<PooledCall>,
   ) {
-    super('GRPCMANIFOLD_CALL');
-    const { deadlineMs } = request;
-    this.#deadlineMs = deadlineMs;
-    if (deadlineMs === Infinity) return;
-    // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
-    this.#createdMs = pool.clock.elapsed();
-    this.dueMs = dueMsOf(deadlineMs, pool.clock);
+    this.#deadline = new CallDeadline(request.deadlineMs, pool.clock);
+    this.dueMs = this.#deadline.dueMs;
   }
 
   get phase(): Phase {
@@ -181,7 +105,7 @@ export class PooledCall
   }
 
   get deadline(): number {
-    return this.#deadlineMs;
+    return this.#deadline.epochMs;
   }
 
   get host(): string | undefined {
@@ -211,8 +135,9 @@ export class PooledCall
 
   start(metadata: Metadata, listener: InterceptingListener): void {
     this.#metadata = metadata;
-    this.#listener = listener;
-    if (this.request.settings.timeoutMs !== Infinity) this.#beginTimeout(this.request.settings.timeoutMs);
+    this.#caller.listener = listener;
+    const { timeoutMs } = this.request.settings;
+    if (timeoutMs !== Infinity) this.dueMs = this.#deadline.beginTimeout(timeoutMs);
     if (this.#ending !== undefined) {
       this.#phase = 'ended';
       this.#deliverLater(this.#ending);
@@ -222,9 +147,8 @@ export class PooledCall
   }
 
   startRead(): void {
-    this.#reading = true;
-    if (this.#ahead?.isWanted === false) this.#wantAhead(this.#ahead);
-    else if (this.#phase === 'running') this.#inner?.startRead();
+    if (this.#inbound.read()) return;
+    if (this.#phase === 'running') this.#inner?.startRead();
     else if (this.#phase !== 'ended') this.#hold().startRead();
   }
 
@@ -240,10 +164,7 @@ export class PooledCall
       const details = `Attempted to send message with a size larger than ${maxRequestBytes}`;
       return this.cancelWithStatus(status.RESOURCE_EXHAUSTED, details);
     }
-    this.#sentMessages += 1;
-    // One message can be sent again; of more, as many would have to be kept as grpc-js takes for written.
-    this.#sent = this.#sentMessages === 1 ? { context: settledOnce(context), message } : undefined;
-    if (this.#sent !== undefined) ({ context } = this.#sent);
+    context = this.#sent.message(context, message);
     if (this.#phase === 'ended') {
       // grpc-js would count it against the retry buffer of the channel and never free it.
       settleWrite(context);
@@ -256,7 +177,7 @@ export class PooledCall
   }
 
   halfClose(): void {
-    this.#halfClosed = true;
+    this.#sent.halfClose();
     if (this.#phase === 'running' && this.#held?.replaying !== true) this.#inner?.halfClose();
     else if (this.#phase !== 'ended') this.#hold().halfClose();
   }
@@ -292,14 +213,10 @@ export class PooledCall
   /** Starts over, as if it had not been handed to a connection yet. */
   rewind(): void {
     this.#phase = 'waiting';
-    this.#retries += 1;
     this.member = undefined;
     this.#inner = undefined;
     this.answeredAtMs = -1;
-    const held = (this.#held = new HeldOperations<Buffer>());
-    if (this.#reading) held.startRead();
-    if (this.#sent !== undefined) held.sendMessage(this.#sent.context, this.#sent.message, this.#sent.message.length);
-    if (this.#halfClosed) held.halfClose();
+    this.#held = this.#sent.replay(this.#inbound.isReading);
   }
 
   /** Hands it to a connection that has counted it in, in the same tick. */
@@ -307,7 +224,7 @@ export class PooledCall
     const waited = this.#phase === 'waiting';
     this.#phase = 'running';
     this.member = member;
-    if (waited) this.runInAsyncScope(this.#open, this);
+    if (waited) this.#caller.runInAsyncScope(this.#open, this);
     else this.#open();
   }
 
@@ -317,13 +234,12 @@ export class PooledCall
    */
   end(ending: StatusObject): void {
     if (this.#phase === 'ended') return;
-    if (this.#phase === 'created' && this.#listener === undefined) {
+    if (this.#phase === 'created' && this.#caller.listener === undefined) {
       this.#ending ??= ending;
       return;
     }
     const wasRunning = this.#phase === 'running';
-    const isOver = this.#ahead?.ending !== undefined;
-    this.#ahead = undefined;
+    const isOver = this.#inbound.drop();
     this.#phase = 'ended';
     this.#ending = ending;
     this.pool.release(this, ending);
@@ -334,7 +250,7 @@ export class PooledCall
     else if (wasRunning) {
       if (!this.#isAnswered && this.handedAtMs >= 0) {
         // What its credentials keep waiting tells nothing of the connection.
-        const code = this.#awaitsCredentials ? status.CANCELLED : ending.code;
+        const code = this.#credentialsWait?.isWaiting === true ? status.CANCELLED : ending.code;
         this.member?.unanswered(code, this.handedAtMs, this.pool.clock.elapsed());
       }
       this.member?.countOut(this);
@@ -344,23 +260,7 @@ export class PooledCall
 
   /** The status of a deadline that has passed. */
   deadlineStatus(): StatusObject {
-    const afterMs = this.pool.clock.elapsed() - this.#createdMs;
-    return deadlineStatus(afterMs, this.#explanation(), this.member?.peer ?? this.pool.target);
-  }
-
-  // ── what its call credentials tell ────────────────────────────────────────────────────────────────────────────────
-
-  credentialsAsked(): void {
-    this.#credentialQuestions += 1;
-    this.#awaitsCredentials = true;
-  }
-
-  credentialsAnswered(): void {
-    this.#awaitsCredentials = false;
-  }
-
-  channelHasNone(): void {
-    if (this.member !== undefined) this.member.mayHaveCallCredentials = false;
+    return deadlineStatus(this.#deadline.passedMs, this.#explanation(), this.member?.peer ?? this.pool.target);
   }
 
   // ── what the inner call tells; told on in the context that the call was made in ─────────────────────────────────────
@@ -373,12 +273,8 @@ export class PooledCall
       this.answeredAtMs = this.pool.clock.elapsed();
       this.member?.answered(this.handedAtMs, this.answeredAtMs);
     }
-    try {
-      this.runInAsyncScope(tellMetadata, undefined, this.#listener, metadata);
-    } catch (error) {
-      this.#throwLater(error);
-    }
-    if (!this.#reading) this.#readAhead();
+    this.#caller.tellMetadata(metadata);
+    this.#inbound.onHeaders();
   }
 
   onReceiveMessage(message: unknown): void {
@@ -389,7 +285,7 @@ export class PooledCall
       const details = `Received message larger than max (${length} vs ${maxResponseBytes})`;
       return this.cancelWithStatus(status.RESOURCE_EXHAUSTED, details);
     }
-    this.#receive(message);
+    this.receive(message);
   }
 
   onReceiveStatus(received: StatusObject): void {
@@ -397,13 +293,8 @@ export class PooledCall
       this.member?.abandonedEnded(this);
       return;
     }
-    if (this.#ahead?.hasMessage === true && received.code === status.OK) {
-      this.member?.sawLife();
-      this.#ahead.ending = received;
-      return;
-    }
-    this.#ahead = undefined;
     const { member } = this;
+    if (this.#inbound.onStatus(received)) return member?.sawLife();
     if (!this.#isAnswered && this.handedAtMs >= 0) {
       member?.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
     }
@@ -417,17 +308,39 @@ export class PooledCall
       // A circuit breaker tells members apart by the calls that went well on them, too.
       markStatus(received, member.carried);
     }
-    const finished = received.code === status.OK ? received : this.#explained(received);
+    const finished =
+      received.code === status.OK
+        ? received
+        : explainedEnding(received, this.member, this.#sent.replays + 1, this.#explanation());
     this.#held?.drop();
     this.pool.release(this, finished);
     this.member?.countOut(received.code === status.OK ? 'answered' : 'failed');
-    this.runInAsyncScope(tellStatus, undefined, this.#listener, finished);
+    this.#caller.tellStatus(finished);
+  }
+
+  // ── what its messages need ────────────────────────────────────────────────────────────────────────────────────────
+
+  get isRunning(): boolean {
+    return this.#phase === 'running';
+  }
+
+  receive(message: unknown): void {
+    if (this.#phase === 'running') this.#inbound.onMessage(message);
+    else if (this.#discards?.discard(message as Buffer) === true) this.#inner?.startRead();
+  }
+
+  readInner(): void {
+    this.#inner?.startRead();
+  }
+
+  tellMessage(message: unknown): void {
+    this.#caller.tellMessage(message);
   }
 
   // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
 
   reset(): void {
-    this.#discardable = 0;
+    this.#discards?.empty();
     const inner = this.#inner;
     if (inner === undefined) return;
     const { code, details } = this.#ending as StatusObject;
@@ -439,18 +352,9 @@ export class PooledCall
 
   /** Reads on, so that the server's own end gets through and gives the room back before the reset does. */
   awaitReset(): void {
-    this.#discardable = DISCARDED_BYTES;
+    this.#discards = new DiscardBudget();
+    this.#discards.fill();
     this.#inner?.startRead();
-  }
-
-  /** The timeout of the method config is counted from the start; what is earlier holds. */
-  #beginTimeout(timeoutMs: number): void {
-    const { clock } = this.pool;
-    const nowMs = clock.elapsed();
-    if (nowMs + timeoutMs >= this.dueMs) return;
-    if (this.dueMs === Infinity) this.#createdMs = nowMs;
-    this.dueMs = nowMs + timeoutMs;
-    this.#deadlineMs = clock.now() + timeoutMs;
   }
 
   #open(): void {
@@ -462,12 +366,13 @@ export class PooledCall
       this.#inner = inner;
       this.#streamId = member.nextStreamId;
       if (this.#credentials !== undefined || member.mayHaveCallCredentials) {
-        inner.setCredentials(new AwaitedCredentials(this.#credentials, this));
+        this.#credentialsWait ??= new CredentialsWait(() => this.#onNoChannelCredentials());
+        inner.setCredentials(new AwaitedCredentials(this.#credentials, this.#credentialsWait));
       }
       let metadata = this.#metadata as Metadata;
       if (this.dueMs !== Infinity) {
         metadata = metadata.clone();
-        metadata.set('grpc-timeout', timeoutHeader(this.dueMs - this.pool.clock.elapsed()));
+        metadata.set('grpc-timeout', timeoutHeader(this.#deadline.leftMs));
       }
       inner.start(metadata, this);
       this.#held?.replayOn(inner);
@@ -482,139 +387,27 @@ export class PooledCall
     return this.#held;
   }
 
-  #receive(message: unknown): void {
-    if (this.#phase !== 'running') return this.#discard(message as Buffer);
-    const ahead = this.#ahead;
-    if (ahead === undefined || (ahead.isWanted && !ahead.hasMessage)) {
-      this.#ahead = undefined;
-      this.#tellMessage(message);
-    } else if (ahead.hasMessage) {
-      // The client has asked for both.
-      this.#tellAhead();
-      this.#receive(message);
-    } else {
-      ahead.hasMessage = true;
-      ahead.message = message;
-    }
-  }
-
-  #tellMessage(message: unknown): void {
-    try {
-      this.runInAsyncScope(tellMessage, undefined, this.#listener, message);
-    } catch (error) {
-      this.#throwLater(error);
-    }
-  }
-
-  /** Whoever is told of the headers may have ended it. */
-  #readAhead(): void {
-    if (this.#phase !== 'running') return;
-    this.#ahead = new ReadAhead();
-    this.#inner?.startRead();
-  }
-
-  /** Never in the stack of whoever asks, as in grpc-js. */
-  #wantAhead(ahead: ReadAhead): void {
-    ahead.isWanted = true;
-    if (ahead.hasMessage) process.nextTick(() => this.#tellAhead());
-  }
-
-  #tellAhead(): void {
-    const ahead = this.#ahead;
-    if (ahead === undefined) return;
-    const { message, ending } = ahead;
-    // One that has ended stays so while its client is told: should that cancel it, there is nothing to reset.
-    ahead.hasMessage = false;
-    if (ending === undefined) this.#ahead = undefined;
-    this.#tellMessage(message);
-    if (ending !== undefined) this.onReceiveStatus(ending);
-  }
-
-  #discard(message: Buffer): void {
-    if (this.#discardable <= 0) return;
-    this.#discardable -= message.length + MESSAGE_PREFIX_BYTES;
-    if (this.#discardable > 0) this.#inner?.startRead();
+  #onNoChannelCredentials(): void {
+    if (this.member !== undefined) this.member.mayHaveCallCredentials = false;
   }
 
   /** Only what never reached the server, all of which we still have, and not for ever. */
   #canRetry(received: StatusObject): boolean {
-    const whole = this.#sentMessages === 0 || this.#sent !== undefined;
-    const most = this.member?.isLive === true ? RETRIES : RETRIES_AFTER_GOAWAY;
     return (
-      this.#retries < most &&
+      mayRetry(this.#sent.replays, this.member?.isLive === true) &&
       !this.#isAnswered &&
-      whole &&
+      this.#sent.isWhole &&
       this.#metadata !== undefined &&
-      (neverProcessed(received) || this.#wasNeverActedOn())
+      (neverProcessed(received) || this.member?.neverActedOn(this.#inner as ChannelCall, this.#streamId) === true)
     );
   }
 
-  #wasNeverActedOn(): boolean {
-    const { member } = this;
-    const inner = this.#inner;
-    return member !== undefined && inner !== undefined && member.neverActedOn(inner, this.#streamId);
-  }
-
   #explanation(): CallExplanation {
-    const isWaiting = this.#phase === 'waiting';
-    const queueWaitMs = Math.round(isWaiting ? this.pool.waitedMs(this) : this.queueWaitMs);
-    const { member } = this;
-    if (member === undefined) {
-      const neverSent = this.#retries === 0 ? ({ neverSent: true } as const) : {};
-      return { queueWaitMs, ...neverSent, ...(isWaiting ? this.pool.awaited() : this.pool.connectionTrouble()) };
-    }
-    return { queueWaitMs, channelId: member.id, ...this.#retried(member), ...this.#unsent() };
+    return callFacts(this, this.pool, this.#sent.replays, this.#credentialsWait);
   }
 
-  #retried({ id }: PooledChannel): CallExplanation {
-    return this.#retries > 0 ? { retriedOn: id } : {};
-  }
-
-  #unsent(): CallExplanation {
-    if (!this.#awaitsCredentials) return {};
-    // grpc-js asks them again for an attempt of its own.
-    const isFirst = this.#retries === 0 && this.#credentialQuestions === 1;
-    return { waitedFor: 'credentials', ...(isFirst ? { neverSent: true } : {}) };
-  }
-
-  /** What a listener throws is its owner's to catch; thrown into grpc-js it would cost the call its status. */
-  #throwLater(error: unknown): void {
-    this.runInAsyncScope(throwLater, undefined, error);
-  }
-
-  #explained(received: StatusObject): StatusObject {
-    const { member } = this;
-    const isConnections = member?.isLost === true || (neverProcessed(received) && member?.fault !== undefined);
-    const loss = member?.lossOf(received);
-    const fault = isConnections ? member.fault : (loss ?? faultOfStatus(received));
-    const explanation = { ...this.#explanation(), ...(fault === undefined ? {} : { fault }) };
-    // grpc-js has INTERNAL for most errors of a socket (docs/decisions/0022).
-    const code = loss === undefined ? received.code : status.UNAVAILABLE;
-    if (isConnections && fault !== undefined && neverProcessed(received)) {
-      const said = { connections: this.#retries + 1, fault };
-      return wordedStatus(code, NOT_PROCESSED, said, explanation, received.metadata);
-    }
-    return explainedStatus(code, received.details, explanation, received.metadata);
-  }
-
-  /**
-   * Never in the caller's own stack, always in the context that the call was made in, soon, and yet so that a caller that
-   * answers each refusal by a new call does not keep the event loop to itself.
-   */
   #deliverLater(ending: StatusObject): void {
     this.#held?.drop();
-    promptly(() => this.runInAsyncScope(tellStatus, undefined, this.#listener, ending));
+    this.#caller.tellStatusLater(ending);
   }
-}
-
-/** The writer of a message that is sent again must not be told twice that it was sent. */
-function settledOnce(context: MessageContext): MessageContext {
-  let { callback } = context;
-  if (callback === undefined) return context;
-  const once: typeof callback = (error) => {
-    const told = callback;
-    callback = undefined;
-    told?.(error);
-  };
-  return { ...context, callback: once };
 }
