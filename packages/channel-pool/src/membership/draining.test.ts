@@ -45,11 +45,11 @@ describe('connections that drain', () => {
 
   it('leave no place for one more that the pool would drain by its own choice, once they are as many as may', () => {
     const { draining, add } = setUp(2);
-    expect([draining.hasPlace, draining.places]).toEqual([true, 2]);
+    expect([draining.mayDrain, draining.slots]).toEqual([true, 2]);
     add(1);
-    expect([draining.hasPlace, draining.places]).toEqual([true, 1]);
+    expect([draining.mayDrain, draining.slots]).toEqual([true, 1]);
     add(3);
-    expect([draining.hasPlace, draining.places]).toEqual([false, 0]);
+    expect([draining.mayDrain, draining.slots]).toEqual([false, 0]);
   });
 
   it('are given up, the oldest first, where more than that many are stalled and have calls', () => {

@@ -28,12 +28,12 @@ export class Draining {
   }
 
   /** True when the pool may drain one more by its own choice. */
-  get hasPlace(): boolean {
-    return this.places > 0;
+  get mayDrain(): boolean {
+    return this.slots > 0;
   }
 
   /** How many more the pool may drain by its own choice. */
-  get places(): number {
+  get slots(): number {
     return Math.max(0, this.pool.maxDrainingChannels() - this.count);
   }
 

@@ -66,6 +66,6 @@ export class PolicyActions {
 
   #close(member: PooledChannel, reason: string): void {
     if (member.state === 'draining') this.pool.giveUp(member, reason, member.fault);
-    else if (member.inFlightCalls === 0 || this.draining.hasPlace) member.drain(reason);
+    else if (member.inFlightCalls === 0 || this.draining.mayDrain) member.drain(reason);
   }
 }

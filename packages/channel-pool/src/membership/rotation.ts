@@ -51,11 +51,11 @@ export class Rotation {
   /** The member that is replaced next. None while as many drain as may: a connection that works waits then. */
   #next(): readonly [PooledChannel, string] | undefined {
     if (this.#due.size === 0) return undefined;
-    const { hasPlace } = this.draining;
+    const { mayDrain } = this.draining;
     for (const entry of this.#due) {
       const [member, reason] = entry;
       if (!member.isLive || (reason === LOW_ON_RESETS && !member.isLowOnResets)) this.#due.delete(member);
-      else if (hasPlace || member.inFlightCalls === 0) return entry;
+      else if (mayDrain || member.inFlightCalls === 0) return entry;
     }
     return undefined;
   }

@@ -117,12 +117,12 @@ export class Shrinking {
    */
   #surplus(count: number): PooledChannel[] {
     if (count <= 0) return [];
-    let { places } = this.draining;
+    let { slots } = this.draining;
     return [...this.roster.open]
       .filter((member) => member.isLive)
       .sort((one, other) => costOf(one) - costOf(other))
       .slice(0, count)
-      .filter((member) => member.inFlightCalls === 0 || places-- > 0);
+      .filter((member) => member.inFlightCalls === 0 || slots-- > 0);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { PooledChannel } from '../member/pooled-channel.js';
-import type { MemberMaker } from '../opening/member-maker.js';
+import type { MemberMaker } from './member-maker.js';
 
 /** Who is told of attempts to connect. */
 export interface AttemptsObserver {
