@@ -190,8 +190,9 @@ export class Members implements PooledChannelObserver, BeatListener {
   /** Closes every connection. Resolves when no socket is left open, to the number of sockets that had to be destroyed. */
   async close(reason: string): Promise<number> {
     this.#isClosed = true;
-    for (const part of [this.#parts.policies, this.#parts.ejector, this.#parts.usage, this.#parts.lifeWatch])
-      {part.close();}
+    for (const part of [this.#parts.policies, this.#parts.ejector, this.#parts.usage, this.#parts.lifeWatch]) {
+      part.close();
+    }
     for (const part of [this.#parts.outage, this.#parts.growth, this.#parts.shrinking]) part.close();
     // Also those that have closed by themselves just now, as they do when their last call is cancelled.
     const members = [...this.#parts.roster.withSockets, ...this.#parts.attempts.close()];
