@@ -16,8 +16,8 @@ export function explainedEnding(
   connections: number,
   facts: CallExplanation,
 ): StatusObject {
-  const isConnections = member?.isLost === true || (neverProcessed(received) && member?.fault !== undefined);
-  const loss = member?.lossOf(received);
+  const isConnections = member?.loss.isTotal === true || (neverProcessed(received) && member?.fault !== undefined);
+  const loss = member?.loss.ofCall(received);
   const fault = isConnections ? member.fault : (loss ?? faultOfStatus(received));
   const explanation = { ...facts, ...(fault === undefined ? {} : { fault }) };
   // grpc-js has INTERNAL for most errors of a socket (docs/decisions/0022).

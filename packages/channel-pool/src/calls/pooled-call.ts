@@ -131,8 +131,6 @@ export class PooledCall
     return { method, kind, deadline, host, metadata };
   }
 
-  // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
-
   start(metadata: Metadata, listener: InterceptingListener): void {
     this.#metadata = metadata;
     this.#caller.listener = listener;
@@ -202,8 +200,6 @@ export class PooledCall
     return this.#inner?.getAuthContext() ?? null;
   }
 
-  // ── what the pool does with it ────────────────────────────────────────────────────────────────────────────────────
-
   /** It waits for a connection. What its caller does with the metadata after the start is nothing to it, as in grpc-js. */
   wait(): void {
     this.#phase = 'waiting';
@@ -251,7 +247,7 @@ export class PooledCall
       if (!this.#isAnswered && this.handedAtMs >= 0) {
         // What its credentials keep waiting tells nothing of the connection.
         const code = this.#credentialsWait?.isWaiting === true ? status.CANCELLED : ending.code;
-        this.member?.unanswered(code, this.handedAtMs, this.pool.clock.elapsed());
+        this.member?.outcomes.unanswered(code, this.handedAtMs, this.pool.clock.elapsed());
       }
       this.member?.countOut(this);
     }
@@ -263,15 +259,13 @@ export class PooledCall
     return deadlineStatus(this.#deadline.passedMs, this.#explanation(), this.member?.peer ?? this.pool.target);
   }
 
-  // ── what the inner call tells; told on in the context that the call was made in ─────────────────────────────────────
-
   onReceiveMetadata(metadata: Metadata): void {
     this.member?.sawLife();
     if (this.#phase !== 'running') return;
     this.#isAnswered = true;
     if (this.handedAtMs >= 0) {
       this.answeredAtMs = this.pool.clock.elapsed();
-      this.member?.answered(this.handedAtMs, this.answeredAtMs);
+      this.member?.outcomes.answered(this.handedAtMs, this.answeredAtMs);
     }
     this.#caller.tellMetadata(metadata);
     this.#inbound.onHeaders();
@@ -296,7 +290,7 @@ export class PooledCall
     const { member } = this;
     if (this.#inbound.onStatus(received)) return member?.sawLife();
     if (!this.#isAnswered && this.handedAtMs >= 0) {
-      member?.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
+      member?.outcomes.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
     }
     if (member !== undefined && this.#canRetry(received) && this.pool.retry(this, member, received.code)) {
       member.countOut('failed');
@@ -318,8 +312,6 @@ export class PooledCall
     this.#caller.tellStatus(finished);
   }
 
-  // ── what its messages need ────────────────────────────────────────────────────────────────────────────────────────
-
   get isRunning(): boolean {
     return this.#phase === 'running';
   }
@@ -336,8 +328,6 @@ export class PooledCall
   tellMessage(message: unknown): void {
     this.#caller.tellMessage(message);
   }
-
-  // ── what its connection does with a stream that we ended ──────────────────────────────────────────────────────────
 
   reset(): void {
     this.#discards?.empty();
@@ -362,11 +352,11 @@ export class PooledCall
     try {
       const member = this.member as PooledChannel;
       // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent go.
-      const inner = member.channel.createCall(method, Infinity, host, null, propagateFlags);
+      const inner = member.connection.channel.createCall(method, Infinity, host, null, propagateFlags);
       this.#inner = inner;
-      this.#streamId = member.nextStreamId;
+      this.#streamId = member.connection.nextStreamId;
       if (this.#credentials !== undefined || member.mayHaveCallCredentials) {
-        this.#credentialsWait ??= new CredentialsWait(() => this.#onNoChannelCredentials());
+        this.#credentialsWait ??= new CredentialsWait(() => (member.mayHaveCallCredentials = false));
         inner.setCredentials(new AwaitedCredentials(this.#credentials, this.#credentialsWait));
       }
       let metadata = this.#metadata as Metadata;
@@ -387,10 +377,6 @@ export class PooledCall
     return this.#held;
   }
 
-  #onNoChannelCredentials(): void {
-    if (this.member !== undefined) this.member.mayHaveCallCredentials = false;
-  }
-
   /** Only what never reached the server, all of which we still have, and not for ever. */
   #canRetry(received: StatusObject): boolean {
     return (
@@ -398,7 +384,8 @@ export class PooledCall
       !this.#isAnswered &&
       this.#sent.isWhole &&
       this.#metadata !== undefined &&
-      (neverProcessed(received) || this.member?.neverActedOn(this.#inner as ChannelCall, this.#streamId) === true)
+      (neverProcessed(received) ||
+        this.member?.connection.neverActedOn(this.#inner as ChannelCall, this.#streamId) === true)
     );
   }
 

@@ -1,45 +1,22 @@
-import { connectivityState, type ChannelInterface, type status, type StatusObject } from '@grpc/grpc-js';
-import type { CallExplanation, ChannelCall, ChannelState, ChannelView, TransportFault } from '@grpc-manifold/core';
-import {
-  endsCalls,
-  faultOfFailedAttempt,
-  faultOfLostCall,
-  faultOfLostConnection,
-  withAdvice,
-  type Connection,
-} from '@grpc-manifold/core/internal';
-import { CallOutcomes } from './call-outcomes.js';
-import { ConnectAttempt } from './connect-attempt.js';
+import { connectivityState } from '@grpc/grpc-js';
+import type { CallExplanation, ChannelState, ChannelView, TransportFault } from '@grpc-manifold/core';
+import type { Clock, Connection } from '@grpc-manifold/core/internal';
+import type { CallOutcomes } from './call-outcomes.js';
+import type { ConnectionLoss } from './connection-loss.js';
 import type { EndingStream } from './ending-streams.js';
-import { LifeSigns } from './life-signs.js';
-import { Lifecycle, type DrainingState } from './lifecycle.js';
-import { connectionWith, type PooledChannelSettings } from './member-settings.js';
+import type { LifeSigns } from './life-signs.js';
+import type { DrainingState, Lifecycle } from './lifecycle.js';
+import type { MemberObserver } from './member-observer.js';
+import { MemberParts, type MemberCommands } from './member-parts.js';
+import { channelStats, channelView } from './member-reports.js';
+import type { PooledChannelSettings } from './member-settings.js';
 import type { MemberView } from '../pickers/picker.js';
-import { ResetBudget } from './reset-budget.js';
 import type { ChannelStats } from '../reports/stats.js';
-import { StreamRoom } from './stream-room.js';
-import { Vitals } from './vitals.js';
+import type { StreamRoom } from './stream-room.js';
+import type { Vitals } from './vitals.js';
 
 /** Who is told what becomes of a member. */
-export interface PooledChannelObserver {
-  onStateChange(channel: PooledChannel, from: ChannelState, reason: string, fault?: TransportFault): void;
-  /** There may be room for another call. */
-  onRoom(channel: PooledChannel): void;
-  /** The member has nearly used up its resets: another should take its place. */
-  onLowResets(channel: PooledChannel): void;
-  /** The connection gave no sign of life when it was asked for one. Its calls are lost. */
-  onDeath(channel: PooledChannel, fault: TransportFault): void;
-  /** The connection was verified before a call and gave no sign of life in time. */
-  onUnverified(channel: PooledChannel, fault: TransportFault): void;
-  /** Something went wrong with the connection while it drained. */
-  onFault(channel: PooledChannel, fault: TransportFault): void;
-  /** True when somebody waits for a connection. */
-  isAwaited(): boolean;
-  /** The member's calls call for a decision on it. */
-  onVitals(channel: PooledChannel): void;
-  /** False when this process was too busy to tell how long a call took that ended now. */
-  wasPresent(sinceMs: number, nowMs: number): boolean;
-}
+export type PooledChannelObserver = MemberObserver<PooledChannel>;
 
 /**
  * One member of the pool: one grpc-js channel that makes one connection in its life. It is never connected again. When
@@ -47,20 +24,21 @@ export interface PooledChannelObserver {
  * docs/life-of-a-member.md shows its states.
  */
 export class PooledChannel implements MemberView {
-  readonly #connection: Connection;
-  readonly #resets: ResetBudget;
+  readonly #parts: MemberParts<PooledChannel>;
+  /** The connection and its channel, for the calls on it. */
+  readonly connection: Connection;
+  /** Tells whether the connection was lost, and why. */
+  readonly loss: ConnectionLoss;
+  readonly #clock: Clock;
   readonly #room: StreamRoom;
   readonly #life: LifeSigns;
-  readonly #attempt: ConnectAttempt;
-  readonly #outcomes: CallOutcomes;
   readonly #lifecycle: Lifecycle;
-  #connectedAtMs: number | undefined;
   #bornMs: number;
   #closing: Promise<number> | undefined;
   /** What its calls tell of the connection. */
-  readonly vitals = new Vitals();
-  /** The first fault of the connection, if there was one. */
-  fault: TransportFault | undefined;
+  readonly vitals: Vitals;
+  /** Notes in {@link vitals} how timed calls ended. */
+  readonly outcomes: CallOutcomes;
   /** Index among the members that have room, -1 for none. Kept by the pool. */
   availableIndex = -1;
   /** Its share of the pool's sums over the members that are ready. Kept by the pool. */
@@ -69,8 +47,6 @@ export class PooledChannel implements MemberView {
   keepaliveTimeMs: number;
   /** False once a call has shown that its channel has no call credentials of its own. */
   mayHaveCallCredentials = true;
-  /** The channel of this member, for what only it can answer. */
-  readonly channel: ChannelInterface;
   /** What is known of each call that went well on it; one object for all of them. */
   readonly carried: CallExplanation;
 
@@ -78,79 +54,30 @@ export class PooledChannel implements MemberView {
   constructor(
     readonly id: number,
     private readonly jitterFraction: number,
-    private readonly settings: PooledChannelSettings,
+    settings: PooledChannelSettings,
     private readonly observer: PooledChannelObserver,
   ) {
-    const { clock, connectTimeoutMs, maxStreamsPerChannel, resetBurst, silenceTimeoutMs } = settings;
+    this.#clock = settings.clock;
+    this.#bornMs = this.#clock.elapsed();
     this.carried = Object.freeze({ channelId: id });
-    this.#bornMs = clock.elapsed();
     this.keepaliveTimeMs = settings.keepaliveTimeMs;
-    this.#resets = new ResetBudget(clock.elapsed(), resetBurst);
-    const connection = (this.#connection = connectionWith(settings, id));
-    this.channel = connection.channel;
-    this.#life = new LifeSigns(clock, connection, silenceTimeoutMs, {
-      startedCalls: () => this.startedCalls,
-      onAnswer: () => {
-        this.#room.heard();
-        observer.onRoom(this);
-      },
-      onStalled: (fault) => this.retire('stalled', fault),
-      onDeath: (fault) => observer.onDeath(this, fault),
-      onUnverified: (fault) => observer.onUnverified(this, fault),
-    });
-    const limits = {
-      maxStreamsPerChannel,
-      get serverLimit() {
-        return connection.serverLimit;
-      },
-    };
-    this.#room = new StreamRoom(clock, this.#life, this.#resets, limits, {
+    const commands: MemberCommands = {
       // An ejected member is not full.
       hasRoom: () => this.isEjected || this.hasRoom,
-      onRoom: () => observer.onRoom(this),
-      onStalled: (silentMs) => {
-        const detail = `no sign of life for ${Math.round(silentMs)} ms while calls ended on it`;
-        this.retire('stalled', { tag: 'stalled', detail });
-      },
-    });
-    this.#outcomes = new CallOutcomes(this.vitals, connection, {
-      onVitals: () => observer.onVitals(this),
-      wasPresent: (sinceMs, nowMs) => observer.wasPresent(sinceMs, nowMs),
-    });
-    this.#attempt = new ConnectAttempt(clock, connectTimeoutMs, this.channel, {
-      isAwaited: () => observer.isAwaited(),
-      isConnecting: () => connection.isConnecting,
-      onReady: () => this.#lifecycle.change({ name: 'ready' }, 'connected'),
-      onRefused: (detail) => this.#fail(withAdvice(faultOfFailedAttempt(detail), settings.credentials)),
-      onFailed: (fault) => this.#fail(fault),
-    });
-    this.#lifecycle = this.#makeLifecycle();
+      retire: (reason, fault) => this.retire(reason, fault),
+      fail: (fault) => this.#fail(fault),
+      onDraining: () => this.#closeWhenEmpty(),
+      close: (reason) => void this.close(reason),
+    };
+    const parts = (this.#parts = new MemberParts(id, settings, this as PooledChannel, commands, observer));
+    this.connection = parts.connection;
+    this.loss = parts.loss;
+    this.vitals = parts.vitals;
+    this.outcomes = parts.outcomes;
+    this.#room = parts.room;
+    this.#life = parts.life;
+    this.#lifecycle = parts.lifecycle;
   }
-
-  #makeLifecycle(): Lifecycle {
-    return new Lifecycle(
-      {
-        connecting: { onLeave: () => this.#attempt.stop() },
-        ready: { onEnter: () => (this.#connectedAtMs ??= this.settings.clock.elapsed()) },
-        draining: {
-          onTold: (state) => {
-            if (!(state as DrainingState).isFollowed) this.#closeChannelSoon();
-            this.#closeWhenEmpty();
-          },
-        },
-        failed: { onTold: (_, reason) => void this.close(reason) },
-        closed: {
-          onEnter: () => {
-            this.#life.close();
-            this.#room.close();
-          },
-        },
-      },
-      (from, reason, fault) => this.observer.onStateChange(this, from, reason, fault),
-    );
-  }
-
-  // ── what is known of it ───────────────────────────────────────────────────────────────────────────────────────────
 
   get state(): ChannelState {
     return this.#lifecycle.shown;
@@ -201,12 +128,12 @@ export class PooledChannel implements MemberView {
 
   /** Address and port of the other end, once connected. */
   get peer(): string | undefined {
-    return this.#connection.peer;
+    return this.connection.peer;
   }
 
   /** Milliseconds since it began to connect. */
   get ageMs(): number {
-    return this.settings.clock.elapsed() - this.#bornMs;
+    return this.#clock.elapsed() - this.#bornMs;
   }
 
   /** When its last call began or ended, on the clock's `elapsed()`; -Infinity when it had none. */
@@ -216,12 +143,12 @@ export class PooledChannel implements MemberView {
 
   /** Milliseconds since it was ready for calls; 0 when it never was. */
   get connectedMs(): number {
-    return this.#connectedAtMs === undefined ? 0 : this.settings.clock.elapsed() - this.#connectedAtMs;
+    return this.#parts.connectedAtMs === undefined ? 0 : this.#clock.elapsed() - this.#parts.connectedAtMs;
   }
 
   /** True while it has nearly used up its resets; they grow back. */
   get isLowOnResets(): boolean {
-    return this.#resets.isLow(this.settings.clock.elapsed());
+    return this.#parts.resets.isLow(this.#clock.elapsed());
   }
 
   /** True when the other end has answered a call on it. */
@@ -249,34 +176,10 @@ export class PooledChannel implements MemberView {
     return this.#life.canAsk;
   }
 
-  /** The lowest number that the stream of a call can have that is handed to it now; 0 where that is not known. */
-  get nextStreamId(): number {
-    return this.#connection.nextStreamId;
+  /** The first fault of the connection, if there was one. */
+  get fault(): TransportFault | undefined {
+    return this.loss.fault;
   }
-
-  /** True when its server has said that it never acted on the stream of a call, whose number is the given one or higher. */
-  neverActedOn(call: ChannelCall, lowestStreamId: number): boolean {
-    return this.#connection.neverActedOn(call, lowestStreamId);
-  }
-
-  /** True when everything that was on it is lost, so that what ends now ends for that reason. */
-  get isLost(): boolean {
-    if (this.fault === undefined) return false;
-    const { goaway } = this.#connection;
-    // The connection of a stalled member is still open.
-    return goaway === undefined ? !this.#life.canAsk : endsCalls(goaway);
-  }
-
-  /** Tells the fault of a call that ended because the socket had an error; undefined for all else. */
-  lossOf(received: StatusObject): TransportFault | undefined {
-    const { error, session } = this.#connection;
-    const isGone = session === 'destroyed' || (session === 'unseen' && this.fault !== undefined);
-    const fault = faultOfLostCall(received, { error, isGone });
-    // The member may know better why.
-    return fault !== undefined && this.isLost ? this.fault : fault;
-  }
-
-  // ── its calls ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Counts a call in. `nowMs` where calls are timed, else -1. */
   countIn(nowMs: number): void {
@@ -304,29 +207,12 @@ export class PooledChannel implements MemberView {
     if (this.#room.heard()) this.observer.onRoom(this);
   }
 
-  /** A call that is timed was answered by headers. */
-  answered(givenAtMs: number, nowMs: number): void {
-    this.#outcomes.answered(givenAtMs, nowMs);
-  }
-
-  /** A call that is timed got its status without headers before it. */
-  concluded(received: StatusObject, givenAtMs: number, nowMs: number): void {
-    this.#outcomes.concluded(received, givenAtMs, nowMs);
-  }
-
-  /** We ended a call that is timed before it was answered. */
-  unanswered(code: status, givenAtMs: number, nowMs: number): void {
-    this.#outcomes.unanswered(code, givenAtMs, nowMs);
-  }
-
-  // ── commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
   /** Begins to connect. */
   connect(): void {
-    this.#bornMs = this.settings.clock.elapsed();
-    this.#attempt.begin();
+    this.#bornMs = this.#clock.elapsed();
+    this.#parts.attempt.begin();
     try {
-      this.#connection.connect((state) => this.#onConnectivity(state));
+      this.connection.connect((state) => this.#onConnectivity(state));
     } catch (error) {
       this.#fail({ tag: 'connect-failed', detail: String(error) });
     }
@@ -363,7 +249,7 @@ export class PooledChannel implements MemberView {
   undrain(reason: string): boolean {
     const { state } = this.#lifecycle;
     if (state.name !== 'draining' || !state.isReversible) return false;
-    if (this.channel.getConnectivityState(false) !== connectivityState.READY) return false;
+    if (this.connection.channel.getConnectivityState(false) !== connectivityState.READY) return false;
     return this.#lifecycle.change({ name: 'ready' }, reason);
   }
 
@@ -412,7 +298,7 @@ export class PooledChannel implements MemberView {
   verify(): void {
     if (!this.isLive) return;
     if (!this.#life.needsVerification) return this.#room.askWhenHeldBack();
-    if (this.#connection.session === 'unseen') this.drain('it cannot be asked for a sign of life');
+    if (this.connection.session === 'unseen') this.drain('it cannot be asked for a sign of life');
     else this.#life.verify();
   }
 
@@ -425,54 +311,23 @@ export class PooledChannel implements MemberView {
     return this.#closing;
   }
 
-  // ── reports ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
   view(): ChannelView {
-    const nowMs = this.settings.clock.elapsed();
-    const { state } = this.#lifecycle;
-    const life = this.#life;
-    const silentMs = life.look();
-    return {
-      id: this.id,
-      state: this.state,
-      isEjected: this.isEjected,
-      jitterFraction: this.jitterFraction,
-      inFlightCalls: this.inFlightCalls,
-      ageMs: this.connectedMs,
-      idleMs: this.#idleMs(nowMs),
-      silentMs,
-      drainingMs: state.name === 'draining' ? nowMs - state.sinceMs : 0,
-      canPing: life.canAsk,
-      pings: life.pings,
-      pingedMs: life.pingedMs,
-      isPinging: life.isPinging,
-      keepaliveTimeMs: this.keepaliveTimeMs,
-    };
+    return channelView(this, this.#lifecycle.state, this.#life, this.#clock.elapsed(), this.jitterFraction);
   }
 
   stats(): ChannelStats {
-    const nowMs = this.settings.clock.elapsed();
-    const { peer } = this;
-    return Object.freeze({
-      id: this.id,
-      state: this.state,
-      inFlightCalls: this.inFlightCalls,
-      endingStreams: this.#room.endingStreams,
-      maxConcurrentStreams: this.maxConcurrentStreams,
-      learnedFromServer: this.#connection.serverLimit === this.maxConcurrentStreams,
-      ageMs: this.ageMs,
-      idleMs: this.#idleMs(nowMs),
-      startedCalls: this.startedCalls,
-      failedCalls: this.failedCalls,
-      ...(peer === undefined ? {} : { peer }),
-    });
+    return channelStats(this, this.connection.serverLimit);
   }
 
-  #idleMs(nowMs: number): number {
-    return this.inFlightCalls > 0 ? 0 : nowMs - this.#room.lastUsedMs;
+  /** Milliseconds since its last call began or ended; 0 while one runs. */
+  get idleMs(): number {
+    return this.inFlightCalls > 0 ? 0 : this.#clock.elapsed() - this.#room.lastUsedMs;
   }
 
-  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+  /** Streams that still have to end on it. */
+  get endingStreams(): number {
+    return this.#room.endingStreams;
+  }
 
   /** False while it may carry no call, whatever its streams are. */
   get #takesCalls(): boolean {
@@ -481,7 +336,7 @@ export class PooledChannel implements MemberView {
 
   #onConnectivity(seen: connectivityState): void {
     const { state } = this.#lifecycle;
-    if (state.name === 'connecting') return this.#attempt.see(seen);
+    if (state.name === 'connecting') return this.#parts.attempt.see(seen);
     if (seen === connectivityState.READY) return;
     if (this.isLive) this.#onLost();
     else if (state.name === 'draining' && state.isFollowed) this.#onLostWhileDraining();
@@ -489,28 +344,21 @@ export class PooledChannel implements MemberView {
 
   /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
   #onLost(): void {
-    const fault = this.#lossFault();
+    const fault = this.loss.find();
     if (fault === undefined) this.retire('idle');
-    else this.retire(this.#connection.goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
+    else this.retire(this.connection.goaway === undefined ? 'connection lost' : 'GOAWAY', fault);
   }
 
   /** It cannot be undrained any more. Its calls are to say why. */
   #onLostWhileDraining(): void {
-    const fault = this.#lossFault();
+    const fault = this.loss.find();
     if (fault === undefined) this.#stopFollowing();
     else this.#noteFault(fault);
   }
 
-  /** Why grpc-js has no connection any more; undefined when the connection is open and was idle. */
-  #lossFault(): TransportFault | undefined {
-    const { session, goaway, error } = this.#connection;
-    if (session === 'open') return undefined;
-    return faultOfLostConnection({ goaway, error, hasResetMany: this.isLowOnResets });
-  }
-
   /** Something went wrong with it while it drained: it is not undrained, and its channel makes no other connection. */
   #noteFault(fault: TransportFault): void {
-    this.fault ??= fault;
+    this.loss.fault ??= fault;
     this.#stopFollowing();
     this.observer.onFault(this, fault);
   }
@@ -523,32 +371,22 @@ export class PooledChannel implements MemberView {
 
   #drain(kind: Omit<DrainingState, 'name' | 'sinceMs'>, reason: string, fault?: TransportFault): void {
     if (!this.isLive) return;
-    this.fault ??= fault;
-    this.#lifecycle.change({ name: 'draining', ...kind, sinceMs: this.settings.clock.elapsed() }, reason, fault);
+    this.loss.fault ??= fault;
+    this.#lifecycle.change({ name: 'draining', ...kind, sinceMs: this.#clock.elapsed() }, reason, fault);
   }
 
   #closeWhenEmpty(): void {
     if (this.inFlightCalls === 0) void this.close('its last call has ended');
   }
 
-  /**
-   * A channel whose connection goes away would make another for the calls that were refused with it (grpc-js retries them
-   * once, retrying-call.ts). A closed channel lets its calls in flight finish, and gives those back to the pool. It is
-   * closed in the next tick, because closing inside grpc-js's own state callbacks brings the channel back to life, and in
-   * no later one: by then it has begun to connect.
-   */
-  #closeChannelSoon(): void {
-    process.nextTick(() => this.#connection.closeChannel());
-  }
-
   #fail(fault: TransportFault): void {
     if (this.state !== 'connecting') return;
-    this.fault ??= fault;
+    this.loss.fault ??= fault;
     this.#lifecycle.change({ name: 'failed' }, fault.detail, fault);
   }
 
   #close(reason: string): Promise<number> {
     this.#lifecycle.change({ name: 'closed' }, reason);
-    return this.#connection.close(reason);
+    return this.connection.close(reason);
   }
 }

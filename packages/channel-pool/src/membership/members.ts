@@ -38,7 +38,7 @@ export class Members implements PooledChannelObserver, BeatListener {
       replace: (member, reason) => this.#replace(member, reason),
       giveUp: (...args) => this.#giveUp(...args),
     });
-    const { channel } = this.#parts.attempts.first;
+    const { channel } = this.#parts.attempts.first.connection;
     this.target = channel.getTarget();
     this.channelzRef = channel.getChannelzRef();
   }
