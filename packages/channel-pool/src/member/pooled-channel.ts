@@ -69,7 +69,7 @@ export class PooledChannel implements MemberView {
       onDraining: () => this.#closeWhenEmpty(),
       close: (reason) => void this.close(reason),
     };
-    const parts = (this.#parts = new MemberParts(id, settings, this as PooledChannel, commands, observer));
+    const parts = (this.#parts = new MemberParts(id, settings, this, commands, observer));
     this.connection = parts.connection;
     this.loss = parts.loss;
     this.vitals = parts.vitals;
