@@ -89,7 +89,7 @@ export class Admission implements CallAdmission, Disposable {
     slots.queue.remove(call);
     if (call.admittedMs < 0) return;
     slots.inFlight -= 1;
-    slots.queue.left(call);
+    slots.queue.releasePermit(call);
     if (isAnswered) this.#teach(call, ending);
     this.#flush(slots);
   }
@@ -188,7 +188,7 @@ export class Admission implements CallAdmission, Disposable {
   #open(call: HeldCall, slots: Slots<HeldCall>): void {
     this.#untie(call);
     slots.inFlight += 1;
-    slots.queue.took(call);
+    slots.queue.acquirePermit(call);
     call.admittedMs = this.clock.elapsed();
     call.inFlightAtAdmission = slots.inFlight;
     call.open();

@@ -1,21 +1,19 @@
-import { inspect } from 'node:util';
 import type { CallInfo } from '@grpc-manifold/core';
-import { LinkedList, MAX_TIMER_MS, ListNode, OnceWarnings, type Clock, type Timer } from '@grpc-manifold/core/internal';
+import { LinkedList, ListNode, OnceWarnings, type Clock } from '@grpc-manifold/core/internal';
+import { Classifier } from './classifier.js';
+import { ExpiryTimer } from './expiry-timer.js';
 import type { ResolvedQueueOptions } from './options.js';
 import { Partition, type PartitionFacts } from './partition.js';
 import { Partitions } from './partitions.js';
 import { QueueBudget } from './queue-budget.js';
-import { QueueLinks, type Queued } from './queued.js';
+import { linksOf, priorityOf, sinceMs, type Queued } from './queued.js';
 import type { QueueRefusal } from './refusal.js';
 import { aheadIn, lastOf, nextOf } from './serving-order.js';
 import { WaitingPartitions } from './waiting-partitions.js';
 
-/** Numbers the functions that things were classified by, over all queues: 0 is none. */
-let lastClassifier = 0;
-
 /**
  * A queue bounded by calls, bytes and time, served in order of arrival, newest first, or by priority, and shared out
- * between partitions. Linked lines: entering, leaving, cancelling in the middle and expiring are O(1), synchronous, and
+ * between partitions. Linked lists: entering, leaving, cancelling in the middle and expiring are O(1), synchronous, and
  * allocate one object for a thing's first wait (docs/decisions/0001); by priority they cost a binary search, between partitions a look at each that waits.
  *
  * While anything waits one timer is ref'd, so that the process stays until what waits has its answer; otherwise none
@@ -30,12 +28,11 @@ export class AdmissionQueue<T extends Queued> {
   readonly #whole = new Partition<Queued>('', 1, this.#ages);
   readonly #waiting = new WaitingPartitions();
   #partitions: Partitions<Queued> | undefined;
-  #classifier = 0;
+  readonly #warnings = new OnceWarnings();
+  #classifier: Classifier;
   #serial = 0;
   #bytes = 0;
-  #timer: Timer | undefined;
-  #timerDueMs = Infinity;
-  readonly #warnings = new OnceWarnings();
+  readonly #expiry: ExpiryTimer;
 
   /**
    * @param onRefused is called for each thing that waited its longest ('queue-time'), oldest first, and for each that had
@@ -49,7 +46,8 @@ export class AdmissionQueue<T extends Queued> {
     private readonly budget = new QueueBudget(),
   ) {
     if (options.partition !== undefined) this.#partitions = new Partitions(options.shares);
-    this.#classifier = lastClassifier += 1;
+    this.#classifier = new Classifier(options, this.#warnings);
+    this.#expiry = new ExpiryTimer(clock, () => this.#expire());
   }
 
   /** How many wait. */
@@ -107,19 +105,19 @@ export class AdmissionQueue<T extends Queued> {
     return undefined;
   }
 
-  /** The one to be served next, without taking it out. It stays that until something enters, leaves or is {@link took}. */
+  /** The one to be served next, without taking it out. It stays that until something enters, leaves or is {@link acquirePermit}. */
   peek(): T | undefined {
     if (this.#putBacks.first !== undefined) return this.#putBacks.first.item as T;
     const partition = this.#partitions === undefined ? this.#whole : this.#waiting.leastLoaded;
     return partition === undefined ? undefined : (nextOf(partition, this.options.order) as T | undefined);
   }
 
-  /** Takes out the one to be served next and counts it as {@link took}. */
+  /** Takes out the one to be served next and counts it as {@link acquirePermit}. */
   shift(): T | undefined {
     const item = this.peek();
     if (item === undefined) return undefined;
     this.remove(item);
-    this.took(item);
+    this.acquirePermit(item);
     return item;
   }
 
@@ -141,16 +139,15 @@ export class AdmissionQueue<T extends Queued> {
     links.sinceMs = -1;
     links.serial = 0;
     links.wasPutBack = false;
-    // The timer is kept, unref'd: a queue that empties and fills again all the time would set it anew each time.
-    if (this.size === 0) this.#timer?.unref();
+    if (this.size === 0) this.#expiry.release();
     return true;
   }
 
   /**
-   * A thing was admitted, whether it had waited or not: tell so exactly once, and {@link left} when it is no longer in
+   * A thing was admitted, whether it had waited or not: tell so exactly once, and {@link releasePermit} when it is no longer in
    * flight. Where nobody tells partitions apart it costs next to nothing.
    */
-  took(item: T): void {
+  acquirePermit(item: T): void {
     if (this.#partitions === undefined) {
       if (item.queueLinks?.isTaken === true) return;
       // Of one that never waited nothing needs to be known.
@@ -169,7 +166,7 @@ export class AdmissionQueue<T extends Queued> {
   }
 
   /** A thing is no longer in flight: it has ended, or is going to be put back. */
-  left(item: T): void {
+  releasePermit(item: T): void {
     const links = item.queueLinks;
     if (links?.isTaken !== true) return;
     links.isTaken = false;
@@ -244,15 +241,11 @@ export class AdmissionQueue<T extends Queued> {
 
   /** Forgets the timer. What waits must have been taken out before. */
   close(): void {
-    if (this.#timer !== undefined) this.clock.clearTimer(this.#timer);
-    this.#timer = undefined;
-    this.#timerDueMs = Infinity;
+    this.#expiry.close();
   }
 
-  // ── entering ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
   #enter(item: T, bytes: number, expectedRoom: number, waitedMs: number | undefined): QueueRefusal | undefined {
-    this.left(item);
+    this.releasePermit(item);
     this.#classify(item);
     let victim: T | undefined;
     let refusedBy: QueueRefusal = 'queue-full';
@@ -308,8 +301,6 @@ export class AdmissionQueue<T extends Queued> {
     }
   }
 
-  // ── standing in line ──────────────────────────────────────────────────────────────────────────────────────────────
-
   #enterLines(item: T): void {
     const links = linksOf(item);
     const partition = this.#standing(item);
@@ -340,7 +331,7 @@ export class AdmissionQueue<T extends Queued> {
     const waiting = this.items();
     for (const item of waiting) if (!linksOf(item).wasPutBack) this.#leaveLines(item);
     this.options = options;
-    this.#classifier = lastClassifier += 1;
+    this.#classifier = new Classifier(options, this.#warnings);
     if (isRepartitioned) this.#partitions = new Partitions(options.shares);
     const before = waiting.map((item) => linksOf(item).partition);
     for (const item of waiting) {
@@ -353,8 +344,6 @@ export class AdmissionQueue<T extends Queued> {
     for (const partition of before) if (partition !== undefined) this.#partitions?.leave(partition);
   }
 
-  // ── what the user's functions say of a call ───────────────────────────────────────────────────────────────────────
-
   /** The partition that a thing stands in, or would. */
   #standing(item: T): Partition<Queued> {
     if (this.#partitions === undefined) return this.#whole;
@@ -365,42 +354,16 @@ export class AdmissionQueue<T extends Queued> {
 
   /** Asks the functions of the options, once for each thing. */
   #classify(item: T): void {
-    const { order, priority, partition } = this.options;
+    const { order, partition } = this.options;
     if (partition === undefined && order !== 'priority') return;
     const links = linksOf(item);
     // What is in flight is counted out where it was counted in.
-    if (links.classifiedBy === this.#classifier || links.isTaken) return;
-    links.classifiedBy = this.#classifier;
+    if (links.classifiedBy === this.#classifier.id || links.isTaken) return;
+    links.classifiedBy = this.#classifier.id;
     const info = item.info as CallInfo;
-    if (order === 'priority') links.priority = this.#ask('priority', priority, info, isPriority, 0);
-    if (this.#partitions !== undefined) {
-      links.partition = this.#partitions.of(this.#ask('partition', partition, info, isKey, ''));
-    }
+    if (order === 'priority') links.priority = this.#classifier.priorityOf(info);
+    if (this.#partitions !== undefined) links.partition = this.#partitions.of(this.#classifier.keyOf(info));
   }
-
-  #ask<Answer>(
-    name: string,
-    ask: ((call: CallInfo) => Answer) | undefined,
-    info: CallInfo,
-    isSense: (answer: unknown) => boolean,
-    otherwise: Answer,
-  ): Answer {
-    try {
-      const answer = ask?.(info);
-      if (isSense(answer)) return answer as Answer;
-      this.#complain(name, `returned ${inspect(answer, { depth: 0 }).slice(0, 80)}`);
-    } catch (error) {
-      this.#complain(name, `threw: ${String(error)}`);
-    }
-    return otherwise;
-  }
-
-  /** Once a function: it would happen with each call. */
-  #complain(name: string, what: string): void {
-    this.#warnings.warn(name, `queue: ${name} ${what}`);
-  }
-
-  // ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #oldest(): T | undefined {
     const [putBack, came] = [this.#putBacks.first, this.#ages.first];
@@ -409,20 +372,10 @@ export class AdmissionQueue<T extends Queued> {
 
   /** All wait equally long at the most, so the oldest is the first to expire: one timer serves all. */
   #watchOldest(): void {
-    const oldest = this.#oldest as T;
-    const now = this.clock.elapsed();
-    const dueMs = Math.min(linksOf(oldest).sinceMs + this.options.maxQueueTimeMs, now + MAX_TIMER_MS);
-    if (this.#timer === undefined || dueMs < this.#timerDueMs) {
-      this.close();
-      this.#timer = this.clock.setTimer(this.#expire, dueMs - now);
-      this.#timerDueMs = dueMs;
-    }
-    this.#timer.ref();
+    this.#expiry.watch(linksOf(this.#oldest as T).sinceMs + this.options.maxQueueTimeMs);
   }
 
-  readonly #expire = (): void => {
-    this.#timer = undefined;
-    this.#timerDueMs = Infinity;
+  #expire(): void {
     try {
       for (let oldest = this.#oldest; oldest !== undefined; oldest = this.#oldest) {
         const waitedMs = this.waitedMs(oldest);
@@ -431,27 +384,7 @@ export class AdmissionQueue<T extends Queued> {
         this.onRefused(oldest, waitedMs, 'queue-time');
       }
     } finally {
-      if (this.size > 0 && this.#timer === undefined) this.#watchOldest();
+      if (this.size > 0 && !this.#expiry.isSet) this.#watchOldest();
     }
-  };
-}
-
-function linksOf(item: Queued): QueueLinks {
-  return (item.queueLinks ??= new QueueLinks());
-}
-
-function priorityOf(item: Queued): number {
-  return item.queueLinks?.priority ?? 0;
-}
-
-function sinceMs(place: ListNode<Queued> | undefined): number {
-  return place?.item?.queueLinks?.sinceMs ?? Infinity;
-}
-
-function isPriority(answer: unknown): boolean {
-  return typeof answer === 'number' && !Number.isNaN(answer);
-}
-
-function isKey(answer: unknown): boolean {
-  return typeof answer === 'string';
+  }
 }

@@ -231,7 +231,7 @@ class Comparison {
       case 'put back': {
         const waitedMs = Math.min(each.waitedMs, clock.elapsed());
         if (flying === undefined) break;
-        queue.left(flying);
+        queue.releasePermit(flying);
         model.left(flying);
         this.#arrive(flying, each.bytes, waitedMs);
         break;
@@ -255,16 +255,16 @@ class Comparison {
         model.remove(next);
         model.took(next);
         // Told twice it is counted once.
-        queue.took(next);
+        queue.acquirePermit(next);
         break;
       }
       case 'take': {
         for (let count = 0; count < each.count; count += 1) {
           const item = new Item(`${(this.#count += 1)}`, each.key, 0);
-          queue.took(item);
+          queue.acquirePermit(item);
           model.took(item);
           if (count === 0) continue;
-          queue.left(item);
+          queue.releasePermit(item);
           model.left(item);
         }
         break;
@@ -272,8 +272,8 @@ class Comparison {
       case 'end':
         if (flying === undefined) break;
         model.left(flying);
-        queue.left(flying);
-        queue.left(flying);
+        queue.releasePermit(flying);
+        queue.releasePermit(flying);
         break;
       case 'advance': {
         clock.advance(each.ms);

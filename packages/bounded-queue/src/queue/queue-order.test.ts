@@ -119,7 +119,7 @@ describe('the order', () => {
     queue.remove(one);
     queue.putBack(one, 0, 0);
     served();
-    queue.left(one);
+    queue.releasePermit(one);
     expect(asked).toBe(1);
   });
 });
@@ -144,8 +144,8 @@ describe('one that the order would leave waiting', () => {
       const next = queue.peek() as Item;
       expect(next.name).toBe(turn === 15 ? 'old' : 'new');
       queue.remove(next);
-      queue.took(next);
-      queue.took(next);
+      queue.acquirePermit(next);
+      queue.acquirePermit(next);
     }
   });
 });

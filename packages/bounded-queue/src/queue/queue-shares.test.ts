@@ -63,11 +63,11 @@ describe('the next to be served', () => {
   it('counts those that were admitted without waiting, until they have left', () => {
     const { add, queue, serve } = setUp();
     const running = item('a.0');
-    queue.took(running);
+    queue.acquirePermit(running);
     add('a.1 b.1 a.2 b.2');
     expect(serve(1)).toBe('b.1');
-    queue.left(running);
-    queue.left(running);
+    queue.releasePermit(running);
+    queue.releasePermit(running);
     expect(serve(1)).toBe('a.1');
     expect(queue.partitionOf(running)).toMatchObject({ key: 'a', inFlightCalls: 1, queuedCalls: 1 });
   });
@@ -76,7 +76,7 @@ describe('the next to be served', () => {
     const { add, queue } = setUp();
     add('a.1 b.1 a.2');
     const refused = queue.shift() as Item;
-    queue.left(refused);
+    queue.releasePermit(refused);
     queue.putBack(refused, 0, 0);
     expect(queue.partitionOf(refused)).toMatchObject({ inFlightCalls: 0, queuedCalls: 1 });
     expect([queue.shift()?.name, queue.shift()?.name, queue.shift()?.name]).toEqual(['a.1', 'b.1', 'a.2']);
@@ -150,11 +150,11 @@ describe('shares and keys that change', () => {
   it('are told apart anew by another function, which forgets what is in flight', () => {
     const { add, options, queue, refused, serve } = setUp({ maxQueuedCalls: 4 });
     const running = item('a.0');
-    queue.took(running);
+    queue.acquirePermit(running);
     add('a.1 b.2 a.3 b.4');
     queue.update({ ...options, partition: ({ method }) => (Number(method.split('.')[1]) > 2 ? 'late' : 'early') });
     expect(queue.partitionOf(item('x.1'))).toEqual({ key: 'early', ratio: 0.5, queuedCalls: 2, inFlightCalls: 0 });
-    queue.left(running);
+    queue.releasePermit(running);
     expect(add('x.1')).toEqual(['share']);
     expect([serve(4), refused]).toEqual(['a.1 a.3 b.2 b.4', []]);
   });
@@ -164,11 +164,11 @@ describe('shares and keys that change', () => {
     const bare = resolveQueueOptions({});
     const queue = new AdmissionQueue<Item>(bare, clock, () => undefined);
     const running = item('a.0');
-    queue.took(running);
+    queue.acquirePermit(running);
     for (const name of ['a.1', 'a.2', 'b.1']) queue.add(item(name), 0);
     queue.putBack(item('a.9'), 0, 0);
     queue.update(resolveQueueOptions({ partition: ({ method }) => method.split('.')[0] as string }, bare));
-    queue.left(running);
+    queue.releasePermit(running);
     expect(Array.from({ length: 4 }, () => queue.shift()?.name)).toEqual(['a.9', 'b.1', 'a.1', 'a.2']);
   });
 });
@@ -203,8 +203,8 @@ describe('a hundred thousand distinct keys', () => {
     for (let turn = 0; turn < MAX_UNNAMED_KEYS + 2; turn += 1) {
       const next = queue.shift() as Item;
       keys.add(queue.partitionOf(next)?.key);
-      queue.left(next);
-      queue.took(next);
+      queue.releasePermit(next);
+      queue.acquirePermit(next);
     }
     expect(keys.size).toBe(MAX_UNNAMED_KEYS + 2);
     for (const each of queue.items()) queue.remove(each);

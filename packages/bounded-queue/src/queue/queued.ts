@@ -13,7 +13,7 @@ export interface Queued {
   readonly info?: CallInfo;
 }
 
-/** Where one thing stands in a queue, and what it is counted under. It is itself its place among all, oldest first. */
+/** Where one thing stands in a queue, and what it is counted under. It is itself the node in the list of all, oldest first. */
 export class QueueLinks extends ListNode<Queued> {
   /** In its partition; made when there are partitions. */
   arrival: ListNode<Queued> | undefined;
@@ -32,4 +32,18 @@ export class QueueLinks extends ListNode<Queued> {
   wasPutBack = false;
   /** Counted as in flight. */
   isTaken = false;
+}
+
+/** The links of a thing, made when they are first needed. */
+export function linksOf(item: Queued): QueueLinks {
+  return (item.queueLinks ??= new QueueLinks());
+}
+
+export function priorityOf(item: Queued): number {
+  return item.queueLinks?.priority ?? 0;
+}
+
+/** When the thing at a node entered; Infinity for none. */
+export function sinceMs(node: ListNode<Queued> | undefined): number {
+  return node?.item?.queueLinks?.sinceMs ?? Infinity;
 }

@@ -237,7 +237,7 @@ export class Dispatcher implements CallKeeper<PooledCall> {
 
   #hand(call: PooledCall, member: PooledChannel): void {
     this.#inFlight += 1;
-    this.queue.took(call);
+    this.queue.acquirePermit(call);
     this.#notePeak();
     call.handTo(member);
     this.settings.members().review();
@@ -246,7 +246,7 @@ export class Dispatcher implements CallKeeper<PooledCall> {
   /** A call is no longer on a connection. */
   #left(call: PooledCall, member: PooledChannel, code: status, handedAtMs = call.handedAtMs): void {
     this.#inFlight -= 1;
-    this.queue.left(call);
+    this.queue.releasePermit(call);
     const members = this.settings.members();
     // A cancel says nothing of the connection.
     if (!members.tellsPicker || handedAtMs < 0 || code === status.CANCELLED) return;
