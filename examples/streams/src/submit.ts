@@ -2,8 +2,8 @@ import { scopedUpload } from 'grpc-manifold';
 import type { Chunk, NewsroomClient, Receipt } from './newsroom.js';
 
 /**
- * Sends a file piece by piece. `write` resolves when the piece is on its way, so no more than a few are in memory, however
- * slow the server; and what it has resolved for is what the progress counts.
+ * Sends a file piece by piece. `write` resolves when the piece is on its way, so no more than a few are in memory,
+ * however slow the server; and what it has resolved for is what the progress counts.
  */
 export async function submit(
   client: NewsroomClient,

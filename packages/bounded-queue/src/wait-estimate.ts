@@ -8,9 +8,9 @@ const FORGETS_AT_MOST = 0.1;
 const STALE_AFTER_MS = 1_000;
 
 /**
- * Estimates how long a call would wait from how fast waiting calls have been admitted lately: the average time between two
- * admissions × the calls in front (Little's law). Time and admissions are added up apart and fade together, so that it
- * makes no difference whether admissions come one by one or, as answers do, many in one turn of the event loop.
+ * Estimates how long a call would wait from how fast waiting calls have been admitted lately: the average time between
+ * two admissions × the calls in front (Little's law). Time and admissions are added up apart and fade together, so that
+ * it makes no difference whether admissions come one by one or, as answers do, many in one turn of the event loop.
  */
 export class WaitEstimate {
   #busyMs = 0;
@@ -20,8 +20,8 @@ export class WaitEstimate {
   #othersWaited = false;
 
   /**
-   * A waiting call was admitted. `nowMs` is monotonic. Only from one admission to the next with calls waiting all the while
-   * does the time between tell a pace.
+   * A waiting call was admitted. `nowMs` is monotonic. Only from one admission to the next with calls waiting all the
+   * while does the time between tell a pace.
    */
   admitted(nowMs: number, othersWait: boolean): void {
     const sinceMs = nowMs - this.#lastMs;

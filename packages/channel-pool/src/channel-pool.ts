@@ -36,7 +36,10 @@ const CLOSED = 'the pool was closed';
 
 /** How long a drain may take. */
 export interface DrainOptions {
-  /** Milliseconds for calls to finish before they are cancelled. 0 or more, or Infinity; default the pool's `drainTimeoutMs`. */
+  /**
+   * Milliseconds for calls to finish before they are cancelled. 0 or more, or Infinity; default the pool's
+   * `drainTimeoutMs`.
+   */
   readonly timeoutMs?: number;
 }
 
@@ -81,8 +84,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
    * Connects to nothing yet: the first call does.
    *
    * @param target as for a grpc-js client, e.g. `dns:///api.example.com:443`.
-   * @throws TypeError, RangeError naming the option, its range and the value; what grpc-js throws for a wrong target, and the
-   *   channel factory for what it can make no channels of.
+   * @throws TypeError, RangeError naming the option, its range and the value; what grpc-js throws for a wrong target,
+   * and the channel factory for what it can make no channels of.
    */
   constructor(
     target: string,
@@ -158,9 +161,9 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   }
 
   /**
-   * Refuses new calls and closes every connection when its calls have ended, however long they take, as a grpc-js channel
-   * does; where `drainTimeoutMs` is set, what is left by then is cancelled. A call that waits without any connection has
-   * nothing to finish and ends at once.
+   * Refuses new calls and closes every connection when its calls have ended, however long they take, as a grpc-js
+   * channel does; where `drainTimeoutMs` is set, what is left by then is cancelled. A call that waits without any
+   * connection has nothing to finish and ends at once.
    */
   close(): void {
     if (this.#drained !== undefined) return;
@@ -197,8 +200,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   }
 
   /**
-   * Changes bounds of the living pool. Drops no call: connections beyond a smaller `maxChannels` are drained, calls beyond a
-   * smaller queue wait on.
+   * Changes bounds of the living pool. Drops no call: connections beyond a smaller `maxChannels` are drained, calls
+   * beyond a smaller queue wait on.
    *
    * @throws TypeError, RangeError naming the option, its range and the value; nothing is changed then.
    */
@@ -211,8 +214,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   /**
    * Opens connections now instead of with the first calls. Resolves when they are ready.
    *
-   * @throws TypeError, RangeError for a wrong option; Error when they are not ready in time, with the last connection error,
-   *   or when the pool is closed; the signal's reason when that is aborted. What was opened stays.
+   * @throws TypeError, RangeError for a wrong option; Error when they are not ready in time, with the last connection
+   * error, or when the pool is closed; the signal's reason when that is aborted. What was opened stays.
    */
   warmUp(options?: WarmUpOptions): Promise<void> {
     const onChange: Event<unknown> = (listener) => {
@@ -228,8 +231,8 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
   }
 
   /**
-   * Makes a channel for one client among several: closing or disposing it ends the calls that were made on it, and leaves
-   * the pool as it is.
+   * Makes a channel for one client among several: closing or disposing it ends the calls that were made on it, and
+   * leaves the pool as it is.
    */
   share(): SharedChannel {
     const pool: SharedPool = {
@@ -250,8 +253,9 @@ export class ChannelPool implements ChannelInterface, AsyncDisposable {
 
   /**
    * Refuses new calls, lets those that were started finish, cancels what is left when the time is up, and closes every
-   * socket. Resolves when none is open. A call that waits ends when no connection is left and none can be made. Asked again it
-   * returns the same promise; a shorter `timeoutMs` holds from then on, and so does the default after `close()`.
+   * socket. Resolves when none is open. A call that waits ends when no connection is left and none can be made. Asked
+   * again it returns the same promise; a shorter `timeoutMs` holds from then on, and so does the default after
+   * `close()`.
    *
    * @throws TypeError, RangeError for a wrong `timeoutMs`.
    */

@@ -33,9 +33,9 @@ export interface PoolPartsSettings {
 }
 
 /**
- * What works inside a pool: its connections, and what hands calls to them. Sockets and timers lead to these, so nothing here
- * may lead to the pool itself but the calls that are under way: a pool that nobody else refers to and that has no calls
- * can then be collected, and with it all that is here is closed (docs/decisions/0025).
+ * What works inside a pool: its connections, and what hands calls to them. Sockets and timers lead to these, so nothing
+ * here may lead to the pool itself but the calls that are under way: a pool that nobody else refers to and that has no
+ * calls can then be collected, and with it all that is here is closed (docs/decisions/0025).
  */
 export class PoolParts {
   readonly dispatcher: Dispatcher;

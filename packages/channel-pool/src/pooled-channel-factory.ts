@@ -9,9 +9,9 @@ import { policyChannelOptions } from './policies/policy-channel-options.js';
  * Each client gets a pool of its own, which `client.close()` closes and `client.getChannel()` returns.
  *
  * Options of the client that begin with `grpc.` or `grpc-node.` become channel options of every connection; where
- * `channelOptions` has the same one, that holds. A keepalive that the library sets yields to a policy that keeps connections
- * alive: the policy sends the PINGs, and the larger of the two intervals holds. Everything else that the client was given is
- * its own affair.
+ * `channelOptions` has the same one, that holds. A keepalive that the library sets yields to a policy that keeps
+ * connections alive: the policy sends the PINGs, and the larger of the two intervals holds. Everything else that the
+ * client was given is its own affair.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

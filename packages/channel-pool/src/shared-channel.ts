@@ -59,8 +59,9 @@ export class SharedChannel implements ChannelInterface, AsyncDisposable {
   }
 
   /**
-   * Refuses new calls and lets its own finish, however long they take; where the pool's `drainTimeoutMs` is set, cancels what
-   * is left of them by then. A call that waits without any connection has nothing to finish and ends at once.
+   * Refuses new calls and lets its own finish, however long they take; where the pool's `drainTimeoutMs` is set,
+   * cancels what is left of them by then. A call that waits without any connection has nothing to finish and ends at
+   * once.
    */
   close(): void {
     void this.#close();
@@ -68,8 +69,8 @@ export class SharedChannel implements ChannelInterface, AsyncDisposable {
   }
 
   /**
-   * Refuses new calls, lets its own finish within the pool's `drainTimeoutMs`, and cancels what is left of them; at once
-   * where the pool's `onDispose` says so. Resolves when no call of its own is left.
+   * Refuses new calls, lets its own finish within the pool's `drainTimeoutMs`, and cancels what is left of them; at
+   * once where the pool's `onDispose` says so. Resolves when no call of its own is left.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#close();

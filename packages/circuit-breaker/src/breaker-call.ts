@@ -36,8 +36,9 @@ export type NextCall = (options: InterceptorOptions) => NextInterceptingCall;
 type Phase = 'created' | 'running' | 'ended';
 
 /**
- * One call of a client with the interceptor. The call below is made only when it is let through, since a grpc-js call that
- * is made and not started outlives its deadline and its cancel. From then on both sides meet as if this were not between them.
+ * One call of a client with the interceptor. The call below is made only when it is let through, since a grpc-js call
+ * that is made and not started outlives its deadline and its cancel. From then on both sides meet as if this were not
+ * between them.
  */
 export class BreakerCall implements InterceptingListener, JudgedCall, NextInterceptingCall {
   period = -1;

@@ -40,8 +40,8 @@ interface Rule {
 export type Counts = Pick<BreakerState, 'calls' | 'failures' | 'errorRatio' | 'slowRatio'>;
 
 /**
- * The circuit of one key. It judges calls when they end, and knows of those in flight nothing but which one is its probe. A call
- * that was let through in one period, as before it opened, says nothing of the next.
+ * The circuit of one key. It judges calls when they end, and knows of those in flight nothing but which one is its
+ * probe. A call that was let through in one period, as before it opened, says nothing of the next.
  */
 export class Breaker implements Disposable {
   readonly #rotation = new EventEmitter();

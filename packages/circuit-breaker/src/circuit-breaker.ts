@@ -25,8 +25,8 @@ export interface CircuitBreakerInterceptor extends Interceptor, Disposable {
 /**
  * Makes an interceptor for any grpc-js client that stops asking what cannot answer. The calls of a key, by default of a
  * method, have a circuit: too many failures, or slow calls, among the last ones open it, and calls are refused at once
- * with UNAVAILABLE, not a byte of them sent. After `resetTimeoutMs` one call at a time is let through; the first that is
- * answered closes the circuit. One interceptor may serve several clients of one server.
+ * with UNAVAILABLE, not a byte of them sent. After `resetTimeoutMs` one call at a time is let through; the first that
+ * is answered closes the circuit. One interceptor may serve several clients of one server.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

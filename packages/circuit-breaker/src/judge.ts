@@ -20,7 +20,9 @@ export interface JudgeRule {
 export interface JudgeObserver {
   /** Asked before it opens. When this says no it stays closed, and keeps its window. */
   mayOpen(): boolean;
-  /** It is open, and to be ended: a circuit that is open has a timer of its own, while time is for the clock to tell. */
+  /**
+   * It is open, and to be ended: a circuit that is open has a timer of its own, while time is for the clock to tell.
+   */
   onOpen(): void;
   /** The call that it was told of when half-open was good. */
   onClose(): void;
@@ -37,16 +39,16 @@ function fail(): never {
 }
 
 /**
- * Judges by a rolling window of calls that have ended, good or bad: opossum, that is told at the end of each call what came
- * of it, and decides within that tick (docs/decisions/0015).
+ * Judges by a rolling window of calls that have ended, good or bad: opossum, that is told at the end of each call what
+ * came of it, and decides within that tick (docs/decisions/0015).
  */
 export class Judge {
   #circuit: CircuitBreaker<[], never> | undefined;
   #recorded = 0;
 
   /**
-   * @param rotation emits 'rotate' for each part of the window that has passed: without that opossum would set an interval
-   * for each circuit.
+   * @param rotation emits 'rotate' for each part of the window that has passed: without that opossum would set an
+   * interval for each circuit.
    */
   constructor(
     private readonly rule: JudgeRule,
@@ -98,8 +100,8 @@ export class Judge {
     if (isBad) {
       circuit?.fire().catch(ignore);
     } else {
-      // All that comes of firing it in the end: opossum counts by its events, and closes by them. Without its promises and
-      // closures a call that was good, as nearly all are, costs a fraction.
+      // All that comes of firing it in the end: opossum counts by its events, and closes by them. Without its promises
+      // and closures a call that was good, as nearly all are, costs a fraction.
       circuit?.emit('fire', NO_ARGUMENTS);
       circuit?.emit('success', undefined, 0);
     }

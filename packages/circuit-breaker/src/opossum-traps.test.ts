@@ -9,8 +9,8 @@ import type { CircuitBreakerOptions } from './options.js';
 const KEY = '/echo.Echo/Call';
 
 /**
- * What opossum does to gRPC calls when it is put around them, each shown on opossum itself, and that a circuit here does
- * not do it. Those that show opossum also tell when a new version has changed.
+ * What opossum does to gRPC calls when it is put around them, each shown on opossum itself, and that a circuit here
+ * does not do it. Those that show opossum also tell when a new version has changed.
  */
 function setUp(options: CircuitBreakerOptions = {}): InterceptedScene<CircuitBreakerInterceptor> {
   return new InterceptedScene((environment) =>

@@ -9,42 +9,52 @@ export interface CircuitBreakerOptions {
   /** What calls are counted under: each key has a circuit of its own. Default: the method path. */
   readonly key?: (call: CallInfo) => string;
   /**
-   * Share of failed calls in the window from which on a circuit opens: 0.01 to 1. Default 0.5, as of Hystrix and opossum.
+   * Share of failed calls in the window from which on a circuit opens: 0.01 to 1. Default 0.5, as of Hystrix and
+   * opossum.
    */
   readonly errorThresholdRatio?: number;
   /**
-   * Calls that must have ended within the window before a circuit opens: a whole number from 1 to 1,000,000. Default 20, as
-   * of Hystrix.
+   * Calls that must have ended within the window before a circuit opens: a whole number from 1 to 1,000,000. Default
+   * 20, as of Hystrix.
    */
   readonly volumeThreshold?: number;
   /** How long an ended call counts, in milliseconds: 100 to 86,400,000, in steps of a tenth. Default 10,000. */
   readonly windowMs?: number;
   /**
-   * Milliseconds for which an open circuit refuses every call before it lets one through to probe: 1 to 86,400,000. Default
-   * 30,000, as an ejection lasts in gRFC A50 and Envoy.
+   * Milliseconds for which an open circuit refuses every call before it lets one through to probe: 1 to 86,400,000.
+   * Default 30,000, as an ejection lasts in gRFC A50 and Envoy.
    */
   readonly resetTimeoutMs?: number;
   /**
-   * Milliseconds after which a probe without an answer has failed: 1 to 86,400,000. Default 10,000. The call itself goes on.
-   * More than a call may take to its first answer when all is well.
+   * Milliseconds after which a probe without an answer has failed: 1 to 86,400,000. Default 10,000. The call itself
+   * goes on. More than a call may take to its first answer when all is well.
    */
   readonly probeTimeoutMs?: number;
-  /** Milliseconds to its first answer (headers or status) beyond which a call is slow: 1 or more. Default Infinity: none is. */
+  /**
+   * Milliseconds to its first answer (headers or status) beyond which a call is slow: 1 or more. Default Infinity: none
+   * is.
+   */
   readonly slowCallMs?: number;
-  /** Share of slow calls in the window from which on a circuit opens: 0.01 to 1. Default 0.5: a slow call weighs as a failed one. */
+  /**
+   * Share of slow calls in the window from which on a circuit opens: 0.01 to 1. Default 0.5: a slow call weighs as a
+   * failed one.
+   */
   readonly slowCallRatio?: number;
   /**
-   * Whether a call has failed, by its status; asked of OK as well, and never of what tells nothing of the server: cancelled
-   * calls, and those that one of our layers refused or never sent. Default: UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN,
-   * DATA_LOSS have.
+   * Whether a call has failed, by its status; asked of OK as well, and never of what tells nothing of the server:
+   * cancelled calls, and those that one of our layers refused or never sent. Default: UNAVAILABLE, DEADLINE_EXCEEDED,
+   * INTERNAL, UNKNOWN, DATA_LOSS have.
    */
   readonly isFailure?: (status: StatusObject) => boolean;
   /**
-   * Keys that are told apart: a whole number from 1 to 100,000. Default 1,000. Beyond that the closed circuit that was not
-   * asked for longest is forgotten; when none is closed, calls of a new key go out unjudged.
+   * Keys that are told apart: a whole number from 1 to 100,000. Default 1,000. Beyond that the closed circuit that was
+   * not asked for longest is forgotten; when none is closed, calls of a new key go out unjudged.
    */
   readonly maxKeys?: number;
-  /** What `states()` gave before, as of the process that ran before this one: what was open is so for the rest of its time. */
+  /**
+   * What `states()` gave before, as of the process that ran before this one: what was open is so for the rest of its
+   * time.
+   */
   readonly restore?: BreakerStates;
 }
 

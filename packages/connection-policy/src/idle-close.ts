@@ -5,20 +5,21 @@ import { LOOK_AGAIN_MS } from './look-again.js';
 /** Options of {@link idleClose}. */
 export interface IdleCloseOptions {
   /**
-   * Milliseconds without a call after which a connection is closed. Keep it below the time after which what lies between
-   * forgets a flow. 1 or more, or Infinity; default 300,000.
+   * Milliseconds without a call after which a connection is closed. Keep it below the time after which what lies
+   * between forgets a flow. 1 or more, or Infinity; default 300,000.
    */
   readonly idleTimeoutMs?: number;
   /**
-   * Connections that may be without calls at one time; of more, those that were used least recently are closed when they have
-   * been so for a second. 0 or more, or Infinity; default Infinity.
+   * Connections that may be without calls at one time; of more, those that were used least recently are closed when
+   * they have been so for a second. 0 or more, or Infinity; default Infinity.
    */
   readonly maxIdleChannels?: number;
 }
 
 /**
- * Makes a policy that closes connections without calls, those that were used least recently first, and never so many that
- * fewer than `minChannels` are left. One that has to stay for that is asked for a sign of life before its next call.
+ * Makes a policy that closes connections without calls, those that were used least recently first, and never so many
+ * that fewer than `minChannels` are left. One that has to stay for that is asked for a sign of life before its next
+ * call.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */
@@ -50,7 +51,8 @@ function reviewIdleness(view: PoolView, idleTimeoutMs: number, maxIdleChannels: 
     nextReviewMs = Math.min(nextReviewMs, leftMs > 0 ? leftMs : idleTimeoutMs);
   }
 
-  // Only a call brings one back that is ejected, and none may come: it has no calls until then, and is forgotten meanwhile.
+  // Only a call brings one back that is ejected, and none may come: it has no calls until then, and is forgotten
+  // meanwhile.
   const ejected = view.channels.filter((channel) => channel.isEjected).sort(byLastUse);
   let ejectedSpare = Math.max(ready.length + ejected.length - view.minChannels, 0);
   for (const channel of ejected) {

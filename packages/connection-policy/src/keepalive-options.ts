@@ -11,11 +11,13 @@ export const MIN_TIME_MS = 10_000;
 
 /** Options of `keepalive`. */
 export interface KeepaliveOptions {
-  /** What the three values below are unless they are given: one of {@link KEEPALIVE_PRESETS}. Default 'server-default'. */
+  /**
+   * What the three values below are unless they are given: one of {@link KEEPALIVE_PRESETS}. Default 'server-default'.
+   */
   readonly preset?: KeepalivePreset;
   /**
-   * Milliseconds of silence after which a connection with calls is sent a PING. 10,000 to 2,147,483,647; default 300,000, or
-   * the preset's. More often than the server permits costs the connection.
+   * Milliseconds of silence after which a connection with calls is sent a PING. 10,000 to 2,147,483,647; default
+   * 300,000, or the preset's. More often than the server permits costs the connection.
    */
   readonly timeMs?: number;
   /** Milliseconds for the answer; without one the connection is given up. 1 to 2,147,483,647; default 20,000. */

@@ -9,11 +9,14 @@ export interface KeepaliveTimes {
 }
 
 /**
- * The presets. None of them pings without calls: servers allow that once in two hours unless they are told otherwise (gRFC A8,
- * server enforcement). A connection that was silent for so long is asked for life with its next call instead.
+ * The presets. None of them pings without calls: servers allow that once in two hours unless they are told otherwise
+ * (gRFC A8, server enforcement). A connection that was silent for so long is asked for life with its next call instead.
  */
 export const KEEPALIVE_PRESETS: Readonly<Record<KeepalivePreset, KeepaliveTimes>> = {
-  /** As often as a server allows without being told: once in five minutes while calls run (gRFC A8, PERMIT_KEEPALIVE_TIME). */
+  /**
+   * As often as a server allows without being told: once in five minutes while calls run (gRFC A8,
+   * PERMIT_KEEPALIVE_TIME).
+   */
   'server-default': { timeMs: 300_000, timeoutMs: 20_000, withoutCalls: false },
   /**
    * AWS Network Load Balancer: forgets a TCP flow after 350 s without data, and answers what comes then with a reset.
@@ -21,8 +24,8 @@ export const KEEPALIVE_PRESETS: Readonly<Record<KeepalivePreset, KeepaliveTimes>
    */
   'aws-nlb': { timeMs: 300_000, timeoutMs: 20_000, withoutCalls: false },
   /**
-   * Azure Load Balancer: drops a flow silently after 4 min, unless its rule says otherwise. That is less than servers allow
-   * by default: the server must permit a PING every 3 min.
+   * Azure Load Balancer: drops a flow silently after 4 min, unless its rule says otherwise. That is less than servers
+   * allow by default: the server must permit a PING every 3 min.
    * https://learn.microsoft.com/azure/load-balancer/load-balancer-tcp-idle-timeout
    */
   'azure-lb': { timeMs: 180_000, timeoutMs: 20_000, withoutCalls: false },

@@ -14,10 +14,11 @@ const MAX_SPREAD_MS = 1_000;
 const SPREAD_RATIO = 0.1;
 
 /**
- * Makes a policy that sends a PING on connections that have calls and were silent for a while, so that one that is dead is
- * noticed (gRFC A8), also on connections that drain. Members do not ping at the same moment. What one of them is told, `too_many_pings`, all of them
- * heed: the interval doubles, to five minutes at least, and those that had pinged more often are replaced one by one, since their
- * servers hold it against them. One without calls is asked for life with its next call instead.
+ * Makes a policy that sends a PING on connections that have calls and were silent for a while, so that one that is dead
+ * is noticed (gRFC A8), also on connections that drain. Members do not ping at the same moment. What one of them is
+ * told, `too_many_pings`, all of them heed: the interval doubles, to five minutes at least, and those that had pinged
+ * more often are replaced one by one, since their servers hold it against them. One without calls is asked for life
+ * with its next call instead.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

@@ -5,26 +5,26 @@ import { LOOK_AGAIN_MS } from './look-again.js';
 /** Options of {@link maxAge}. */
 export interface MaxAgeOptions {
   /**
-   * Milliseconds after which a connection is replaced. Keep it below the age at which the server ends connections by itself (gRFC
-   * A9, MAX_CONNECTION_AGE). 1 or more, or Infinity; default 1,800,000.
+   * Milliseconds after which a connection is replaced. Keep it below the age at which the server ends connections by
+   * itself (gRFC A9, MAX_CONNECTION_AGE). 1 or more, or Infinity; default 1,800,000.
    */
   readonly maxAgeMs?: number;
   /**
-   * The part of its age by which a connection may go sooner, so that those that were made together do not go together. How much,
-   * is drawn when it is made and stays. 0 to 1; default 0.1.
+   * The part of its age by which a connection may go sooner, so that those that were made together do not go together.
+   * How much, is drawn when it is made and stays. 0 to 1; default 0.1.
    */
   readonly jitterRatio?: number;
   /**
-   * Milliseconds for which a connection that takes no more calls may finish those that it has; then they end. 1 or more, or
-   * Infinity; default 1,800,000.
+   * Milliseconds for which a connection that takes no more calls may finish those that it has; then they end. 1 or
+   * more, or Infinity; default 1,800,000.
    */
   readonly drainTimeoutMs?: number;
 }
 
 /**
- * Makes a policy that replaces connections that are old, so that the calls find backends that are new. The pool has another
- * connection ready before the old one takes no more calls, and replaces one at a time. One that never had a call is closed instead,
- * unless it has to stay for `minChannels`.
+ * Makes a policy that replaces connections that are old, so that the calls find backends that are new. The pool has
+ * another connection ready before the old one takes no more calls, and replaces one at a time. One that never had a
+ * call is closed instead, unless it has to stay for `minChannels`.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

@@ -5,12 +5,12 @@ import { missingFields } from './client-fields.js';
 const INSTEAD = 'put poolInterceptor(pool) last among its interceptors instead';
 
 /**
- * Makes a client over a channel. Where its class does not do with its options what generated classes do, what was opened is
- * closed again: the client, which may have a channel of its own, and the given channel.
+ * Makes a client over a channel. Where its class does not do with its options what generated classes do, what was
+ * opened is closed again: the client, which may have a channel of its own, and the given channel.
  *
  * @param where the function of ours that the user called.
  * @throws TypeError when the class is no client class, cannot be made by (address, credentials, options), or keeps the
- *   options from grpc-js.
+ * options from grpc-js.
  */
 export function buildClient<C extends Client>(
   where: string,

@@ -5,9 +5,9 @@ import type { MessageCount } from '@grpc-manifold/stream-scope/internal';
 type Listener = Parameters<ChannelCall['start']>[1];
 
 /**
- * A client's channel as one stream of it sees it, with the messages of that stream counted. Below the interceptors, which
- * it leaves as they are: an interceptor of ours would replace those of the client, or be replaced by those of a call; and
- * it sees every message once, whatever they do with it.
+ * A client's channel as one stream of it sees it, with the messages of that stream counted. Below the interceptors,
+ * which it leaves as they are: an interceptor of ours would replace those of the client, or be replaced by those of a
+ * call; and it sees every message once, whatever they do with it.
  */
 export class CountedChannel implements ChannelInterface {
   constructor(

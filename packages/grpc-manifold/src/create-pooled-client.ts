@@ -11,16 +11,19 @@ import { clientOnlyOptions, splitOptions, type PooledClientOptions } from './poo
 /** The client's own type, with its pool, and disposable. */
 export type PooledClient<C extends Client> = C & AsyncDisposable & { readonly pool: ChannelPool };
 
-/** What `createPooledClient` returns: of a class that is `any`, as those of packages without types are, a client that is `any`. */
+/**
+ * What `createPooledClient` returns: of a class that is `any`, as those of packages without types are, a client that is
+ * `any`.
+ */
 export type PooledClientOf<Class, C extends Client> = 0 extends 1 & Class ? Class : PooledClient<C>;
 
 /**
  * Makes a client whose calls are spread over several connections. It owns its pool: `client.close()` closes it, and so
- * does the end of an `await using` block. Closing lets calls finish however long they take, unless `drainTimeoutMs` is set;
- * disposing gives them `drainTimeoutMs`, 5 s by default.
+ * does the end of an `await using` block. Closing lets calls finish however long they take, unless `drainTimeoutMs` is
+ * set; disposing gives them `drainTimeoutMs`, 5 s by default.
  *
- * @throws TypeError, RangeError naming the option, its range and the value; TypeError for what is no client class of this copy
- *   of grpc-js, for a class that keeps its options from grpc-js, and for a service with an RPC called `pool`.
+ * @throws TypeError, RangeError naming the option, its range and the value; TypeError for what is no client class of
+ * this copy of grpc-js, for a class that keeps its options from grpc-js, and for a service with an RPC called `pool`.
  */
 export function createPooledClient<C extends Client, Class = ClientClass<C>>(
   Client: Class & ClientClass<C>,
@@ -32,8 +35,8 @@ export function createPooledClient<C extends Client, Class = ClientClass<C>>(
  * Makes a client over a pool that others use as well. The pool outlives it: closing or disposing the client ends the
  * calls that were made by it, when they have had the same time, and no others.
  *
- * @throws TypeError for an option that only the pool takes, for what is no client class of this copy of grpc-js, for a class
- *   that keeps its options from grpc-js, and for a service with an RPC called `pool`.
+ * @throws TypeError for an option that only the pool takes, for what is no client class of this copy of grpc-js, for a
+ * class that keeps its options from grpc-js, and for a service with an RPC called `pool`.
  */
 export function createPooledClient<C extends Client, Class = ClientClass<C>>(
   Client: Class & ClientClass<C>,

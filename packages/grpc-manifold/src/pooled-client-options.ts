@@ -18,13 +18,13 @@ type KnownChannelOptions = {
 };
 
 /**
- * Options of a client that owns its pool: those of the pool, those of a grpc-js client, and flat `grpc.*` keys, which are
- * channel options of every connection.
+ * Options of a client that owns its pool: those of the pool, those of a grpc-js client, and flat `grpc.*` keys, which
+ * are channel options of every connection.
  */
 export interface PooledClientOptions extends ChannelPoolOptions, ClientOnlyOptions, KnownChannelOptions {
   /**
-   * Worker threads that the connections live in, off the event loop that makes the calls (docs/guides/threads.md); 0 for none.
-   * Not together with `channelFactory`. 0 to 64; default 0.
+   * Worker threads that the connections live in, off the event loop that makes the calls (docs/guides/threads.md); 0
+   * for none. Not together with `channelFactory`. 0 to 64; default 0.
    */
   readonly threads?: number;
   readonly [key: `grpc.${string}` | `grpc-node.${string}`]: unknown;

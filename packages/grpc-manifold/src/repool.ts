@@ -10,14 +10,14 @@ import { mustBeInterceptors } from './pooled-client-options.js';
 
 /**
  * Makes a second client of the class that a given one is of, over a pool: for a client that somebody else has built. It
- * has the interceptors and the transformer of the first, unless `options` has others. Closing it ends the calls that were
- * made by it, and neither the pool nor the first client, which may be closed at once.
+ * has the interceptors and the transformer of the first, unless `options` has others. Closing it ends the calls that
+ * were made by it, and neither the pool nor the first client, which may be closed at once.
  *
  * The class is called as generated ones are, by (address, credentials, options); properties that were set on the first
  * client later are not copied.
  *
- * @throws TypeError when `client` is none of grpc-js, its class takes other arguments or keeps its options from grpc-js,
- *   and for an option that is not the client's own.
+ * @throws TypeError when `client` is none of grpc-js, its class takes other arguments or keeps its options from
+ * grpc-js, and for an option that is not the client's own.
  */
 export function repool<C extends Client>(client: C, pool: ChannelPool, options?: ClientOptions): C {
   if (!(client instanceof Client)) {

@@ -12,14 +12,14 @@ export interface ThreadChannelFactoryOptions {
   /** Threads that connections are spread over; each is started when a connection needs it. 1 to 64; default 1. */
   readonly threads?: number;
   /**
-   * The program of the threads, for who bundles: where the bundler has put `@grpc-manifold/thread-channel/worker`. Default:
-   * the one beside this module.
+   * The program of the threads, for who bundles: where the bundler has put `@grpc-manifold/thread-channel/worker`.
+   * Default: the one beside this module.
    */
   readonly workerUrl?: URL;
   /**
-   * Memory that each thread may use, as Node's `Worker` takes it; one that needs more ends, and its calls with UNAVAILABLE.
-   * Default: Node's, but for `maxYoungGenerationSizeMb: 192`. A call leaves some 15 KB of garbage, and the collector's helpers
-   * take the cores from the calls: with Node's 48 MB two threads carry a fifth fewer.
+   * Memory that each thread may use, as Node's `Worker` takes it; one that needs more ends, and its calls with
+   * UNAVAILABLE. Default: Node's, but for `maxYoungGenerationSizeMb: 192`. A call leaves some 15 KB of garbage, and the
+   * collector's helpers take the cores from the calls: with Node's 48 MB two threads carry a fifth fewer.
    */
   readonly resourceLimits?: ResourceLimits;
 }

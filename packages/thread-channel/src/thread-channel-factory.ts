@@ -14,10 +14,11 @@ export interface ThreadChannelFactory extends AsyncDisposable {
 }
 
 /**
- * Makes a factory of channels whose connections live in worker threads, for `channelFactory` of a pool. The calling thread
- * serializes messages and hands them over in batches; HTTP/2, TLS and the rest of gRPC are the threads'. A thread is
- * started with the first connection that needs it, holds the process only while somebody waits for it, is replaced when
- * it ends by an error, and stops ten seconds after its last connection was closed. Several pools may share a factory.
+ * Makes a factory of channels whose connections live in worker threads, for `channelFactory` of a pool. The calling
+ * thread serializes messages and hands them over in batches; HTTP/2, TLS and the rest of gRPC are the threads'. A
+ * thread is started with the first connection that needs it, holds the process only while somebody waits for it, is
+ * replaced when it ends by an error, and stops ten seconds after its last connection was closed. Several pools may
+ * share a factory.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

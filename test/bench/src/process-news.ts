@@ -5,7 +5,9 @@ interface News {
   readonly kind: string;
 }
 
-/** Makes what waits for the next news of a kind from a process; news of other kinds that come before are passed over. */
+/**
+ * Makes what waits for the next news of a kind from a process; news of other kinds that come before are passed over.
+ */
 export function newsFrom<All extends News>(
   child: NodeJS.EventEmitter,
 ): <Kind extends All['kind']>(kind: Kind, signal?: AbortSignal) => Promise<Extract<All, { kind: Kind }>> {

@@ -10,7 +10,10 @@ export function directedTo(member: number): Metadata {
   return metadata;
 }
 
-/** Gives a call the connection that its metadata names; without one, or when it takes no calls, the one with the fewest streams. */
+/**
+ * Gives a call the connection that its metadata names; without one, or when it takes no calls, the one with the fewest
+ * streams.
+ */
 export const directedPicker: Picker = {
   pick(members, call) {
     const [wanted] = call.metadata.get(KEY);

@@ -37,8 +37,8 @@ function withoutTimes(table: string): string {
 }
 
 /**
- * Compares what was seen with the table of docs/faults.md, or writes that anew when `MANIFOLD_FAULTS` is 'write'. Returns both
- * without their times.
+ * Compares what was seen with the table of docs/faults.md, or writes that anew when `MANIFOLD_FAULTS` is 'write'.
+ * Returns both without their times.
  */
 export async function checkOrWrite(reports: readonly CellReport[]): Promise<{ written: string; seen: string }> {
   const page = await readFile(PAGE, 'utf8');

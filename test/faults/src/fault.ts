@@ -5,8 +5,8 @@ import type { Scene } from './scene.js';
 import type { Servers } from './servers.js';
 
 /**
- * The status that calls of a role ended with and, where it explains one, the tag of the fault: 'UNAVAILABLE reset'. Two that
- * differ stand beside each other, with 'or' between them.
+ * The status that calls of a role ended with and, where it explains one, the tag of the fault: 'UNAVAILABLE reset'. Two
+ * that differ stand beside each other, with 'or' between them.
  */
 export type Sights = Readonly<Partial<Record<Role, string>>>;
 

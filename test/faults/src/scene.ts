@@ -181,7 +181,9 @@ export class Scene implements AsyncDisposable {
     return this.#call(role, kind, { ...start, keepOpen: true }).begun();
   }
 
-  /** Lets what servers say beside their answers arrive, and be answered: a round trip on each of the other connections. */
+  /**
+   * Lets what servers say beside their answers arrive, and be answered: a round trip on each of the other connections.
+   */
   async quiet(): Promise<void> {
     for (const call of this.#bystanders) await call.roundTrip();
   }

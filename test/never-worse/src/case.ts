@@ -9,7 +9,10 @@ export interface Statement {
   readonly saw: Seen;
   /** The reason, in whole sentences, for the page. */
   readonly why: string;
-  /** The record of the choice, by its file name in docs/decisions. A difference has one, or its reason stands for itself. */
+  /**
+   * The record of the choice, by its file name in docs/decisions. A difference has one, or its reason stands for
+   * itself.
+   */
   readonly decision?: string;
 }
 

@@ -76,7 +76,10 @@ function notesOf({ title, pooled, threads, notInThreads }: Case): { is: Statemen
   ];
 }
 
-/** Returns the generated part as the page has it and as it is to be, after writing that when `MANIFOLD_NEVER_WORSE` is 'write'. */
+/**
+ * Returns the generated part as the page has it and as it is to be, after writing that when `MANIFOLD_NEVER_WORSE` is
+ * 'write'.
+ */
 export async function checkOrWrite(families: readonly Family[]): Promise<{ written: string; generated: string }> {
   const page = await readFile(PAGE, 'utf8');
   const [before = '', rest = ''] = page.split(BEGIN);

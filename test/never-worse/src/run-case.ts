@@ -4,7 +4,10 @@ import type { Seen } from './seen.js';
 import { Stage, type Shared } from './stage.js';
 import type { WayName } from './way.js';
 
-/** Lets a case happen to one kind of client. Rejects when it does not play out, or leaves a socket, server or process behind. */
+/**
+ * Lets a case happen to one kind of client. Rejects when it does not play out, or leaves a socket, server or process
+ * behind.
+ */
 export async function runCase({ run }: Case, way: WayName, shared: Shared): Promise<Seen> {
   const leaks = leakCheck();
   const seen = await playOut(run, new Stage(way, shared));

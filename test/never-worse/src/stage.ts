@@ -34,7 +34,8 @@ export class Stage implements AsyncDisposable {
   /**
    * Makes a client of plain text, unless it is said otherwise.
    *
-   * @param inThreads makes connections in threads. 'own': `threads: 1` of the client itself, for what is read when a thread starts.
+   * @param inThreads makes connections in threads. 'own': `threads: 1` of the client itself, for what is read when a
+   * thread starts.
    */
   open(
     target: string,
@@ -88,8 +89,8 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Waits for something that a plain client does not do, which then {@link HANGS}. With a pooled client the wait has no end but
-   * that of the test.
+   * Waits for something that a plain client does not do, which then {@link HANGS}. With a pooled client the wait has no
+   * end but that of the test.
    */
   async unlessPlainHangs(ending: Promise<string>): Promise<string> {
     if (this.way !== 'plain') return ending;

@@ -6,8 +6,8 @@ import { countIn, HANGS, type Seen } from './seen.js';
 export type Verdict = 'equal' | 'better' | 'difference' | 'worse';
 
 /**
- * Compares what a pooled client saw with what a plain one saw. Whatever is not equal must have been stated beforehand, in the
- * same words; and what is stated to be better must be better by {@link isBetter}. Everything else is worse.
+ * Compares what a pooled client saw with what a plain one saw. Whatever is not equal must have been stated beforehand,
+ * in the same words; and what is stated to be better must be better by {@link isBetter}. Everything else is worse.
  */
 export function verdictOf(plain: Seen, pooled: Seen, stated: Statement | undefined): Verdict {
   if (isDeepStrictEqual(plain, pooled)) return stated === undefined ? 'equal' : 'worse';

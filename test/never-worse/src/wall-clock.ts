@@ -2,7 +2,10 @@ import type { Stage } from './stage.js';
 
 const RealDate = Date;
 
-/** Lets the wall clock of this thread jump by some milliseconds; it jumps back when the case is over. The monotonic one goes on. */
+/**
+ * Lets the wall clock of this thread jump by some milliseconds; it jumps back when the case is over. The monotonic one
+ * goes on.
+ */
 export function jumpWallClock(stage: Stage, byMs: number): void {
   globalThis.Date = class extends RealDate {
     constructor(...args: [] | [string | number | Date]) {

@@ -1,7 +1,10 @@
 import { missingForPeer, type LiveProgram } from '@grpc-manifold/testing';
 import { describe, it } from 'vitest';
 
-/** Describes what needs a peer, or haproxy. On a machine that has it not, that is said aloud and skipped; in CI it fails. */
+/**
+ * Describes what needs a peer, or haproxy. On a machine that has it not, that is said aloud and skipped; in CI it
+ * fails.
+ */
 export function describePeer(peer: LiveProgram, name: string, body: () => void): void {
   const missing = missingForPeer(peer);
   if (missing === undefined) {

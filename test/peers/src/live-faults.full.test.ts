@@ -45,8 +45,8 @@ function watchLost(pool: ChannelPool) {
 }
 
 /**
- * A connection fails those calls that are on it when it goes, once each. A caller may meet several: all went at the same moment, but
- * the pool hears of one after the other.
+ * A connection fails those calls that are on it when it goes, once each. A caller may meet several: all went at the
+ * same moment, but the pool hears of one after the other.
  */
 function expectOnlyThoseLost({ failures }: SteadyLoad, lost: ReadonlyMap<number, string>): void {
   expect(failures.length).toBeLessThanOrEqual(CALLERS * lost.size);

@@ -17,7 +17,9 @@ export class Bystanders {
   readonly #script: Pick<FaultScript, 'isServerStruck' | 'describeFelt'>;
   readonly #storyOf: (member: number) => string;
   readonly #violations: Violations;
-  /** Calls that no server began, and that could not be tried again: the pool keeps nothing of a stream that is written. */
+  /**
+   * Calls that no server began, and that could not be tried again: the pool keeps nothing of a stream that is written.
+   */
   unrepeatableCalls = 0;
 
   constructor(
@@ -37,8 +39,8 @@ export class Bystanders {
   /** Judges how a call ended. */
   judge(id: number, ending: CallEnding, received: StatusObject, plan: CallPlan): void {
     if (ending === 'failed') this.#judgeFailure(id, received, plan);
-    // With a server struck the pool may for a moment have no connection at all. One that would miss its deadline in the queue may be
-    // told so at any time.
+    // With a server struck the pool may for a moment have no connection at all. One that would miss its deadline in the
+    // queue may be told so at any time.
     if (ending === 'refused' && explain(received)?.refusedBy !== 'early-drop' && !this.#script.isServerStruck) {
       this.#complain('no call is refused while a server is well', received, plan);
     }

@@ -140,7 +140,10 @@ export class Admission implements CallAdmission, Disposable {
     return isApart ? this.#streams : this.#calls;
   }
 
-  /** Streaming calls are now counted otherwise: those that wait do so elsewhere, those in flight keep the slots they have. */
+  /**
+   * Streaming calls are now counted otherwise: those that wait do so elsewhere, those in flight keep the slots they
+   * have.
+   */
   #moveStreams(): void {
     for (const from of [this.#calls, this.#streams]) {
       for (const call of from.queue.items()) {
@@ -179,8 +182,8 @@ export class Admission implements CallAdmission, Disposable {
     }
     const expectedMs = slots.roundTripMs(call);
     if (remainingMs >= expectedMs) return false;
-    // The wait was longer than expected, and not even a usual answer would be in time. Sent now, it would take the server's
-    // time from one that can still be in time.
+    // The wait was longer than expected, and not even a usual answer would be in time. Sent now, it would take the
+    // server's time from one that can still be in time.
     this.#dropEarly(call, slots, expectedMs, remainingMs);
     return true;
   }
@@ -218,7 +221,10 @@ export class Admission implements CallAdmission, Disposable {
     if (call.parent !== null) detachFromParent(call.parent, call);
   }
 
-  /** Only what the server has said: a stream lasts as long as it likes, and what we or a layer below refused it never saw. */
+  /**
+   * Only what the server has said: a stream lasts as long as it likes, and what we or a layer below refused it never
+   * saw.
+   */
   #teach(call: HeldCall, ending: StatusObject): void {
     const { code } = ending;
     if (call.kind !== 'unary' || code === status.CANCELLED) return;

@@ -29,12 +29,13 @@ export interface BoundedQueueInterceptor extends Interceptor, Disposable {
 }
 
 /**
- * Makes an interceptor for any grpc-js client that lets only so many calls be in flight: as many as `limit` says, a number
- * or what finds it out. The others wait, bounded by calls, bytes and time, and beyond that are refused at once by a status,
- * never by throwing: `explain(error)` tells by which bound. One interceptor may serve several clients of one server.
+ * Makes an interceptor for any grpc-js client that lets only so many calls be in flight: as many as `limit` says, a
+ * number or what finds it out. The others wait, bounded by calls, bytes and time, and beyond that are refused at once
+ * by a status, never by throwing: `explain(error)` tells by which bound. One interceptor may serve several clients of
+ * one server.
  *
- * A call that waits makes no call below it. Its messages are held as they are, unserialized: they must not be changed until
- * the call has its slot.
+ * A call that waits makes no call below it. Its messages are held as they are, unserialized: they must not be changed
+ * until the call has its slot.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

@@ -282,8 +282,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * What is below reads the deadline on the wall clock of its own start. Where that was set while the call waited, the call
-   * gets the deadline that leaves the time which is left, and that of its parent, which is part of it, no more.
+   * What is below reads the deadline on the wall clock of its own start. Where that was set while the call waited, the
+   * call gets the deadline that leaves the time which is left, and that of its parent, which is part of it, no more.
    */
   #currentOptions(): InterceptorOptions {
     const { options } = this;
@@ -369,8 +369,8 @@ export class HeldCall implements CallInfo, ChildCall, InterceptingListener, Next
   }
 
   /**
-   * Never in the caller's own stack, soon, and yet so that a caller that answers each refusal by a new call does not keep the
-   * event loop to itself.
+   * Never in the caller's own stack, soon, and yet so that a caller that answers each refusal by a new call does not
+   * keep the event loop to itself.
    */
   #tellLater(ending: StatusObject): void {
     this.#phase = 'ended';

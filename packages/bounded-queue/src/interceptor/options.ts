@@ -12,8 +12,8 @@ import {
 /** Shapes a bounded queue: how many calls may be in flight, and how the others wait. */
 export interface BoundedQueueOptions extends QueueOptions {
   /**
-   * Calls that may be in flight at once: a whole number from 1 to 10,000,000, Infinity, or what learns it from how calls go, as
-   * `gradientLimit()` does. Default 100.
+   * Calls that may be in flight at once: a whole number from 1 to 10,000,000, Infinity, or what learns it from how
+   * calls go, as `gradientLimit()` does. Default 100.
    */
   readonly limit?: number | ConcurrencyLimit;
   /**

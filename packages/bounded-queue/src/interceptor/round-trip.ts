@@ -26,7 +26,9 @@ export class RoundTrip {
     return this.#meanMs;
   }
 
-  /** A call has ended. @param isAnswer false when it was given up: its answer would have taken that long at the least. */
+  /**
+   * A call has ended. @param isAnswer false when it was given up: its answer would have taken that long at the least.
+   */
   add(rttMs: number, isAnswer: boolean): void {
     const offMs = rttMs - this.#meanMs;
     if (!this.#isKnown) {

@@ -50,7 +50,10 @@ export class Slots<Call extends Waiting> {
     return call;
   }
 
-  /** Milliseconds within which a newcomer would have its answer: its wait and the round trip, 0 where nothing can be said. */
+  /**
+   * Milliseconds within which a newcomer would have its answer: its wait and the round trip, 0 where nothing can be
+   * said.
+   */
   expectedMs(call: Call, nowMs: number): number {
     const roundTripMs = call.kind === 'unary' ? this.roundTrips.mostMs(call.method) : 0;
     return this.#wait.expectedMs(this.queue.ahead(call), nowMs) * WAIT_MARGIN + roundTripMs;

@@ -22,11 +22,11 @@ export interface AimdLimitState {
 }
 
 /**
- * Adds one to the limit after each round of calls of which none was dropped, and cuts it by a tenth at a dropped call, once
- * a round. A round is as many calls as the limit allows in flight.
+ * Adds one to the limit after each round of calls of which none was dropped, and cuts it by a tenth at a dropped call,
+ * once a round. A round is as many calls as the limit allows in flight.
  *
- * Source: additive increase, multiplicative decrease: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
- * Congestion Avoidance in Computer Networks", 1989; at most one cut for one round trip: RFC 5681, section 3.1.
+ * Source: additive increase, multiplicative decrease: Chiu and Jain, "Analysis of the Increase and Decrease Algorithms
+ * for Congestion Avoidance in Computer Networks", 1989; at most one cut for one round trip: RFC 5681, section 3.1.
  */
 export class AimdLimit implements ConcurrencyLimit {
   readonly #options: Required<AimdLimitOptions>;
@@ -76,8 +76,8 @@ export class AimdLimit implements ConcurrencyLimit {
 }
 
 /**
- * Makes a limit that grows until calls are dropped. The simplest: it knows nothing of round trips unless `timeoutMs` is set,
- * and fills whatever queue the server has until deadlines pass in it.
+ * Makes a limit that grows until calls are dropped. The simplest: it knows nothing of round trips unless `timeoutMs` is
+ * set, and fills whatever queue the server has until deadlines pass in it.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

@@ -29,14 +29,14 @@ export interface GradientLimitState {
 }
 
 /**
- * Compares how long calls take now with how long they take when the server is quiet: longer means that they queue there.
- * After each round of calls `limit × gradient + √limit`, smoothed, with gradient = tolerance × quiet / now within
- * [0.5, 1], less the share of the calls that were dropped.
+ * Compares how long calls take now with how long they take when the server is quiet: longer means that they queue
+ * there. After each round of calls `limit × gradient + √limit`, smoothed, with gradient = tolerance × quiet / now
+ * within [0.5, 1], less the share of the calls that were dropped.
  *
  * Source: Gradient2 of Netflix' concurrency-limits (github.com/Netflix/concurrency-limits). What is not as there:
  * - Rounds are counted in calls, not in seconds, and are much shorter.
- * - In place of the average of 600 windows stands the quiet round trip ({@link ProbedRounds}): under load that never lets up such an average
- *   rises with the queue that the limit makes, and the limit with it, to its maximum.
+ * - In place of the average of 600 windows stands the quiet round trip ({@link ProbedRounds}): under load that never
+ *   lets up such an average rises with the queue that the limit makes, and the limit with it, to its maximum.
  * - Dropped calls cut the limit, without smoothing when they are most of a round. Calls that all time out take equally
  *   long, and would let it grow.
  * - Smoothing of growth fades while round after round shows no queue.

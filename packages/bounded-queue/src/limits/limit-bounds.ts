@@ -28,13 +28,15 @@ export function readBounds(read: OptionReader<LimitBounds>): Required<LimitBound
 /** How the limits that listen for queues measure. Times are counted in calls: a limit has no clock. */
 export interface RoundOptions {
   /**
-   * Fewest calls that a round is made of; it is made of as many as the limit where that is more, which is about one round trip of a
-   * client that uses all of it. 1 to 1,000,000; default 20: the mean of fewer says little where round trips vary.
+   * Fewest calls that a round is made of; it is made of as many as the limit where that is more, which is about one
+   * round trip of a client that uses all of it. 1 to 1,000,000; default 20: the mean of fewer says little where round
+   * trips vary.
    */
   readonly roundCalls?: number;
   /**
    * Rounds without calls in the lower half of the limit after which the limit is halved for about two round trips, to
-   * measure the quiet round trip anew. 4 to 1,000,000; default 50, which costs a quarter of a percent of the throughput, of vegasLimit one percent.
+   * measure the quiet round trip anew. 4 to 1,000,000; default 50, which costs a quarter of a percent of the
+   * throughput, of vegasLimit one percent.
    */
   readonly probeRounds?: number;
 }

@@ -13,7 +13,10 @@ export interface Round {
   readonly isUsed: boolean;
 }
 
-/** Sorts samples into rounds, which a limit moves by, and probes, in which it is halved and the {@link QuietRtt} measured. */
+/**
+ * Sorts samples into rounds, which a limit moves by, and probes, in which it is halved and the {@link QuietRtt}
+ * measured.
+ */
 export class ProbedRounds {
   readonly #roundCalls: number;
   readonly #round = new SampleRound();

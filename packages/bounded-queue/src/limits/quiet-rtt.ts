@@ -9,9 +9,9 @@ const SMOOTHING = 0.5;
 
 /**
  * Measures the round trip of a server that is not queueing, from the calls that were admitted with at most half of the
- * limit in flight. A client with load to spare for its limit brings such calls by itself. One that uses its limit all the
- * time never would, and an average over its calls would rise with the very queue that it makes: then the limit is halved
- * for about two round trips (a probe), in which the server works off what it holds.
+ * limit in flight. A client with load to spare for its limit brings such calls by itself. One that uses its limit all
+ * the time never would, and an average over its calls would rise with the very queue that it makes: then the limit is
+ * halved for about two round trips (a probe), in which the server works off what it holds.
  *
  * Half is enough: while calls queue, half the limit has half the round trip, so the limit is seen to be too high as
  * long as half of it still queues. And where nothing queues at half of it, the measured round trip is the true one.

@@ -34,7 +34,9 @@ export class SampleRound {
     return this.samples === 0 ? 0 : this.#dropped / this.samples;
   }
 
-  /** Mean of the calls that were answered; undefined when none was. A dropped call's time says when somebody gave up. */
+  /**
+   * Mean of the calls that were answered; undefined when none was. A dropped call's time says when somebody gave up.
+   */
   get meanRttMs(): number | undefined {
     return this.#answered === 0 ? undefined : this.#rttSumMs / this.#answered;
   }

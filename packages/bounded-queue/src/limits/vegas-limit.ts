@@ -7,7 +7,10 @@ import { ProbedRounds, type Round } from './probed-rounds.js';
 export interface VegasLimitOptions extends LimitBounds, RoundOptions {
   /** The limit grows while fewer than this × log₁₀(limit) calls queue at the server. 0.1 to 100; default 3. */
   readonly alpha?: number;
-  /** The limit shrinks while more than this × log₁₀(limit) calls queue at the server. `alpha` to 1,000; default 6, or `alpha` where that is more. */
+  /**
+   * The limit shrinks while more than this × log₁₀(limit) calls queue at the server. `alpha` to 1,000; default 6, or
+   * `alpha` where that is more.
+   */
   readonly beta?: number;
 }
 
@@ -28,10 +31,10 @@ export interface VegasLimitState {
  * queue is always there, of a length that hardly depends on the limit: shorter waits than {@link gradientLimit}'s on a
  * server of many workers, less throughput where round trips vary: a quarter less where they have a long tail.
  *
- * Source: Brakmo, O'Malley, Peterson, "TCP Vegas", SIGCOMM 1994; α and β that grow with log₁₀(limit), and steps of log₁₀(limit)
- * or, without any queue, of β, as in Netflix' concurrency-limits. What is not as there: the quiet round trip is
- * measured at half the limit ({@link ProbedRounds}), not taken from whatever call comes at the time of a probe; a queue far above β
- * is halved rather than worked off by steps, and dropped calls cut the limit by half their share.
+ * Source: Brakmo, O'Malley, Peterson, "TCP Vegas", SIGCOMM 1994; α and β that grow with log₁₀(limit), and steps of
+ * log₁₀(limit) or, without any queue, of β, as in Netflix' concurrency-limits. What is not as there: the quiet round
+ * trip is measured at half the limit ({@link ProbedRounds}), not taken from whatever call comes at the time of a probe;
+ * a queue far above β is halved rather than worked off by steps, and dropped calls cut the limit by half their share.
  */
 export class VegasLimit implements ConcurrencyLimit {
   readonly #options: Required<VegasLimitOptions>;

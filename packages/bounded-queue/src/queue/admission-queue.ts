@@ -14,7 +14,8 @@ import { WaitingPartitions } from './waiting-partitions.js';
 /**
  * A queue bounded by calls, bytes and time, served in order of arrival, newest first, or by priority, and shared out
  * between partitions. Linked lists: entering, leaving, cancelling in the middle and expiring are O(1), synchronous, and
- * allocate one object for a thing's first wait (docs/decisions/0001); by priority they cost a binary search, between partitions a look at each that waits.
+ * allocate one object for a thing's first wait (docs/decisions/0001); by priority they cost a binary search, between
+ * partitions a look at each that waits.
  *
  * While anything waits one timer is ref'd, so that the process stays until what waits has its answer; otherwise none
  * holds it.
@@ -35,8 +36,8 @@ export class AdmissionQueue<T extends Queued> {
   readonly #expiry: ExpiryTimer;
 
   /**
-   * @param onRefused is called for each thing that waited its longest ('queue-time'), oldest first, and for each that had
-   *   to make room for another, after it was taken out.
+   * @param onRefused is called for each thing that waited its longest ('queue-time'), oldest first, and for each that
+   * had to make room for another, after it was taken out.
    * @param budget what waits, where several queues share their bounds.
    */
   constructor(
@@ -105,7 +106,10 @@ export class AdmissionQueue<T extends Queued> {
     return undefined;
   }
 
-  /** The one to be served next, without taking it out. It stays that until something enters, leaves or is {@link acquirePermit}. */
+  /**
+   * The one to be served next, without taking it out. It stays that until something enters, leaves or is
+   * {@link acquirePermit}.
+   */
   peek(): T | undefined {
     if (this.#putBacks.first !== undefined) return this.#putBacks.first.item as T;
     const partition = this.#partitions === undefined ? this.#whole : this.#waiting.leastLoaded;
@@ -144,8 +148,8 @@ export class AdmissionQueue<T extends Queued> {
   }
 
   /**
-   * A thing was admitted, whether it had waited or not: tell so exactly once, and {@link releasePermit} when it is no longer in
-   * flight. Where nobody tells partitions apart it costs next to nothing.
+   * A thing was admitted, whether it had waited or not: tell so exactly once, and {@link releasePermit} when it is no
+   * longer in flight. Where nobody tells partitions apart it costs next to nothing.
    */
   acquirePermit(item: T): void {
     if (this.#partitions === undefined) {

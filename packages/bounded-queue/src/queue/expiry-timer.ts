@@ -1,8 +1,9 @@
 import { MAX_TIMER_MS, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
 /**
- * The one timer of a queue, for what expires first. It holds the process while something waits, so that what waits has its
- * answer. It is kept when nothing waits: a queue that empties and fills again all the time would set it anew each time.
+ * The one timer of a queue, for what expires first. It holds the process while something waits, so that what waits has
+ * its answer. It is kept when nothing waits: a queue that empties and fills again all the time would set it anew each
+ * time.
  */
 export class ExpiryTimer {
   #timer: Timer | undefined;

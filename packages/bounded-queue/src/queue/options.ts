@@ -8,28 +8,32 @@ export type QueueOrder = (typeof QUEUE_ORDERS)[number];
 
 /** Bounds of the place where calls wait, and who is served first. */
 export interface QueueOptions {
-  /** Calls that may wait at once, besides those whose connection is still being opened; 0 lets no others wait. 0 to 10,000,000 or Infinity; default 1,000. */
+  /**
+   * Calls that may wait at once, besides those whose connection is still being opened; 0 lets no others wait. 0 to
+   * 10,000,000 or Infinity; default 1,000.
+   */
   readonly maxQueuedCalls?: number;
   /** Bytes of serialized messages that waiting calls may hold. 0 or more, or Infinity; default 67,108,864 (64 MiB). */
   readonly maxQueuedBytes?: number;
   /** Longest wait in milliseconds. 1 or more, or Infinity; default 30,000. */
   readonly maxQueueTimeMs?: number;
   /**
-   * Who is served first: 'fifo' the one that came first, 'lifo' the one that came last (under overload it still has time),
-   * 'priority' the one of the highest `priority`. With the latter two each 16th admission goes to the one that has waited
-   * longest. A full queue refuses the newcomer with 'fifo', the one that has waited longest with 'lifo', and with
-   * 'priority' the lowest, if that is below the newcomer. Default 'fifo'.
+   * Who is served first: 'fifo' the one that came first, 'lifo' the one that came last (under overload it still has
+   * time), 'priority' the one of the highest `priority`. With the latter two each 16th admission goes to the one that
+   * has waited longest. A full queue refuses the newcomer with 'fifo', the one that has waited longest with 'lifo', and
+   * with 'priority' the lowest, if that is below the newcomer. Default 'fifo'.
    */
   readonly order?: QueueOrder;
   /**
-   * Gives the priority of a call: any number but NaN, higher first, equals in the order in which they came. Asked once a
-   * call. Where it throws or returns anything else, 0. Required where `order` is 'priority'; not asked otherwise.
+   * Gives the priority of a call: any number but NaN, higher first, equals in the order in which they came. Asked once
+   * a call. Where it throws or returns anything else, 0. Required where `order` is 'priority'; not asked otherwise.
    */
   readonly priority?: (call: CallInfo) => number;
   /**
    * Gives the key that a call is counted under, as a tenant's name. Asked once a call. Where it throws or returns no
    * string, ''. While calls wait, those of the key go next that has the fewest in flight for its share; with free room
-   * nobody is held back. 1,000 keys without a share of their own are told apart at a time. Default: all are counted as one.
+   * nobody is held back. 1,000 keys without a share of their own are told apart at a time. Default: all are counted as
+   * one.
    */
   readonly partition?: (call: CallInfo) => string;
   /**

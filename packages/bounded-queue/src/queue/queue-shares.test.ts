@@ -199,7 +199,8 @@ describe('a hundred thousand distinct keys', () => {
     expect(queue.partitionOf(late)).toMatchObject({ key: '(others)', queuedCalls: count - MAX_UNNAMED_KEYS });
     add('gold.1');
     const keys = new Set<string | undefined>();
-    // Those with a key of their own, the one that has a share, and the first of all others: each has none in flight yet.
+    // Those with a key of their own, the one that has a share, and the first of all others: each has none in flight
+    // yet.
     for (let turn = 0; turn < MAX_UNNAMED_KEYS + 2; turn += 1) {
       const next = queue.shift() as Item;
       keys.add(queue.partitionOf(next)?.key);

@@ -4,8 +4,9 @@ import type { Partition } from './partition.js';
 import type { Level } from './priority-levels.js';
 
 /**
- * What waits in an {@link AdmissionQueue}. The thing itself carries its links, so that leaving and being taken out of the
- * middle cost a few writes. Start with undefined and leave it to the queue, which makes them when the thing first waits.
+ * What waits in an {@link AdmissionQueue}. The thing itself carries its links, so that leaving and being taken out of
+ * the middle cost a few writes. Start with undefined and leave it to the queue, which makes them when the thing first
+ * waits.
  */
 export interface Queued {
   queueLinks: QueueLinks | undefined;
@@ -13,7 +14,10 @@ export interface Queued {
   readonly info?: CallInfo;
 }
 
-/** Where one thing stands in a queue, and what it is counted under. It is itself the node in the list of all, oldest first. */
+/**
+ * Where one thing stands in a queue, and what it is counted under. It is itself the node in the list of all, oldest
+ * first.
+ */
 export class QueueLinks extends ListNode<Queued> {
   /** In its partition; made when there are partitions. */
   arrival: ListNode<Queued> | undefined;

@@ -2,8 +2,8 @@ import type { Partition } from './partition.js';
 import type { Queued } from './queued.js';
 
 /**
- * The partitions of which anybody waits, in no order, with the numbers that they are chosen by side by side: a look at a
- * thousand costs a microsecond.
+ * The partitions of which anybody waits, in no order, with the numbers that they are chosen by side by side: a look at
+ * a thousand costs a microsecond.
  */
 export class WaitingPartitions {
   readonly #partitions: Partition<Queued>[] = [];
@@ -35,7 +35,10 @@ export class WaitingPartitions {
     return this.#partitions[best];
   }
 
-  /** The one that has most waiting for its weight; of equals the one whose oldest came last. Undefined unless that is more than `fill`. */
+  /**
+   * The one that has most waiting for its weight; of equals the one whose oldest came last. Undefined unless that is
+   * more than `fill`.
+   */
   fullerThan(fill: number): Partition<Queued> | undefined {
     let best = -1;
     let bestFill = fill;

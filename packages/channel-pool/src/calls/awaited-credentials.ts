@@ -20,8 +20,8 @@ export interface CredentialsObserver {
 }
 
 /**
- * Call credentials that look on while others work: those of the call, if any, and those that grpc-js composes with them, which
- * are the channel's.
+ * Call credentials that look on while others work: those of the call, if any, and those that grpc-js composes with
+ * them, which are the channel's.
  */
 export class AwaitedCredentials extends CallCredentials {
   constructor(

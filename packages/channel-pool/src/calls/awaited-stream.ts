@@ -11,8 +11,8 @@ export interface AwaitedConnection {
 }
 
 /**
- * Tells what a call waits for that was not given to a connection: a stream, as long as all are in use; a sign of life, where
- * streams are free on connections that must show first that they live; or a connection.
+ * Tells what a call waits for that was not given to a connection: a stream, as long as all are in use; a sign of life,
+ * where streams are free on connections that must show first that they live; or a connection.
  *
  * @param lastError the last connection error, if there was one.
  */

@@ -3,9 +3,12 @@ import type { PooledChannel } from '../member/pooled-channel.js';
 import type { CallKeeper } from './call-keeper.js';
 import type { CredentialsWait } from './credentials-wait.js';
 
+/** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
+export type CallPhase = 'created' | 'waiting' | 'running' | 'ended';
+
 /** A call that is explained. */
 export interface ExplainedCall {
-  readonly phase: 'created' | 'waiting' | 'running' | 'ended';
+  readonly phase: CallPhase;
   /** Milliseconds that the call waited before it was handed to a connection. */
   readonly queueWaitMs: number;
   /** The connection that carries the call. */

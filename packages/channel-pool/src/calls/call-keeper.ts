@@ -33,8 +33,8 @@ export interface CallKeeper<Call> {
   /** A waiting call holds more bytes. */
   addBytes(call: Call, bytes: number): void;
   /**
-   * A connection refused a call before it was processed: hands it to another, or lets it wait for one. False when there is
-   * none to try, and the call must end.
+   * A connection refused a call before it was processed: hands it to another, or lets it wait for one. False when there
+   * is none to try, and the call must end.
    */
   retry(call: Call, refusedBy: PooledChannel, code: status): boolean;
   /** What a waiting call waits for, with the numbers. */

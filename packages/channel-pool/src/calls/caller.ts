@@ -3,8 +3,8 @@ import type { InterceptingListener, Metadata, StatusObject } from '@grpc/grpc-js
 import { promptly, tellMessage, tellMetadata, tellStatus, throwLater } from '@grpc-manifold/core/internal';
 
 /**
- * Whoever made a call: its listener, and the async context that the call was made in. Everything is told in that context,
- * because a call that waits is admitted inside a callback of somebody else.
+ * Whoever made a call: its listener, and the async context that the call was made in. Everything is told in that
+ * context, because a call that waits is admitted inside a callback of somebody else.
  */
 export class Caller extends AsyncResource {
   listener: InterceptingListener | undefined;

@@ -1,7 +1,7 @@
 /**
- * Bytes that a stream which awaits its reset may still bring; they are thrown away. Enough for the end of most streams: a
- * server that heeds the deadline, or has answered, ends the stream by itself behind what it had sent. A server that sends
- * on without end is left to the flow control of the stream, which holds back nothing but that stream.
+ * Bytes that a stream which awaits its reset may still bring; they are thrown away. Enough for the end of most streams:
+ * a server that heeds the deadline, or has answered, ends the stream by itself behind what it had sent. A server that
+ * sends on without end is left to the flow control of the stream, which holds back nothing but that stream.
  */
 const DISCARDED_BYTES = 1_048_576;
 /** What a message has on the wire besides its own bytes: an empty one counts as well. */

@@ -163,8 +163,8 @@ export class Dispatcher implements CallKeeper<PooledCall> {
   }
 
   /**
-   * Hands waiting calls to connections while there is room. Never inside itself: a call that ends while it is handed over
-   * makes room, and thousands of such calls would deepen the stack. The loop that runs sees that room.
+   * Hands waiting calls to connections while there is room. Never inside itself: a call that ends while it is handed
+   * over makes room, and thousands of such calls would deepen the stack. The loop that runs sees that room.
    */
   flush(): void {
     if (this.#isFlushing) return;

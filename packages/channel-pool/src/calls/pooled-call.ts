@@ -21,7 +21,7 @@ import {
   type MessageContext,
   type Timed,
 } from '@grpc-manifold/core/internal';
-import { callFacts } from './call-facts.js';
+import { callFacts, type CallPhase } from './call-facts.js';
 import { CallDeadline } from './call-deadline.js';
 import { Caller } from './caller.js';
 import { mayRetry } from './retries/retry-limit.js';
@@ -36,9 +36,6 @@ import type { EndingStream } from '../member/ending-streams.js';
 import type { PooledChannel } from '../member/pooled-channel.js';
 import { SentOperations } from './retries/sent-operations.js';
 import { timeoutHeader } from './timeout-header.js';
-
-/** Where a call is: made, waiting for a connection, handed to one, or in possession of its status. */
-type Phase = 'created' | 'waiting' | 'running' | 'ended';
 
 /**
  * One call of the pool: the `Call` that the client holds and the listener of the inner call, in one object. It carries
@@ -64,7 +61,7 @@ export class PooledCall
   answeredAtMs = -1;
   /** The connection that carries it. */
   member: PooledChannel | undefined;
-  #phase: Phase = 'created';
+  #phase: CallPhase = 'created';
   #inner: ChannelCall | undefined;
   #metadata: Metadata | undefined;
   readonly #caller = new Caller();
@@ -91,7 +88,7 @@ export class PooledCall
     this.dueMs = this.#deadline.dueMs;
   }
 
-  get phase(): Phase {
+  get phase(): CallPhase {
     return this.#phase;
   }
 
@@ -138,7 +135,8 @@ export class PooledCall
     if (timeoutMs !== Infinity) this.dueMs = this.#deadline.beginTimeout(timeoutMs);
     if (this.#ending !== undefined) {
       this.#phase = 'ended';
-      this.#deliverLater(this.#ending);
+      this.#held?.drop();
+      this.#caller.tellStatusLater(this.#ending);
       return;
     }
     this.pool.admit(this);
@@ -200,7 +198,9 @@ export class PooledCall
     return this.#inner?.getAuthContext() ?? null;
   }
 
-  /** It waits for a connection. What its caller does with the metadata after the start is nothing to it, as in grpc-js. */
+  /**
+   * It waits for a connection. What its caller does with the metadata after the start is nothing to it, as in grpc-js.
+   */
   wait(): void {
     this.#phase = 'waiting';
     this.#metadata = this.#metadata?.clone();
@@ -225,8 +225,8 @@ export class PooledCall
   }
 
   /**
-   * Ends it from our side: by its caller's cancel, its deadline, its parent, a bound, or the end of the pool. The caller
-   * has the status at once; the connection keeps the stream counted until it has dealt with the ending.
+   * Ends it from our side: by its caller's cancel, its deadline, its parent, a bound, or the end of the pool. The
+   * caller has the status at once; the connection keeps the stream counted until it has dealt with the ending.
    */
   end(ending: StatusObject): void {
     if (this.#phase === 'ended') return;
@@ -251,7 +251,8 @@ export class PooledCall
       }
       this.member?.countOut(this);
     }
-    this.#deliverLater(ending);
+    this.#held?.drop();
+    this.#caller.tellStatusLater(ending);
   }
 
   /** The status of a deadline that has passed. */
@@ -336,7 +337,8 @@ export class PooledCall
     const { code, details } = this.#ending as StatusObject;
     inner.cancelWithStatus(code, details);
     // A grpc-js call that was started in this very tick has no stream yet, and opens it in spite of the cancel
-    // (resolving-call.ts, after `sendMetadata`); until then it names the target as its peer. Cancelled again, it ends it.
+    // (resolving-call.ts, after `sendMetadata`); until then it names the target as its peer. Cancelled again, it ends
+    // it.
     if (inner.getPeer() === this.pool.target) this.pool.soon(() => inner.cancelWithStatus(code, details));
   }
 
@@ -351,12 +353,13 @@ export class PooledCall
     const { method, host, propagateFlags } = this.request;
     try {
       const member = this.member as PooledChannel;
-      // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent go.
+      // Deadline and parent are ours: grpc-js would end the stream from a timer of its own, and never let the parent
+      // go.
       const inner = member.connection.channel.createCall(method, Infinity, host, null, propagateFlags);
       this.#inner = inner;
       this.#streamId = member.connection.nextStreamId;
       if (this.#credentials !== undefined || member.mayHaveCallCredentials) {
-        this.#credentialsWait ??= new CredentialsWait(() => (member.mayHaveCallCredentials = false));
+        this.#credentialsWait ??= new CredentialsWait(() => this.#noteNoCredentials());
         inner.setCredentials(new AwaitedCredentials(this.#credentials, this.#credentialsWait));
       }
       let metadata = this.#metadata as Metadata;
@@ -377,6 +380,10 @@ export class PooledCall
     return this.#held;
   }
 
+  #noteNoCredentials(): void {
+    if (this.member !== undefined) this.member.mayHaveCallCredentials = false;
+  }
+
   /** Only what never reached the server, all of which we still have, and not for ever. */
   #canRetry(received: StatusObject): boolean {
     return (
@@ -391,10 +398,5 @@ export class PooledCall
 
   #explanation(): CallExplanation {
     return callFacts(this, this.pool, this.#sent.replays, this.#credentialsWait);
-  }
-
-  #deliverLater(ending: StatusObject): void {
-    this.#held?.drop();
-    this.#caller.tellStatusLater(ending);
   }
 }

@@ -6,7 +6,10 @@ const UNITS: readonly (readonly [string, number])[] = [
   ['H', 3_600_000],
 ];
 
-/** Writes the time that is left of a deadline as a `grpc-timeout` header: never less than is left, in the finest unit that fits. */
+/**
+ * Writes the time that is left of a deadline as a `grpc-timeout` header: never less than is left, in the finest unit
+ * that fits.
+ */
 export function timeoutHeader(remainingMs: number): string {
   const timeoutMs = Math.max(remainingMs, 0);
   for (const [unit, ms] of UNITS) {

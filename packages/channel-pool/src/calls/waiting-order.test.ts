@@ -142,7 +142,10 @@ describe('the order of the waiting room', () => {
 describe('two tenants with shares of 0.8 and 0.2', () => {
   const queue: QueueOptions = { partition: tenantOf, shares: { gold: 0.8, bronze: 0.2 }, maxQueuedCalls: 100 };
 
-  /** Of so many calls that end one after the other, the share that was that tenant's; `offered` come with each that ends. */
+  /**
+   * Of so many calls that end one after the other, the share that was that tenant's; `offered` come with each that
+   * ends.
+   */
   async function shareOf(tenant: string, offered: string, order: 'fifo' | 'lifo'): Promise<number> {
     const scene = await setUpReady(10, { ...queue, order });
     const served: string[] = [];

@@ -20,8 +20,8 @@ export interface EjectingPool {
 }
 
 /**
- * Puts the connections of a pool out of use that fail, are slower than the others, or have fallen silent, and back. It looks at
- * them on a timer while calls wait for an answer, and at once when something decisive has happened.
+ * Puts the connections of a pool out of use that fail, are slower than the others, or have fallen silent, and back. It
+ * looks at them on a timer while calls wait for an answer, and at once when something decisive has happened.
  */
 export class Ejector {
   #timer: Timer | undefined;
@@ -43,7 +43,10 @@ export class Ejector {
     return this.#ejected > 0 || this.pool.isOn();
   }
 
-  /** False when this process was too busy to tell how long a call took that ended now: it may have been answered long since. */
+  /**
+   * False when this process was too busy to tell how long a call took that ended now: it may have been answered long
+   * since.
+   */
   wasPresent(sinceMs: number, nowMs: number): boolean {
     return sinceMs >= this.#presentSinceMs && nowMs - this.#lookedAtMs <= 2 * LOOK_MS;
   }

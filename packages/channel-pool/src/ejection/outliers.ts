@@ -41,7 +41,9 @@ export interface Judgement {
   readonly slowAboveMs: readonly number[];
 }
 
-/** True when so many are ejected that it cannot be the connections: all are used then (Envoy's panic threshold: 50 %). */
+/**
+ * True when so many are ejected that it cannot be the connections: all are used then (Envoy's panic threshold: 50 %).
+ */
 export function isPanic(ejected: number, connections: number): boolean {
   return ejected * 2 > connections;
 }

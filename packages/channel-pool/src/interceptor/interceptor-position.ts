@@ -8,11 +8,11 @@ type NextCall = Parameters<Interceptor>[1];
 const MAX_METHODS = 1_000;
 
 /**
- * Tells whether an interceptor stands last, where grpc-js does not say so. The list of a call is among the options of the
- * call. That of a client is not shown, so what follows is asked for a call, which is cancelled before it is started:
- * grpc-js's own intercepting call is what lies below the last interceptor, and an `InterceptingCall` is what another
- * interceptor returns. The answer is remembered by method, since a client's list does not change and providers choose by
- * method.
+ * Tells whether an interceptor stands last, where grpc-js does not say so. The list of a call is among the options of
+ * the call. That of a client is not shown, so what follows is asked for a call, which is cancelled before it is
+ * started: grpc-js's own intercepting call is what lies below the last interceptor, and an `InterceptingCall` is what
+ * another interceptor returns. The answer is remembered by method, since a client's list does not change and providers
+ * choose by method.
  */
 export class InterceptorPosition {
   readonly #last = new Set<string>();
@@ -39,8 +39,8 @@ function isGiven(interceptor: Interceptor | undefined): boolean {
 }
 
 /**
- * Makes a call and ends it before its start: the channel counts it until then, and does not connect for it. It gets neither
- * the deadline nor the parent of the real one, for whose sake grpc-js would set a timer and add a listener.
+ * Makes a call and ends it before its start: the channel counts it until then, and does not connect for it. It gets
+ * neither the deadline nor the parent of the real one, for whose sake grpc-js would set a timer and add a listener.
  */
 function leadsTo(options: CallOptions, nextCall: NextCall): 'another' | 'the channel' | 'unknown' {
   const { parent: _parent, credentials: _credentials, ...others } = options;

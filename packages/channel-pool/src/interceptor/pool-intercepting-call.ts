@@ -8,8 +8,8 @@ type Listener = NonNullable<Parameters<NextInterceptingCall['start']>[1]>;
 type MethodDefinition = InterceptorOptions['method_definition'];
 
 /**
- * Ends a chain of interceptors on a call of the pool: turns messages into bytes and back, as grpc-js does below the last
- * interceptor. A response that is one message is read at once, and its lack is told as a null message.
+ * Ends a chain of interceptors on a call of the pool: turns messages into bytes and back, as grpc-js does below the
+ * last interceptor. A response that is one message is read at once, and its lack is told as a null message.
  */
 export class PoolInterceptingCall implements NextInterceptingCall {
   constructor(

@@ -13,10 +13,10 @@ import { SharedChannel } from '../shared-channel.js';
 
 /**
  * Makes an interceptor that sends the calls of an existing client through a pool instead of the client's own channel:
- * metadata, call credentials, deadline, host, parent, serialization and the semantics of each kind of call stay. It must
- * be the last in the list, of a client or of a call; where another follows, each call throws an
- * `InterceptorConfigurationError`. Make one for each client: with the first call of each method it looks where it stands in
- * the list of the client, and it looks no more once it stood last.
+ * metadata, call credentials, deadline, host, parent, serialization and the semantics of each kind of call stay. It
+ * must be the last in the list, of a client or of a call; where another follows, each call throws an
+ * `InterceptorConfigurationError`. Make one for each client: with the first call of each method it looks where it
+ * stands in the list of the client, and it looks no more once it stood last.
  *
  * The client's own channel stays unconnected. Closing the client leaves the pool and the calls on it as they are; give
  * `pool.share()` instead of the pool to be able to end them apart from those of others.

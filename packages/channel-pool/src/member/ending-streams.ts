@@ -34,7 +34,9 @@ export interface EndingObserver {
 const REVIEW_MS = 20;
 /** The same, once it has been silent for long and cannot be asked. */
 const SLOW_REVIEW_MS = 500;
-/** Looks that must have found nothing by then: a process that was busy with itself has heard nothing, but not listened. */
+/**
+ * Looks that must have found nothing by then: a process that was busy with itself has heard nothing, but not listened.
+ */
 const STALLED_AFTER_REVIEWS = 100;
 
 /**

@@ -61,8 +61,8 @@ export class LifeSigns {
   }
 
   /**
-   * Calls that had been put on the connection when the last question that was answered was asked. Nothing but that answer
-   * proves that they arrived: whatever else comes in may have been sent before.
+   * Calls that had been put on the connection when the last question that was answered was asked. Nothing but that
+   * answer proves that they arrived: whatever else comes in may have been sent before.
    */
   get provenCalls(): number {
     return this.#provenCalls;
@@ -85,8 +85,8 @@ export class LifeSigns {
   }
 
   /**
-   * Looks for bytes. Returns the milliseconds since anything came in, at the most. When bytes came that belong to no call
-   * and answer no question is not known: they count as having come at the look before.
+   * Looks for bytes. Returns the milliseconds since anything came in, at the most. When bytes came that belong to no
+   * call and answer no question is not known: they count as having come at the look before.
    */
   look(): number {
     const nowMs = this.clock.elapsed();
@@ -122,8 +122,8 @@ export class LifeSigns {
   }
 
   /**
-   * Asks for a sign of life with an empty SETTINGS frame, which must be acknowledged (RFC 9113, section 6.5.3) and, unlike
-   * a PING, is no strike (docs/decisions/0002). False where it cannot be asked.
+   * Asks for a sign of life with an empty SETTINGS frame, which must be acknowledged (RFC 9113, section 6.5.3) and,
+   * unlike a PING, is no strike (docs/decisions/0002). False where it cannot be asked.
    */
   ask(): boolean {
     if (!this.canAsk) return false;
@@ -165,7 +165,8 @@ export class LifeSigns {
     this.#verification = 'asked';
     const silentMs = Math.round(this.look());
     const { count } = this;
-    // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the socket.
+    // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the
+    // socket.
     this.#ask(() => {
       if (this.#verification === 'asked') this.#trust();
       this.observer.onAnswer();

@@ -50,8 +50,9 @@ type OnChange = (from: ChannelState, reason: string, fault: TransportFault | und
  * The state of one member. {@link change} is the only function that changes it.
  *
  * Re-entry: whoever is told of a change finds the member in its new state and may change it again, by any command. The
- * inner change is complete when the outer one goes on, and the outer one then does nothing more. One exception: a member
- * is not undrained by somebody who is being told that it drains, because all others are still to look for another one.
+ * inner change is complete when the outer one goes on, and the outer one then does nothing more. One exception: a
+ * member is not undrained by somebody who is being told that it drains, because all others are still to look for
+ * another one.
  */
 export class Lifecycle {
   #state: MemberState = { name: 'connecting' };
@@ -76,7 +77,9 @@ export class Lifecycle {
     return this.#state.name === 'ready' || this.#state.name === 'ejected';
   }
 
-  /** Changes the state, runs the actions of both states and tells the observer. False where that state may not follow. */
+  /**
+   * Changes the state, runs the actions of both states and tells the observer. False where that state may not follow.
+   */
   change(to: MemberState, reason: string, fault?: TransportFault): boolean {
     const from = this.#state;
     if (!TRANSITIONS[from.name].includes(to.name)) return false;

@@ -111,8 +111,8 @@ export class MemberParts<Member> {
 /**
  * Closes a channel whose connection goes away. The channel would make another for the calls that were refused with the
  * connection (grpc-js retries them once, retrying-call.ts). A closed channel lets its calls in flight finish, and gives
- * those back to the pool. It is closed in the next tick, because closing inside grpc-js's own state callbacks brings the
- * channel back to life, and in no later one: by then it has begun to connect.
+ * those back to the pool. It is closed in the next tick, because closing inside grpc-js's own state callbacks brings
+ * the channel back to life, and in no later one: by then it has begun to connect.
  */
 function closeSoon(connection: Connection): void {
   process.nextTick(() => connection.closeChannel());

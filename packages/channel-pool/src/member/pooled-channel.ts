@@ -238,7 +238,9 @@ export class PooledChannel implements MemberView {
     this.#drain({ isReversible: false, isFollowed: true }, reason);
   }
 
-  /** Takes no new calls from now on and closes when those in flight have ended. One that drains already notes the fault. */
+  /**
+   * Takes no new calls from now on and closes when those in flight have ended. One that drains already notes the fault.
+   */
   retire(reason: string, fault?: TransportFault): void {
     if (fault?.tag === 'stalled') this.#life.markStalled();
     if (this.state === 'draining' && fault !== undefined) return this.#noteFault(fault);
@@ -284,9 +286,9 @@ export class PooledChannel implements MemberView {
   }
 
   /**
-   * This process stood still, and the path to the other end may have forgotten the connection meanwhile: no call is put on it
-   * before it is verified. Unlike {@link requireVerification} this applies to a connection with calls as well; where such a
-   * connection cannot be asked, only its calls can tell. An attempt to connect proves itself.
+   * This process stood still, and the path to the other end may have forgotten the connection meanwhile: no call is put
+   * on it before it is verified. Unlike {@link requireVerification} this applies to a connection with calls as well;
+   * where such a connection cannot be asked, only its calls can tell. An attempt to connect proves itself.
    */
   requireVerificationAfterStandstill(): void {
     if (!this.isLive && this.state !== 'draining') return;
@@ -303,8 +305,8 @@ export class PooledChannel implements MemberView {
   }
 
   /**
-   * Closes the connection, whatever is on it. Resolves when no socket is left open, to the number of sockets that had to be
-   * destroyed.
+   * Closes the connection, whatever is on it. Resolves when no socket is left open, to the number of sockets that had
+   * to be destroyed.
    */
   close(reason: string): Promise<number> {
     this.#closing ??= this.#close(reason);
@@ -342,7 +344,9 @@ export class PooledChannel implements MemberView {
     else if (state.name === 'draining' && state.isFollowed) this.#onLostWhileDraining();
   }
 
-  /** grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long. */
+  /**
+   * grpc-js leaves READY when the connection was lost, when the server said GOAWAY, and when it was idle for too long.
+   */
   #onLost(): void {
     const fault = this.loss.find();
     if (fault === undefined) this.retire('idle');

@@ -23,9 +23,9 @@ export interface SilenceObserver {
 }
 
 /**
- * Measures how long a connection gives no sign of life although it was asked for one. Only time in which this process ran
- * counts: a look counts for no more than twice the time between two looks, however late it comes, and comes after the input
- * that was there was read.
+ * Measures how long a connection gives no sign of life although it was asked for one. Only time in which this process
+ * ran counts: a look counts for no more than twice the time between two looks, however late it comes, and comes after
+ * the input that was there was read.
  */
 export class Silence {
   #timer: Timer | undefined;

@@ -68,7 +68,9 @@ export class StreamRoom {
     return this.inFlightCalls + this.#endings.count;
   }
 
-  /** Streams that may be on the connection: the user's limit or the server's, the smaller of both where both are known. */
+  /**
+   * Streams that may be on the connection: the user's limit or the server's, the smaller of both where both are known.
+   */
   get maxConcurrentStreams(): number {
     const users = this.limits.maxStreamsPerChannel();
     const servers = this.limits.serverLimit;
@@ -120,8 +122,9 @@ export class StreamRoom {
   /**
    * Counts a call out.
    *
-   * @param ending `answered`: the server has ended it. `failed`: the same, by an error. A stream: we have ended the call,
-   * and the stream takes up room until the connection has dealt with it. `undefined`: the same on a closed connection.
+   * @param ending `answered`: the server has ended it. `failed`: the same, by an error. A stream: we have ended the
+   * call, and the stream takes up room until the connection has dealt with it. `undefined`: the same on a closed
+   * connection.
    * @throws Error when no call is counted in.
    */
   countOut(ending: 'answered' | 'failed' | EndingStream | undefined): void {
@@ -143,7 +146,10 @@ export class StreamRoom {
     this.#endings.ended(stream);
   }
 
-  /** A sign of life proves that the calls before it have arrived. True when the connection was held back for want of one. */
+  /**
+   * A sign of life proves that the calls before it have arrived. True when the connection was held back for want of
+   * one.
+   */
   heard(): boolean {
     const wasHeldBack = this.#unansweredCalls >= UNANSWERED_CALLS;
     this.#unansweredCalls = 0;

@@ -4,7 +4,9 @@ import type { TransportFault } from '@grpc-manifold/core';
 export const FAULTS_IN_A_ROW = 5;
 /** Share of one answer in the average. */
 const WEIGHT = 0.1;
-/** Milliseconds that the call which is to bring a connection back has for its answer; after that another is let through. */
+/**
+ * Milliseconds that the call which is to bring a connection back has for its answer; after that another is let through.
+ */
 export const TRIAL_MS = 1_000;
 
 /** How a connection was put out of use, and how it may come back. */
@@ -20,8 +22,8 @@ export interface Ejection {
 }
 
 /**
- * What the calls of one connection tell of it. Times are monotonic milliseconds and come from outside. A call is given, and then
- * answered, broken, missed or dropped, once.
+ * What the calls of one connection tell of it. Times are monotonic milliseconds and come from outside. A call is given,
+ * and then answered, broken, missed or dropped, once.
  */
 export class Vitals {
   /** Calls that wait for their first answer. */

@@ -2,8 +2,8 @@
 export const MAX_AFFINITY_KEYS = 10_000;
 
 /**
- * Remembers which connection the calls of a key go to, while that lives. A key that is new, forgotten, or whose connection
- * is gone is bound anew, so that keys spread over the connections there are.
+ * Remembers which connection the calls of a key go to, while that lives. A key that is new, forgotten, or whose
+ * connection is gone is bound anew, so that keys spread over the connections there are.
  */
 export class Affinity<Member> {
   /** In the order of last use. */

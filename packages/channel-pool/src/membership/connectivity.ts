@@ -12,8 +12,8 @@ export class Connectivity {
   #state = connectivityState.IDLE;
   readonly #watchers = new Set<Watcher>();
   /**
-   * Until when the owner of a callback waits. `Client.waitForReady` watches anew after each change of state, with the same
-   * callback and the same deadline: its time would begin anew as well if the wall clock was set meanwhile.
+   * Until when the owner of a callback waits. `Client.waitForReady` watches anew after each change of state, with the
+   * same callback and the same deadline: its time would begin anew as well if the wall clock was set meanwhile.
    */
   readonly #deadlines = new WeakMap<Watcher['callback'], { readonly deadlineMs: number; readonly dueMs: number }>();
 
@@ -44,7 +44,8 @@ export class Connectivity {
 
   /**
    * Calls back once: without an error when the state is another than `seen`, with one when the deadline passes first. A
-   * watcher with a deadline holds the process until then; one without does not. What it throws is an `uncaughtException`.
+   * watcher with a deadline holds the process until then; one without does not. What it throws is an
+   * `uncaughtException`.
    *
    * @throws Error after SHUTDOWN, as grpc-js does.
    */

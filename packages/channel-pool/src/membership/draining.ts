@@ -14,8 +14,8 @@ export interface DrainingPool {
 
 /**
  * Counts the connections that take no new calls and still have some. What the pool drains by its own choice waits for a
- * place among them; what its server drains needs none, and lives as long as its streams do. Only stalled connections are
- * closed when they are too many, so that a stopped server costs a bounded amount of memory.
+ * place among them; what its server drains needs none, and lives as long as its streams do. Only stalled connections
+ * are closed when they are too many, so that a stopped server costs a bounded amount of memory.
  */
 export class Draining {
   #isAlarmed = false;

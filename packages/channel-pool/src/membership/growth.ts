@@ -6,7 +6,10 @@ import type { Rotation } from './rotation.js';
 import { growthReason, type Load, type ScaleDecision } from './scaling.js';
 import type { Usage } from './usage.js';
 
-/** Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any time. */
+/**
+ * Milliseconds between two looks at the limits of full connections while calls wait: a server may raise one at any
+ * time.
+ */
 const LIMIT_REVIEW_MS = 20;
 
 /** The pool that grows. */

@@ -108,8 +108,8 @@ export class Members implements PooledChannelObserver, BeatListener {
   // ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Picks a member for a call and counts the call in, in one step. Undefined when no member has room. The caller hands the
-   * call over in the same tick, and then asks for a {@link review}.
+   * Picks a member for a call and counts the call in, in one step. Undefined when no member has room. The caller hands
+   * the call over in the same tick, and then asks for a {@link review}.
    */
   take(call: TakingCall): PooledChannel | undefined {
     const nowMs = this.#beat.look();
@@ -151,7 +151,10 @@ export class Members implements PooledChannelObserver, BeatListener {
     this.#parts.growth.review();
   }
 
-  /** Calls wait although connections are open: asks those for a sign of life that need one, and looks for room again soon. */
+  /**
+   * Calls wait although connections are open: asks those for a sign of life that need one, and looks for room again
+   * soon.
+   */
   watchLimits(): void {
     for (const member of this.#parts.roster.open) member.verify();
     this.#parts.growth.review();
@@ -187,7 +190,9 @@ export class Members implements PooledChannelObserver, BeatListener {
     });
   }
 
-  /** Closes every connection. Resolves when no socket is left open, to the number of sockets that had to be destroyed. */
+  /**
+   * Closes every connection. Resolves when no socket is left open, to the number of sockets that had to be destroyed.
+   */
   async close(reason: string): Promise<number> {
     this.#isClosed = true;
     for (const part of [this.#parts.policies, this.#parts.ejector, this.#parts.usage, this.#parts.lifeWatch]) {

@@ -54,8 +54,8 @@ function setUpTens(options: ChannelPoolOptions = {}): Scene & { decisions: Scale
 }
 
 /**
- * Two connections of two streams for a pool that may have one by now. The first is full and is about to be lost, the second
- * was let go in the very tick in which it became ready, with one call on it.
+ * Two connections of two streams for a pool that may have one by now. The first is full and is about to be lost, the
+ * second was let go in the very tick in which it became ready, with one call on it.
  */
 async function setUpOneTooMany(): Promise<Scene> {
   const scene = setUp({ maxChannels: 2, maxStreamsPerChannel: 1, shrinkAfterMs: Infinity });

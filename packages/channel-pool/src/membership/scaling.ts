@@ -23,8 +23,8 @@ export interface ScaleDecision {
 }
 
 /**
- * Says why another connection should be opened now, or undefined when none should. They are opened one after another (gRFC A105).
- * Calls that wait count as load, but where there is room they wait for something else than a connection.
+ * Says why another connection should be opened now, or undefined when none should. They are opened one after another
+ * (gRFC A105). Calls that wait count as load, but where there is room they wait for something else than a connection.
  */
 export function growthReason(load: Load): string | undefined {
   const { liveChannels, usedStreams, capacity, queuedCalls, growAtRatio } = load;

@@ -112,8 +112,8 @@ export class Shrinking {
   }
 
   /**
-   * The members that are drained, the ejected and those with the fewest calls first. Without calls they close at once. With
-   * calls they drain, and never more than may drain.
+   * The members that are drained, the ejected and those with the fewest calls first. Without calls they close at once.
+   * With calls they drain, and never more than may drain.
    */
   #surplus(count: number): PooledChannel[] {
     if (count <= 0) return [];

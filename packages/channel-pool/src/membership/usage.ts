@@ -72,7 +72,9 @@ export class Usage {
     this.#idleWatch.watch();
   }
 
-  /** Somebody requests a connection. That is remembered until there is one: what idles since is not opened again for it. */
+  /**
+   * Somebody requests a connection. That is remembered until there is one: what idles since is not opened again for it.
+   */
   request(): void {
     this.use();
     this.#lastUsedMs = this.clock.elapsed();

@@ -9,8 +9,8 @@ export class AttemptRate {
   constructor(private readonly maxPerSecond: number) {}
 
   /**
-   * Asks for one attempt at a monotonic time. Returns 0 when it may begin now, and is counted; else the milliseconds after
-   * which to ask again.
+   * Asks for one attempt at a monotonic time. Returns 0 when it may begin now, and is counted; else the milliseconds
+   * after which to ask again.
    */
   take(nowMs: number): number {
     if (nowMs - this.#windowStartMs >= WINDOW_MS) {

@@ -6,7 +6,8 @@ const JITTER_RATIO = 0.2;
 
 /**
  * The time between failed connection attempts, one for the whole pool: exponential from 1 s to 120 s, × 1.6, ± 20 %
- * (gRPC's connection-backoff document). Honours `grpc.initial_reconnect_backoff_ms` and `grpc.max_reconnect_backoff_ms`.
+ * (gRPC's connection-backoff document). Honours `grpc.initial_reconnect_backoff_ms` and
+ * `grpc.max_reconnect_backoff_ms`.
  */
 export class ConnectionBackoff {
   /** Milliseconds before the first repetition; also how long a connection must last to count as a success. */

@@ -7,8 +7,8 @@ export function mustBeTarget(target: unknown): asserts target is string {
 }
 
 /**
- * Says what to give instead of a URL. grpc-js takes a scheme that nobody resolves for a part of the host name, which then no
- * name server knows; undefined where it has taken the target for what it is.
+ * Says what to give instead of a URL. grpc-js takes a scheme that nobody resolves for a part of the host name, which
+ * then no name server knows; undefined where it has taken the target for what it is.
  *
  * @param taken the target as grpc-js writes it.
  */

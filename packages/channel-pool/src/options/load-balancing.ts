@@ -6,8 +6,8 @@ import { readServiceConfig } from './member-channel-options.js';
 const PICK_FIRST = 'pick_first';
 
 /**
- * Names the load balancing that a service config asks for and a pool does not do; undefined where it asks for none. Of a list
- * grpc-js takes the first policy that it knows, and so does this.
+ * Names the load balancing that a service config asks for and a pool does not do; undefined where it asks for none. Of
+ * a list grpc-js takes the first policy that it knows, and so does this.
  */
 export function balancingLeftOut(target: string, user: ChannelOptions): string | undefined {
   const config = readServiceConfig(user['grpc.service_config']);

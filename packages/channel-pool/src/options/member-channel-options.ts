@@ -5,7 +5,10 @@ import { MethodConfigs } from './method-config.js';
 
 /** Bytes that one connection may receive unasked: 4 MiB made 200 KB responses 1.7–2.2 × faster than HTTP/2's 64 KiB. */
 export const RECEIVE_WINDOW_BYTES = 4 * 1024 * 1024;
-/** Bytes of a call that grpc-js acknowledges before they are written; its own default of 1 MiB makes write callbacks lie. */
+/**
+ * Bytes of a call that grpc-js acknowledges before they are written; its own default of 1 MiB makes write callbacks
+ * lie.
+ */
 export const HONEST_WRITE_BYTES = 64 * 1024;
 
 /** Of a service config that only the channel knows. */
@@ -25,10 +28,11 @@ export interface MemberOptions {
 
 /**
  * Turns the options that a user gave for "the channel" into those of one member. What the user set stays, but for what
- * would break the rule that a member is one connection, and for the timeouts of methods: the pool counts those itself, from
- * the start of a call.
+ * would break the rule that a member is one connection, and for the timeouts of methods: the pool counts those itself,
+ * from the start of a call.
  *
- * @throws TypeError when the service config is no JSON object, asks for hedging, or has a wrong timeout or message size.
+ * @throws TypeError when the service config is no JSON object, asks for hedging, or has a wrong timeout or message
+ * size.
  */
 export function memberOptions(target: string, user: ChannelOptions): MemberOptions {
   const serviceConfig = readServiceConfig(user['grpc.service_config']);

@@ -26,9 +26,9 @@ export const NO_METHOD_SETTINGS: MethodSettings = Object.freeze({
 });
 
 /**
- * The method configs of a service config (gRFC A2, A21; grpc/service_config/service_config.proto). Of those that match a method
- * one holds, whole: the one that names service and method, else the one that names the service, else the one with an
- * empty name; of several of a kind the first.
+ * The method configs of a service config (gRFC A2, A21; grpc/service_config/service_config.proto). Of those that match
+ * a method one holds, whole: the one that names service and method, else the one that names the service, else the one
+ * with an empty name; of several of a kind the first.
  */
 export class MethodConfigs {
   /** By '/service/method', '/service/' and '/'. */

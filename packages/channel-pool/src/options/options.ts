@@ -13,16 +13,17 @@ import type { Picker } from '../pickers/picker.js';
 export interface ChannelPoolOptions {
   /**
    * Connections that are kept while the pool is in use; the first call opens them. 0 to `maxChannels`; default 1 (or
-   * `maxChannels`). When no call was made for `grpc.client_idle_timeout_ms` (1,800,000; at least 1,000), or the server has ended
-   * the last connection of an unused pool, all are closed until the next call; set to 1 or more, so many are kept even then.
+   * `maxChannels`). When no call was made for `grpc.client_idle_timeout_ms` (1,800,000; at least 1,000), or the server
+   * has ended the last connection of an unused pool, all are closed until the next call; set to 1 or more, so many are
+   * kept even then.
    */
   readonly minChannels?: number;
   /** Connections at the most; equal to `minChannels` for a fixed pool. 1 to 1,000; default 10 (or `minChannels`). */
   readonly maxChannels?: number;
   /**
-   * Connections that the pool drains by its own choice, and stalled ones that it keeps for their calls. 1 to 1,000; default 10.
-   * While so many drain, rotation and shrinking wait. A connection whose server said GOAWAY drains as long as its calls
-   * run, however many do; `onAlarm` tells of more than these.
+   * Connections that the pool drains by its own choice, and stalled ones that it keeps for their calls. 1 to 1,000;
+   * default 10. While so many drain, rotation and shrinking wait. A connection whose server said GOAWAY drains as long
+   * as its calls run, however many do; `onAlarm` tells of more than these.
    */
   readonly maxDrainingChannels?: number;
   /**
@@ -39,9 +40,9 @@ export interface ChannelPoolOptions {
    */
   readonly connectTimeoutMs?: number;
   /**
-   * Milliseconds for which a connection may give no sign of life after it was asked for one, before the calls that are still on
-   * it end UNAVAILABLE with the fault `stalled`. Another takes its place after 5 s in any case. Only time in which this
-   * process ran counts. 1,000 or more, or Infinity for never, as in grpc-js; default 60,000.
+   * Milliseconds for which a connection may give no sign of life after it was asked for one, before the calls that are
+   * still on it end UNAVAILABLE with the fault `stalled`. Another takes its place after 5 s in any case. Only time in
+   * which this process ran counts. 1,000 or more, or Infinity for never, as in grpc-js; default 60,000.
    */
   readonly silenceTimeoutMs?: number;
   /**
@@ -49,7 +50,9 @@ export interface ChannelPoolOptions {
    * more, or Infinity for never; default 60,000.
    */
   readonly shrinkAfterMs?: number;
-  /** Which connection gets the next call: one of {@link PICKER_NAMES}, or a picker of your own. Default 'least-streams'. */
+  /**
+   * Which connection gets the next call: one of {@link PICKER_NAMES}, or a picker of your own. Default 'least-streams'.
+   */
   readonly picker?: PickerName | Picker;
   /**
    * Gives the key of a call. Calls of one key go to one connection while that lives and has room; 10,000 keys are
@@ -64,16 +67,18 @@ export interface ChannelPoolOptions {
    */
   readonly policies?: readonly ConnectionPolicy[];
   /**
-   * Whether a connection gets no calls for a while (docs/decisions/0014) when five streams in a row were broken on it, when it is
-   * more than three times as slow as the others are in the median, or when nothing is heard of it for a second while calls
-   * wait. Never more than half of them. Needs `maxChannels` of at least 2. Default true.
+   * Whether a connection gets no calls for a while (docs/decisions/0014) when five streams in a row were broken on it,
+   * when it is more than three times as slow as the others are in the median, or when nothing is heard of it for a
+   * second while calls wait. Never more than half of them. Needs `maxChannels` of at least 2. Default true.
    */
   readonly ejectOutliers?: boolean;
-  /** What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'. */
+  /**
+   * What disposing does with calls in flight: let them finish within `drainTimeoutMs`, or cancel them. Default 'drain'.
+   */
   readonly onDispose?: 'drain' | 'cancel';
   /**
-   * Milliseconds that a drain waits for calls to finish. 0 or more, or Infinity; default 5,000. It bounds `close()` too where
-   * it is set: unset, `close()` lets calls finish however long they take, as grpc-js does.
+   * Milliseconds that a drain waits for calls to finish. 0 or more, or Infinity; default 5,000. It bounds `close()` too
+   * where it is set: unset, `close()` lets calls finish however long they take, as grpc-js does.
    */
   readonly drainTimeoutMs?: number;
   /** grpc-js channel options of every connection. */

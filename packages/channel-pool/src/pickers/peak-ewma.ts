@@ -18,8 +18,8 @@ interface Cost {
 }
 
 /**
- * The logarithm of a time that fades, ln(ms × e^((at − now) / decay)), without the term of the present, which all have in
- * common: two can be compared without asking for the time, and that costs as much as all the rest of a pick.
+ * The logarithm of a time that fades, ln(ms × e^((at − now) / decay)), without the term of the present, which all have
+ * in common: two can be compared without asking for the time, and that costs as much as all the rest of a pick.
  */
 function commonLog(ms: number, atMs: number): number {
   return Math.log(ms) + atMs / DECAY_MS;

@@ -19,7 +19,9 @@ export interface PickOutcome {
    * says as much of its connection as a short call.
    */
   readonly rttMs: number;
-  /** False when the call ended by UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, RESOURCE_EXHAUSTED or DATA_LOSS. */
+  /**
+   * False when the call ended by UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL, UNKNOWN, RESOURCE_EXHAUSTED or DATA_LOSS.
+   */
   readonly ok: boolean;
 }
 

@@ -2,8 +2,8 @@ import type { Random } from '@grpc-manifold/core/internal';
 import type { MemberView } from './picker.js';
 
 /**
- * Draws two different members and takes the one whose load is less: nearly as even as looking at all, at a cost that does
- * not grow with their number (M. Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
+ * Draws two different members and takes the one whose load is less: nearly as even as looking at all, at a cost that
+ * does not grow with their number (M. Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001).
  */
 export function lesserOfTwo(
   members: readonly MemberView[],

@@ -12,9 +12,9 @@ export interface LibraryWish {
 }
 
 /**
- * Lets the user's policy send the PINGs where a library has set a keepalive of its own: the library's options are left out,
- * and of its interval and the policy's the larger holds. A library knows its server, and a shorter interval than the server
- * permits costs the connection (gRFC A8). Without such a policy all stays as it is.
+ * Lets the user's policy send the PINGs where a library has set a keepalive of its own: the library's options are left
+ * out, and of its interval and the policy's the larger holds. A library knows its server, and a shorter interval than
+ * the server permits costs the connection (gRFC A8). Without such a policy all stays as it is.
  */
 export function yieldToKeepalivePolicy({ channelOptions, policies }: LibraryWish): LibraryWish {
   if (!policies.some(keepsAlive)) return { channelOptions, policies };

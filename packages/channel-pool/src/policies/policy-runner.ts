@@ -85,7 +85,9 @@ export class PolicyRunner {
   }
 }
 
-/** What a policy in plain JavaScript says need not be an action, and what is not understood must not close a connection. */
+/**
+ * What a policy in plain JavaScript says need not be an action, and what is not understood must not close a connection.
+ */
 function checked(action: PolicyAction): PolicyAction {
   const given: unknown = action;
   if (typeof given !== 'object' || given === null) {

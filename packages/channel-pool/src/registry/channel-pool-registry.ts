@@ -51,8 +51,8 @@ interface ClosingPool {
 }
 
 /**
- * Shares pools among all who call the same target with the same credentials, so that a client costs no connection of its
- * own. A pool lives while somebody has a lease of it, and for a while after: those without one are closed after
+ * Shares pools among all who call the same target with the same credentials, so that a client costs no connection of
+ * its own. A pool lives while somebody has a lease of it, and for a while after: those without one are closed after
  * `idleTimeoutMs`, and beyond the bounds the longest idle first. Closing lets calls finish that are still running.
  */
 export class ChannelPoolRegistry implements AsyncDisposable {
@@ -80,10 +80,10 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   /**
    * Lends the pool of a target, made if there is none.
    *
-   * @param credentialsKey names credentials that are equal, whatever object they are: pools of one key are one, with the
-   *   credentials that were given first. Without it the object itself is the key: grpc-js has no way to compare two.
+   * @param credentialsKey names credentials that are equal, whatever object they are: pools of one key are one, with
+   * the credentials that were given first. Without it the object itself is the key: grpc-js has no way to compare two.
    * @throws TypeError for an argument of the wrong type; Error when the registry is disposed; what grpc-js throws for a
-   *   wrong target.
+   * wrong target.
    */
   acquire(target: string, credentials: ChannelCredentials, credentialsKey?: string): PoolLease {
     if (this.#disposed !== undefined) {
@@ -135,15 +135,17 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   }
 
   /**
-   * Closes every pool, as its `onDispose` says, whether it is lent or not. Resolves when no socket is open. Leases may be
-   * disposed afterwards.
+   * Closes every pool, as its `onDispose` says, whether it is lent or not. Resolves when no socket is open. Leases may
+   * be disposed afterwards.
    */
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#closeAll();
     return this.#disposed;
   }
 
-  /** Leads to none of them: what works inside a pool must not lead to the registry, which keeps the pools that are idle. */
+  /**
+   * Leads to none of them: what works inside a pool must not lead to the registry, which keeps the pools that are idle.
+   */
   static #telling(
     registry: WeakRef<ChannelPoolRegistry>,
     place: EntryPlace,
@@ -315,7 +317,9 @@ export class ChannelPoolRegistry implements AsyncDisposable {
   }
 }
 
-/** A function of its own: what works inside a pool must not lead to the registry, which keeps the pools that are idle. */
+/**
+ * A function of its own: what works inside a pool must not lead to the registry, which keeps the pools that are idle.
+ */
 function joining(openings: OpeningLine, place: EntryPlace): () => Promise<boolean> | undefined {
   return () => {
     const entry = place.entry?.deref();

@@ -6,12 +6,14 @@ import { CHANNEL_POOL_OPTION_NAMES, resolveChannelPoolOptions, type ChannelPoolO
 export interface ChannelPoolRegistryOptions extends ChannelPoolOptions {
   /**
    * Connections of all pools without a lease together; a pool without a connection counts as one. Those that are being
-   * closed count until their sockets are gone, a round trip later (100 ms at the most): while that makes more than this,
-   * connections to be opened wait. So none is opened that would make the sockets more than this and those of the pools
-   * that are lent. 0 or more, or Infinity; default 100 (`MaxIdleConns` of Go's `http.DefaultTransport`).
+   * closed count until their sockets are gone, a round trip later (100 ms at the most): while that makes more than
+   * this, connections to be opened wait. So none is opened that would make the sockets more than this and those of the
+   * pools that are lent. 0 or more, or Infinity; default 100 (`MaxIdleConns` of Go's `http.DefaultTransport`).
    */
   readonly maxIdleChannels?: number;
-  /** The same for the pools of one target. 0 or more, or Infinity; default 10, one pool at its default `maxChannels`. */
+  /**
+   * The same for the pools of one target. 0 or more, or Infinity; default 10, one pool at its default `maxChannels`.
+   */
   readonly maxIdleChannelsPerTarget?: number;
   /**
    * Milliseconds that a pool is kept after its last lease was disposed. 0 or more, or Infinity; default 90,000

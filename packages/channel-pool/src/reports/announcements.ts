@@ -1,7 +1,7 @@
 /**
- * Tells listeners of users last. What an operation of the pool has to tell is told when the outermost operation is over and the
- * books are done, in the order in which it happened. So a listener sees the pool as it is, and may call whatever it likes:
- * what that has to tell comes after what is still to be told.
+ * Tells listeners of users last. What an operation of the pool has to tell is told when the outermost operation is over
+ * and the books are done, in the order in which it happened. So a listener sees the pool as it is, and may call
+ * whatever it likes: what that has to tell comes after what is still to be told.
  */
 export class Announcements {
   readonly #untold: (() => void)[] = [];

@@ -5,7 +5,9 @@ export interface ChannelStats {
   readonly id: number;
   readonly state: ChannelState;
   readonly inFlightCalls: number;
-  /** Calls that ended for their callers by deadline or cancel, whose streams the connection has not confirmed as gone. */
+  /**
+   * Calls that ended for their callers by deadline or cancel, whose streams the connection has not confirmed as gone.
+   */
   readonly endingStreams: number;
   /** Streams that we put on the connection at the most. */
   readonly maxConcurrentStreams: number;
@@ -41,7 +43,10 @@ export interface ChannelPoolStats {
   readonly cancelledCalls: number;
   /** Calls that were tried again on another connection. */
   readonly retriedCalls: number;
-  /** Milliseconds between PINGs in force, where a policy has set them; longer than asked for once a server found them too many. */
+  /**
+   * Milliseconds between PINGs in force, where a policy has set them; longer than asked for once a server found them
+   * too many.
+   */
   readonly keepaliveTimeMs?: number;
   readonly lastFault?: TransportFault;
   readonly lastConnectionError?: string;

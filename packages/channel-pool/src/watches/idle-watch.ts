@@ -5,7 +5,9 @@ import type { Clock, Timer } from '@grpc-manifold/core/internal';
 const DEFAULT_IDLE_TIMEOUT_MS = 30 * 60_000;
 const LEAST_IDLE_TIMEOUT_MS = 1_000;
 
-/** Reads after how many milliseconds without a call a channel of grpc-js goes idle. Default 1,800,000; at least 1,000. */
+/**
+ * Reads after how many milliseconds without a call a channel of grpc-js goes idle. Default 1,800,000; at least 1,000.
+ */
 export function idleTimeoutOf(options: ChannelOptions): number {
   const timeoutMs = Number(options['grpc.client_idle_timeout_ms'] ?? DEFAULT_IDLE_TIMEOUT_MS);
   return Number.isNaN(timeoutMs) ? DEFAULT_IDLE_TIMEOUT_MS : Math.max(timeoutMs, LEAST_IDLE_TIMEOUT_MS);

@@ -7,15 +7,15 @@ export const BEAT_MS = 1_000;
 /** Somebody with connections. */
 export interface BeatListener {
   /**
-   * This process stood still for so many milliseconds. Called by the timer, or inside {@link ProcessBeat.look}; must neither throw nor
-   * hand out calls.
+   * This process stood still for so many milliseconds. Called by the timer, or inside {@link ProcessBeat.look}; must
+   * neither throw nor hand out calls.
    */
   onStandstill(standstillMs: number): void;
 }
 
 /**
- * Notices that this process stood still: it was stopped, its event loop was blocked, or the machine slept. One timer serves
- * all pools that go by one clock. It is unref'd and runs only while some pool has a connection.
+ * Notices that this process stood still: it was stopped, its event loop was blocked, or the machine slept. One timer
+ * serves all pools that go by one clock. It is unref'd and runs only while some pool has a connection.
  *
  * Pools are held weakly, so that one which nobody references can be collected although it has connections.
  */
@@ -47,8 +47,9 @@ export class ProcessBeat {
   }
 
   /**
-   * Looks at the clocks now, and tells every listener when this process stood still. A process that goes on handles what its
-   * sockets hold before its timers: a call may be made before the beat that is overdue. Costs two readings of clocks.
+   * Looks at the clocks now, and tells every listener when this process stood still. A process that goes on handles
+   * what its sockets hold before its timers: a call may be made before the beat that is overdue. Costs two readings of
+   * clocks.
    *
    * @returns the monotonic time.
    */

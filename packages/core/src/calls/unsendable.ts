@@ -1,6 +1,9 @@
 import { inspect } from 'node:util';
 
-/** Says why a serialized message cannot be sent; undefined when it can. Of whatever is no Buffer grpc-js sends nothing, or garbage. */
+/**
+ * Says why a serialized message cannot be sent; undefined when it can. Of whatever is no Buffer grpc-js sends nothing,
+ * or garbage.
+ */
 export function unsendable(message: unknown): string | undefined {
   if (Buffer.isBuffer(message)) return undefined;
   return `Request message serialization failure: the serializer must make a Buffer, got ${inspect(message, { depth: 0, maxArrayLength: 3, maxStringLength: 30 })}`;

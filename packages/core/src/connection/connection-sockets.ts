@@ -6,8 +6,8 @@ import { watchSocketClose } from './socket-close-watch.js';
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 const attempt = new AsyncLocalStorage<ConnectionSockets>();
 /**
- * Connection attempts under way. While there are none nothing is watched: on Node 20 and 22 a storage in use makes every
- * promise of the process dearer.
+ * Connection attempts under way. While there are none nothing is watched: on Node 20 and 22 a storage in use makes
+ * every promise of the process dearer.
  */
 let attempts = 0;
 
@@ -48,7 +48,9 @@ export class ConnectionSockets {
     attempt.disable();
   }
 
-  /** Takes a socket in. Ours must not hold the process while it connects: what waits for it does (docs/decisions/0003). */
+  /**
+   * Takes a socket in. Ours must not hold the process while it connects: what waits for it does (docs/decisions/0003).
+   */
   readonly add = (socket: Socket): void => {
     if (socket.destroyed || this.#open.has(socket)) return;
     this.#open.add(socket);
@@ -59,8 +61,8 @@ export class ConnectionSockets {
     });
     // For the time between TCP and the session; from then on grpc-js refs it while calls run.
     if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
-    // grpc-js was about to connect when it was told to close. Not before `connect()` has begun, which would bring a destroyed
-    // socket back.
+    // grpc-js was about to connect when it was told to close. Not before `connect()` has begun, which would bring a
+    // destroyed socket back.
     if (this.#closed) queueMicrotask(() => this.destroy('the connection was closed before it was made'));
   };
 
@@ -100,7 +102,8 @@ export class ConnectionSockets {
   /** Destroys what is open but for one. */
   destroyOthers(kept: Socket | undefined, reason: string): void {
     for (const socket of this.#open) {
-      // Without an error grpc-js waits for ever in a TLS handshake; with this code it reports UNAVAILABLE, not INTERNAL.
+      // Without an error grpc-js waits for ever in a TLS handshake; with this code it reports UNAVAILABLE, not
+      // INTERNAL.
       if (socket !== kept) socket.destroy(Object.assign(new Error(reason), { code: 'ECONNRESET' }));
     }
   }

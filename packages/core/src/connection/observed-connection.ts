@@ -48,14 +48,14 @@ export class ObservedConnection implements Connection {
   #session: ClientHttp2Session | undefined;
   #goaway: Goaway | undefined;
   /**
-   * Read once for all calls that are started in one go: `session.state` costs 5 µs or more. grpc-js opens a stream in a microtask
-   * behind the start of its call, at the earliest.
+   * Read once for all calls that are started in one go: `session.state` costs 5 µs or more. grpc-js opens a stream in a
+   * microtask behind the start of its call, at the earliest.
    */
   #nextStreamId: number | undefined;
   /**
-   * The server at one address has said SETTINGS: it carries the calls. Where a target has several addresses grpc-js tries the next one
-   * when one is slow (RFC 8305, as gRFC A61 has it). When two come to an end in one tick it keeps both (1.14.7): one
-   * connection that carries calls, and one that nobody knows of.
+   * The server at one address has said SETTINGS: it carries the calls. Where a target has several addresses grpc-js
+   * tries the next one when one is slow (RFC 8305, as gRFC A61 has it). When two come to an end in one tick it keeps
+   * both (1.14.7): one connection that carries calls, and one that nobody knows of.
    */
   #isDecided = false;
   #isConnected = false;
@@ -90,8 +90,8 @@ export class ObservedConnection implements Connection {
   }
 
   /**
-   * Asked for each time, which costs a few nanoseconds: on the sessions of grpc-js, which takes all listeners off them, Node
-   * emits no 'remoteSettings'.
+   * Asked for each time, which costs a few nanoseconds: on the sessions of grpc-js, which takes all listeners off them,
+   * Node emits no 'remoteSettings'.
    */
   get serverLimit(): number | undefined {
     return this.#session?.remoteSettings.maxConcurrentStreams;
@@ -118,7 +118,8 @@ export class ObservedConnection implements Connection {
   }
 
   get nextStreamId(): number {
-    // With xDS there may be several connections, and the session that is known need not be the one that carries the call.
+    // With xDS there may be several connections, and the session that is known need not be the one that carries the
+    // call.
     if (this.#isXds || this.#session === undefined) return 0;
     if (this.#nextStreamId === undefined) {
       this.#nextStreamId = this.#session.state.nextStreamID ?? 0;
@@ -218,8 +219,9 @@ export class ObservedConnection implements Connection {
   }
 
   /**
-   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also when
-   * it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE as it is).
+   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also
+   * when it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE
+   * as it is).
    */
   get #mayConnect(): boolean {
     return !this.#isDecided && !(this.#isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;

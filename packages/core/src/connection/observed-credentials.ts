@@ -18,8 +18,8 @@ export interface ConnectionObserver {
 }
 
 /**
- * Derives credentials that show the socket of each connection before HTTP/2 begins on it, and that make none when they are
- * not to. The original is untouched: this is an object that inherits from it and looks on while it works.
+ * Derives credentials that show the socket of each connection before HTTP/2 begins on it, and that make none when they
+ * are not to. The original is untouched: this is an object that inherits from it and looks on while it works.
  *
  * `_createSecureConnector` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts). Where it is
  * missing the credentials come back as they are, and the pool does without what it would have seen.

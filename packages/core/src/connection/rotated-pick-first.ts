@@ -1,6 +1,8 @@
 import { experimental } from '@grpc/grpc-js';
 
-/** The name under which grpc-js knows the policy. Its config is `{ offset }`: how far the list of addresses is turned. */
+/**
+ * The name under which grpc-js knows the policy. Its config is `{ offset }`: how far the list of addresses is turned.
+ */
 export const ROTATED_PICK_FIRST = 'grpc_manifold_rotated_pick_first';
 
 let isAvailable: boolean | undefined;
@@ -33,8 +35,8 @@ export function rotated<Item>(items: readonly Item[], offset: number): Item[] {
 }
 
 /**
- * Makes {@link ROTATED_PICK_FIRST} known to the grpc-js of this thread, once. False where that cannot be: grpc-js calls these
- * parts experimental, and where one is missing members begin with the first address, as its channels do.
+ * Makes {@link ROTATED_PICK_FIRST} known to the grpc-js of this thread, once. False where that cannot be: grpc-js calls
+ * these parts experimental, and where one is missing members begin with the first address, as its channels do.
  */
 export function registerRotatedPickFirst(): boolean {
   isAvailable ??= register();
@@ -52,8 +54,9 @@ function register(): boolean {
 
 function rotatedPickFirst(): Parameters<typeof experimental.registerLoadBalancerType>[1] {
   /**
-   * grpc-js's pick_first over the addresses of the target, begun at another one for each member. pick_first alone sends every
-   * member to the first address; with this they are spread, and each still falls back to the others when its own is dead.
+   * grpc-js's pick_first over the addresses of the target, begun at another one for each member. pick_first alone sends
+   * every member to the first address; with this they are spread, and each still falls back to the others when its own
+   * is dead.
    */
   class RotatedPickFirst extends experimental.ChildLoadBalancerHandler {
     override updateAddressList(...[endpoints, config, ...rest]: AddressUpdate): boolean {

@@ -9,13 +9,13 @@ export interface ChannelFactory {
    */
   (target: string, credentials: ChannelCredentials, options: ChannelOptions, member: { id: number }): ChannelInterface;
   /**
-   * Throws when channels cannot be made of these: asked once by the pool at its construction, so that the user hears of it
-   * there.
+   * Throws when channels cannot be made of these: asked once by the pool at its construction, so that the user hears of
+   * it there.
    */
   check?(target: string, credentials: ChannelCredentials, options: ChannelOptions): void;
   /**
-   * True when its channels show their connection (`connectionOf`). The pool sends PINGs itself then; of others it asks grpc-js to
-   * send them. Default false.
+   * True when its channels show their connection (`connectionOf`). The pool sends PINGs itself then; of others it asks
+   * grpc-js to send them. Default false.
    */
   readonly showsConnections?: boolean;
 }

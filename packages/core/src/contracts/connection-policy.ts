@@ -1,6 +1,8 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 
-/** Where a connection is in its life. `failed`: it could not be made, or it is ejected and gets no calls for a while. */
+/**
+ * Where a connection is in its life. `failed`: it could not be made, or it is ejected and gets no calls for a while.
+ */
 export type ChannelState = 'connecting' | 'ready' | 'draining' | 'failed' | 'closed';
 
 /** What a policy sees of one connection. All times are milliseconds. */
@@ -8,9 +10,15 @@ export interface ChannelView {
   /** Counts up from 1 within the pool; never used twice. */
   readonly id: number;
   readonly state: ChannelState;
-  /** True while the connection gets no calls because those on it failed, were slow or were not answered; `state` is `failed`. */
+  /**
+   * True while the connection gets no calls because those on it failed, were slow or were not answered; `state` is
+   * `failed`.
+   */
   readonly isEjected: boolean;
-  /** A number from 0 to below 1, drawn when the connection was made and kept: jitter that does not change from look to look. */
+  /**
+   * A number from 0 to below 1, drawn when the connection was made and kept: jitter that does not change from look to
+   * look.
+   */
   readonly jitterFraction: number;
   readonly inFlightCalls: number;
   /** Since it became ready; 0 before. */
@@ -21,7 +29,9 @@ export interface ChannelView {
   readonly silentMs: number;
   /** Since it began to drain; 0 before. */
   readonly drainingMs: number;
-  /** True where the pool can send a PING itself; false where only grpc-js can (a `channelFactory` of the user's own). */
+  /**
+   * True where the pool can send a PING itself; false where only grpc-js can (a `channelFactory` of the user's own).
+   */
   readonly canPing: boolean;
   /** PINGs that were sent on it by a policy. */
   readonly pings: number;
@@ -29,7 +39,9 @@ export interface ChannelView {
   readonly pingedMs: number;
   /** True while one of them is unanswered. */
   readonly isPinging: boolean;
-  /** The shortest interval of the pool, {@link PoolView.keepaliveTimeMs}, in force when one was sent; Infinity for none. */
+  /**
+   * The shortest interval of the pool, {@link PoolView.keepaliveTimeMs}, in force when one was sent; Infinity for none.
+   */
   readonly keepaliveTimeMs: number;
 }
 
@@ -48,13 +60,20 @@ export interface PoolView {
   readonly pingStrikes: number;
 }
 
-/** What a policy wants done. What names a connection that is not there any more, or not in a state for it, is ignored. */
+/**
+ * What a policy wants done. What names a connection that is not there any more, or not in a state for it, is ignored.
+ */
 export type PolicyAction =
-  /** Close a connection: now when it has no calls, else when they have ended; one that drains already loses its calls. */
+  /**
+   * Close a connection: now when it has no calls, else when they have ended; one that drains already loses its calls.
+   */
   | { readonly kind: 'close'; readonly channelId: number; readonly reason: string }
   /** Replace a connection: another is made ready first, then this one drains. One at a time. */
   | { readonly kind: 'rotate'; readonly channelId: number; readonly reason: string }
-  /** Send a PING. Without an answer within `timeoutMs` (default 20,000) the connection is given up as `keepalive-timeout`. */
+  /**
+   * Send a PING. Without an answer within `timeoutMs` (default 20,000) the connection is given up as
+   * `keepalive-timeout`.
+   */
   | { readonly kind: 'ping'; readonly channelId: number; readonly reason: string; readonly timeoutMs?: number }
   /** Before its next call ask the other end for a sign of life, without a PING; without one another takes its place. */
   | { readonly kind: 'verify'; readonly channelId: number; readonly reason: string }
@@ -69,8 +88,8 @@ export interface PolicyReview {
 }
 
 /**
- * Decides what becomes of the connections of a pool. Pure: it gets what there is to see and the time, and returns what is to be
- * done; the pool does it. So one object may serve many pools, and its tests are tables.
+ * Decides what becomes of the connections of a pool. Pure: it gets what there is to see and the time, and returns what
+ * is to be done; the pool does it. So one object may serve many pools, and its tests are tables.
  */
 export interface ConnectionPolicy {
   readonly name: string;

@@ -17,8 +17,8 @@ export function explainedStatus(
 }
 
 /**
- * Says of a status that was received which layer of ours it came through, and leaves it what it is: for statuses of calls
- * that went well, where making a new one would cost each of them.
+ * Says of a status that was received which layer of ours it came through, and leaves it what it is: for statuses of
+ * calls that went well, where making a new one would cost each of them.
  *
  * @param explanation may be shared by many statuses.
  */
@@ -27,8 +27,8 @@ export function markStatus(received: StatusObject, explanation: CallExplanation)
 }
 
 /**
- * Reads what one of our layers in this process said of a status; undefined for anything else, whatever its words. May throw
- * for an object that throws when it is looked at.
+ * Reads what one of our layers in this process said of a status; undefined for anything else, whatever its words. May
+ * throw for an object that throws when it is looked at.
  */
 export function explanationOf(status: object): CallExplanation | undefined {
   const { [EXPLANATION]: marked, metadata } = status as { [EXPLANATION]?: CallExplanation; metadata?: unknown };

@@ -6,10 +6,10 @@ import { readWords } from '../wording/read-words.js';
 const MOST_CAUSES = 10;
 
 /**
- * Reads what our layers know of an error or status: which limit fired and with what numbers. What one of them said in this
- * process is found on the error itself and on its causes, up to ten. Failing that, our words are read from `details`, `message`
- * or a string, the first 2,048 characters of each: that is all that some libraries leave of an error (nice-grpc and
- * protobuf-ts make their own). `from` tells which it was.
+ * Reads what our layers know of an error or status: which limit fired and with what numbers. What one of them said in
+ * this process is found on the error itself and on its causes, up to ten. Failing that, our words are read from
+ * `details`, `message` or a string, the first 2,048 characters of each: that is all that some libraries leave of an
+ * error (nice-grpc and protobuf-ts make their own). `from` tells which it was.
  *
  * Returns undefined for anything that none of our layers made or enriched; never throws.
  */

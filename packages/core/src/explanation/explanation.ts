@@ -13,8 +13,9 @@ export type RefusedBy =
   | 'no-connection';
 
 /**
- * What a call waited for: a stream, where those of all connections were in use; a sign of life, where streams were free on
- * connections that had to show first that they live; a connection; its call credentials, as a token; a slot of `boundedQueue`.
+ * What a call waited for: a stream, where those of all connections were in use; a sign of life, where streams were free
+ * on connections that had to show first that they live; a connection; its call credentials, as a token; a slot of
+ * `boundedQueue`.
  */
 export type WaitedFor = 'stream' | 'sign-of-life' | 'connection' | 'credentials' | 'slot';
 
@@ -41,7 +42,10 @@ export interface CallExplanation {
   /** Streams in use on the connections that were ready, and how many they allow together. */
   readonly usedStreams?: number;
   readonly streamCapacity?: number;
-  /** Who set the `limit` of the streams of a connection; 'default' where nothing is known of the server's, or it has none. */
+  /**
+   * Who set the `limit` of the streams of a connection; 'default' where nothing is known of the server's, or it has
+   * none.
+   */
   readonly limitedBy?: 'server' | 'maxStreamsPerChannel' | 'default';
   readonly breaker?: BreakerExplanation;
   /** Milliseconds that the call waited before it was handed to a connection or refused. */
@@ -49,8 +53,8 @@ export interface CallExplanation {
   /** The pool's number of the connection that carried the call. */
   readonly channelId?: number;
   /**
-   * The bound that refused the call, or that it waited for, in its own unit (calls, bytes or milliseconds; for streams, those of
-   * one connection, the largest there was).
+   * The bound that refused the call, or that it waited for, in its own unit (calls, bytes or milliseconds; for streams,
+   * those of one connection, the largest there was).
    */
   readonly limit?: number;
   readonly inFlightCalls?: number;
@@ -60,9 +64,9 @@ export interface CallExplanation {
   /** The connection that a call was tried on again. */
   readonly retriedOn?: number;
   /**
-   * Where `explain` read it; it alone says so. `object`: one of our layers in this process made it. `text`: it was read from words, as
-   * they are left by libraries that make errors of their own of ours. A server that uses these packages may forward such
-   * words as its own, so they need not be about this client.
+   * Where `explain` read it; it alone says so. `object`: one of our layers in this process made it. `text`: it was read
+   * from words, as they are left by libraries that make errors of their own of ours. A server that uses these packages
+   * may forward such words as its own, so they need not be about this client.
    */
   readonly from?: 'object' | 'text';
 }

@@ -66,8 +66,8 @@ export function endsCalls({ code }: Goaway): boolean {
 }
 
 /**
- * What grpc-js 1.14 says of a stream that went down with an error of this side (subchannel-call.ts). It makes UNAVAILABLE of
- * ECONNRESET and ETIMEDOUT, and INTERNAL of all others.
+ * What grpc-js 1.14 says of a stream that went down with an error of this side (subchannel-call.ts). It makes
+ * UNAVAILABLE of ECONNRESET and ETIMEDOUT, and INTERNAL of all others.
  */
 const ENDED_BY_ERROR = /^Received RST_STREAM with code \d+ triggered by internal client error: ([^]*)$/;
 /** How Node words the error of a system call. */
@@ -82,9 +82,9 @@ export interface CarryingConnection {
 }
 
 /**
- * Tells the fault of a call that ended because the socket of its connection had an error, whatever error that was and whatever
- * code grpc-js made of it (gRPC: a lost connection is UNAVAILABLE). Undefined for all else: an INTERNAL of the server may have the
- * same words, where it forwards the status of a call of its own; its connection is there.
+ * Tells the fault of a call that ended because the socket of its connection had an error, whatever error that was and
+ * whatever code grpc-js made of it (gRPC: a lost connection is UNAVAILABLE). Undefined for all else: an INTERNAL of the
+ * server may have the same words, where it forwards the status of a call of its own; its connection is there.
  */
 export function faultOfLostCall(
   { code, details, metadata }: StatusObject,
@@ -116,8 +116,8 @@ const RESET_WORDS: ReadonlyMap<string, TransportFault['tag']> = new Map([
 ]);
 
 /**
- * Tells what happened to a call whose connection goes on, by its status. Undefined for what is the server's own answer, and for a
- * stream that was reset by itself.
+ * Tells what happened to a call whose connection goes on, by its status. Undefined for what is the server's own answer,
+ * and for a stream that was reset by itself.
  */
 export function faultOfStatus({ code, details, metadata }: StatusObject): TransportFault | undefined {
   const tag = RESET_WORDS.get(details);
@@ -127,8 +127,8 @@ export function faultOfStatus({ code, details, metadata }: StatusObject): Transp
 }
 
 /**
- * True when a status without headers before it came from the other end, whatever its words: it has at least a content type with it.
- * One that grpc-js made on this side has nothing.
+ * True when a status without headers before it came from the other end, whatever its words: it has at least a content
+ * type with it. One that grpc-js made on this side has nothing.
  */
 export function wasSent(metadata: Metadata): boolean {
   return Object.keys(metadata.getMap()).length > 0;

@@ -11,8 +11,8 @@ const CLOSED_AT_ONCE = /Failed to connect|read ECONNRESET|write EPIPE/i;
 const NO_HTTP2 = /Protocol error/i;
 
 /**
- * Adds what to do to a fault of a connection that could not be made, where it looks as if one end spoke TLS and the other did
- * not. The words of grpc-js stay as they are, but for a note that is empty.
+ * Adds what to do to a fault of a connection that could not be made, where it looks as if one end spoke TLS and the
+ * other did not. The words of grpc-js stay as they are, but for a note that is empty.
  */
 export function withAdvice(fault: TransportFault, credentials: ChannelCredentials): TransportFault {
   const advice = adviceFor(fault, isSecure(credentials));
@@ -39,7 +39,9 @@ function adviceFor({ tag, detail }: TransportFault, secure: boolean | undefined)
   return undefined;
 }
 
-/** `_isSecure` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts): without it nothing is advised. */
+/**
+ * `_isSecure` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts): without it nothing is advised.
+ */
 function isSecure(credentials: ChannelCredentials): boolean | undefined {
   const ask: unknown = Reflect.get(credentials, '_isSecure');
   if (typeof ask !== 'function') return undefined;

@@ -9,8 +9,8 @@ let left = 0;
 
 /**
  * Calls back when the code that runs now has ended, whatever it awaits that has settled included: a caller gets to
- * attach its listeners first, and need not wait for the I/O that is due. That is for 100 callbacks a turn of the
- * event loop; further ones come after its I/O, or a caller that answers each callback by something that leads to the next one
+ * attach its listeners first, and need not wait for the I/O that is due. That is for 100 callbacks a turn of the event
+ * loop; further ones come after its I/O, or a caller that answers each callback by something that leads to the next one
  * would keep the event loop to itself. Holds the process until then.
  */
 export function promptly(callback: () => void): void {

@@ -9,10 +9,10 @@ export class ListNode<T> {
  * Things one behind another, each in a place of its own: entering at the end and leaving from anywhere are O(1) and
  * allocate nothing.
  *
- * What leads to calls that come and go is kept in one of these and never in a `Map` or `Set`. V8 replaces the hash table of those
- * as entries come and go, and each table points to the one that replaced it. Once one has grown old, as all that lives through a
- * mark-compact has, it keeps its successors and whatever they held alive: no scavenge frees a call until the next mark-compact
- * (docs/decisions/0017). A place that was left points nowhere.
+ * What leads to calls that come and go is kept in one of these and never in a `Map` or `Set`. V8 replaces the hash
+ * table of those as entries come and go, and each table points to the one that replaced it. Once one has grown old, as
+ * all that lives through a mark-compact has, it keeps its successors and whatever they held alive: no scavenge frees a
+ * call until the next mark-compact (docs/decisions/0017). A place that was left points nowhere.
  */
 export class LinkedList<T> {
   first: ListNode<T> | undefined;

@@ -3,8 +3,8 @@ const MAX_LENGTH = 64;
 
 /**
  * Finds the known name that somebody most likely meant: the one with the fewest letters changed, left out, added or
- * swapped, as long as these are at most a third of it; else the only one that contains the name. Capitals do not matter.
- * Undefined where nothing is near.
+ * swapped, as long as these are at most a third of it; else the only one that contains the name. Capitals do not
+ * matter. Undefined where nothing is near.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (name.length === 0 || name.length > MAX_LENGTH) return undefined;

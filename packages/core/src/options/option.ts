@@ -124,7 +124,8 @@ export class OptionReader<Options extends object> {
 }
 
 /**
- * The error for an option that is not known. It names those that are, and where the key belongs or what is most like it.
+ * The error for an option that is not known. It names those that are, and where the key belongs or what is most like
+ * it.
  *
  * @param place where it belongs.
  * @param alsoKnown what else is known, in words.

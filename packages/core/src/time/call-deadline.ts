@@ -6,9 +6,9 @@ import { propagates, type ParentCall } from '../calls/parent-calls.js';
 const ROUNDING_MS = 1;
 
 /**
- * Tells when a call must have ended, in epoch milliseconds: by its own deadline, or by its parent's where that is earlier
- * and the flags ask for it. Infinity for never. An own deadline that is no time at all (NaN, an invalid Date) has passed
- * already, -Infinity: grpc-js 1.14 ends such a call within a millisecond.
+ * Tells when a call must have ended, in epoch milliseconds: by its own deadline, or by its parent's where that is
+ * earlier and the flags ask for it. Infinity for never. An own deadline that is no time at all (NaN, an invalid Date)
+ * has passed already, -Infinity: grpc-js 1.14 ends such a call within a millisecond.
  */
 export function callDeadlineMs(
   deadline: Date | number,

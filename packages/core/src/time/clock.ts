@@ -12,11 +12,14 @@ export interface Timer {
  */
 export interface Clock {
   /**
-   * The wall clock in epoch milliseconds. It may be set back or forward at any time, so that nothing is waited for by it:
-   * it is read only to turn a deadline into the time that is left, and for times that somebody is shown.
+   * The wall clock in epoch milliseconds. It may be set back or forward at any time, so that nothing is waited for by
+   * it: it is read only to turn a deadline into the time that is left, and for times that somebody is shown.
    */
   now(): number;
-  /** A clock that never steps, in milliseconds from an arbitrary start, the same for every thread of the process. Whatever is waited for is measured on it. */
+  /**
+   * A clock that never steps, in milliseconds from an arbitrary start, the same for every thread of the process.
+   * Whatever is waited for is measured on it.
+   */
   elapsed(): number;
   /** Calls back once after `delayMs` milliseconds (0 to 2,147,483,647; larger is cut to that). */
   setTimer(callback: () => void, delayMs: number): Timer;

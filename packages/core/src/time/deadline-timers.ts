@@ -1,8 +1,8 @@
 import { MAX_TIMER_MS, type Clock, type Timer } from './clock.js';
 
 /**
- * Node's timers know whole milliseconds. A moment that is earlier than the timer by less does not set it anew: deadlines
- * that were meant to be equal differ by such fractions.
+ * Node's timers know whole milliseconds. A moment that is earlier than the timer by less does not set it anew:
+ * deadlines that were meant to be equal differ by such fractions.
  */
 const GRANULARITY_MS = 1;
 

@@ -70,7 +70,8 @@ const ANY_FACT = FACTS.map(({ pattern }) => pattern).join('|');
 const ALL_FACTS = new RegExp(`; ((?:${ANY_FACT})(?:, (?:${ANY_FACT}))*)(?![\\w-])`, 'y');
 
 /**
- * Writes what stands behind a sentence: `; 3 calls in flight, 0 queued, waited 12 ms`. Empty where there is nothing to say.
+ * Writes what stands behind a sentence: `; 3 calls in flight, 0 queued, waited 12 ms`. Empty where there is nothing to
+ * say.
  *
  * @param told what the sentence has told already.
  */

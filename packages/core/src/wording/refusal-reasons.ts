@@ -13,8 +13,8 @@ interface RefusalReason<Said> extends Omit<Wording<Said>, 'pattern'> {
 const reason = <Said>(entry: RefusalReason<Said>): RefusalReason<Said> => entry;
 
 /**
- * Every reason that a call is refused for. A new one is an entry here and a name in {@link RefusedBy}; `refusal` makes its
- * status and `explain` reads it back. No layer refuses a call by 'limit'.
+ * Every reason that a call is refused for. A new one is an entry here and a name in {@link RefusedBy}; `refusal` makes
+ * its status and `explain` reads it back. No layer refuses a call by 'limit'.
  */
 export const REFUSAL_REASONS = {
   /** The queue holds as many calls as it may. */

@@ -338,7 +338,8 @@ describe('reading', () => {
         'Refused before it was sent, closed: ',
         "Refused before it was sent, share: 1 calls of partition '",
       ]) {
-        // A text of a hundred thousand characters is cut to 2,048 before anybody looks at it: this ends at once or never.
+        // A text of a hundred thousand characters is cut to 2,048 before anybody looks at it: this ends at once or
+        // never.
         explain(opening + part.repeat(100_000 / part.length));
       }
     }

@@ -7,8 +7,8 @@ import { factsInWords } from './facts-in-words.js';
 const MOST_FREE_TEXT = 1_000;
 
 /**
- * One kind of words that our layers say of a call: how they are written, and beside it how they are read. The facts that
- * the sentence does not tell stand behind it.
+ * One kind of words that our layers say of a call: how they are written, and beside it how they are read. The facts
+ * that the sentence does not tell stand behind it.
  */
 export interface Wording<Said> {
   /** What of the explanation the sentence tells. */

@@ -15,8 +15,8 @@ import { PendingWrites } from './pending-writes.js';
 import { isReadable, isWritable, type RawCall, type RawWritable } from './raw-call.js';
 
 /**
- * How long a cancelled call may take to tell its status. grpc-js tells it in the same turn, or never: not of a call that
- * an interceptor had not started yet.
+ * How long a cancelled call may take to tell its status. grpc-js tells it in the same turn, or never: not of a call
+ * that an interceptor had not started yet.
  */
 const STATUS_GRACE_MS = 1_000;
 
@@ -221,8 +221,9 @@ export class CallState {
   }
 
   /**
-   * Counts what is taken by whoever reads the call itself: while there are listeners we hear 'data', which tells of what is
-   * taken by `read` too. Not longer: with nobody but us to hear it, a stream whose last 'readable' listener goes would flow.
+   * Counts what is taken by whoever reads the call itself: while there are listeners we hear 'data', which tells of
+   * what is taken by `read` too. Not longer: with nobody but us to hear it, a stream whose last 'readable' listener
+   * goes would flow.
    */
   #hearOthersRead(): void {
     const { call } = this;

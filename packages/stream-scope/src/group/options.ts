@@ -13,7 +13,10 @@ export interface ResolvedStreamScopeOptions {
   readonly members: ResolvedScopeOptions;
 }
 
-/** Checks options and fills in the defaults. @throws TypeError or RangeError, naming the option, its range and the value. */
+/**
+ * Checks options and fills in the defaults. @throws TypeError or RangeError, naming the option, its range and the
+ * value.
+ */
 export function resolveStreamScopeOptions(options: StreamScopeOptions | undefined): ResolvedStreamScopeOptions {
   // Checks that it is an object, and every name.
   new OptionReader<StreamScopeOptions>('StreamScope', options, ['maxOpenStreams', ...SCOPE_OPTIONS]);

@@ -14,8 +14,8 @@ import { resolveStreamScopeOptions, type ResolvedStreamScopeOptions, type Stream
 type Members = Map<CallState | StreamScope, ScopedStream | StreamScope>;
 
 /**
- * A group of streams with one lifetime, as `DisposableStack` is for resources: `using scope = new StreamScope()`. A stream
- * that ends leaves by itself. The scope keeps its streams from being taken for forgotten.
+ * A group of streams with one lifetime, as `DisposableStack` is for resources: `using scope = new StreamScope()`. A
+ * stream that ends leaves by itself. The scope keeps its streams from being taken for forgotten.
  */
 export class StreamScope implements Disposable, AsyncDisposable {
   readonly #options: ResolvedStreamScopeOptions;
@@ -32,8 +32,8 @@ export class StreamScope implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Takes a stream, or another scope, into its lifetime, and returns it: a call of grpc-js scoped, anything else as it is.
-   * A stream that was scoped before keeps its own options; the signal of the scope ends it as well.
+   * Takes a stream, or another scope, into its lifetime, and returns it: a call of grpc-js scoped, anything else as it
+   * is. A stream that was scoped before keeps its own options; the signal of the scope ends it as well.
    *
    * @param options of this stream, in place of those of the scope; its signal counts beside that of the scope.
    * @throws RangeError beyond `maxOpenStreams`, ReferenceError after disposal: the newcomer is cancelled. TypeError for
@@ -55,7 +55,9 @@ export class StreamScope implements Disposable, AsyncDisposable {
     return member;
   }
 
-  /** The streams that have no status yet, those of nested scopes included, in the order of adding. A frozen snapshot. */
+  /**
+   * The streams that have no status yet, those of nested scopes included, in the order of adding. A frozen snapshot.
+   */
   get openStreams(): readonly OpenStream[] {
     const open: OpenStream[] = [];
     for (const member of this.#members.keys()) {
@@ -88,8 +90,8 @@ export class StreamScope implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Cancels or drains every stream as its `onDispose` says, and resolves when all have their status. It begins with the one
-   * that was added last and waits for all together: many that drain take no longer than one.
+   * Cancels or drains every stream as its `onDispose` says, and resolves when all have their status. It begins with the
+   * one that was added last and waits for all together: many that drain take no longer than one.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const errors = new DisposalErrors();
@@ -150,7 +152,9 @@ export class StreamScope implements Disposable, AsyncDisposable {
   }
 }
 
-/** Streams live as long as their calls: they must not keep a scope that was forgotten, and with it what the user held. */
+/**
+ * Streams live as long as their calls: they must not keep a scope that was forgotten, and with it what the user held.
+ */
 function leaving(member: CallState | StreamScope, ...places: Pick<Members, 'delete'>[]): () => void {
   const weak = places.map((place) => new WeakRef(place));
   return () => weak.forEach((place) => void place.deref()?.delete(member));

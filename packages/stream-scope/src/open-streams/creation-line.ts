@@ -50,12 +50,12 @@ export class CaptureSample {
 const sample = new CaptureSample(systemClock);
 
 /**
- * Tells the line that opens a stream, as a stack trace has it: the first one that is outside of this project, of grpc-js
- * and of Node. Undefined when there is none, or it is not to be captured.
+ * Tells the line that opens a stream, as a stack trace has it: the first one that is outside of this project, of
+ * grpc-js and of Node. Undefined when there is none, or it is not to be captured.
  *
- * Capturing costs about 10 µs (Node 20, two busy cores), beside more than 100 µs a stream in grpc-js. `sampled` captures
- * the first 100 of each second and then one in 32: every one of a process that opens few, which are those that live
- * long, and sooner or later each line that leaks many. At 10,000 streams a second that is 0.4 % of a core.
+ * Capturing costs about 10 µs (Node 20, two busy cores), beside more than 100 µs a stream in grpc-js. `sampled`
+ * captures the first 100 of each second and then one in 32: every one of a process that opens few, which are those that
+ * live long, and sooner or later each line that leaks many. At 10,000 streams a second that is 0.4 % of a core.
  *
  * @param caller the function at which looking begins: it and what it called are left out.
  */

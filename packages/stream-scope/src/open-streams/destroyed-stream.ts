@@ -25,7 +25,9 @@ export interface CancelWhenDestroyedEnvironment {
   readonly clock?: Clock;
 }
 
-/** Of streams that were made and never started, as when an interceptor throws: no status ever takes them off the list. */
+/**
+ * Of streams that were made and never started, as when an interceptor throws: no status ever takes them off the list.
+ */
 const unstarted = new FinalizationRegistry(removeRecord);
 
 /**
@@ -78,8 +80,8 @@ export function cancelWhenDestroyed(
 }
 
 /**
- * grpc-js keeps a stream alive while its call lives, and the list is not to keep it any longer. In a function of its own:
- * closures that are made in one function keep alive whatever any of them uses.
+ * grpc-js keeps a stream alive while its call lives, and the list is not to keep it any longer. In a function of its
+ * own: closures that are made in one function keep alive whatever any of them uses.
  */
 function cancelWeakly(stream: DestroyableStream): () => void {
   const weak = new WeakRef(stream);

@@ -4,8 +4,8 @@ import { OptionReader } from '@grpc-manifold/core/internal';
 /** How long a stream may live, and how its owner ends it. */
 export interface ScopeOptions {
   /**
-   * What `await using` does with a stream that has not ended: 'cancel', the default, or 'drain': half-close, then read on
-   * and discard, so that the server can end in peace. `using` cancels always: it cannot wait.
+   * What `await using` does with a stream that has not ended: 'cancel', the default, or 'drain': half-close, then read
+   * on and discard, so that the server can end in peace. `using` cancels always: it cannot wait.
    */
   readonly onDispose?: 'cancel' | 'drain';
   /** Milliseconds that a drain may take before the stream is cancelled. 0 or more, or Infinity; default 5,000. */
@@ -15,11 +15,13 @@ export interface ScopeOptions {
   /** Cancels the stream when it is aborted. One that is aborted already cancels at once. Default none. */
   readonly signal?: AbortSignal;
   /**
-   * Milliseconds in which no message is sent, comes or is taken, after which the stream is cancelled: longer than whoever reads
-   * takes over one. 1 or more; default Infinity.
+   * Milliseconds in which no message is sent, comes or is taken, after which the stream is cancelled: longer than
+   * whoever reads takes over one. 1 or more; default Infinity.
    */
   readonly idleTimeoutMs?: number;
-  /** Milliseconds from scoping on, after which the stream is cancelled whatever it does. 1 or more; default Infinity. */
+  /**
+   * Milliseconds from scoping on, after which the stream is cancelled whatever it does. 1 or more; default Infinity.
+   */
   readonly maxLifetimeMs?: number;
   /** Whether the line that opened the stream is told where open streams are listed. Default 'sampled'. */
   readonly captureStack?: boolean | 'sampled';

@@ -1,8 +1,8 @@
 import type { Metadata, StatusObject } from '@grpc/grpc-js';
 
 /**
- * A streaming call with an owner. Whoever leaves its scope, by whatever road, ends the RPC, once, and nothing is left of
- * it: no stream at the server, no slot of a pool, no listener, no timer.
+ * A streaming call with an owner. Whoever leaves its scope, by whatever road, ends the RPC, once, and nothing is left
+ * of it: no stream at the server, no slot of a pool, no listener, no timer.
  */
 export interface ScopedStream extends Disposable, AsyncDisposable {
   /**

@@ -6,8 +6,8 @@ export interface ScopedWriter<Req> {
    *
    * Always settles. Rejects when the message was not taken, and when that is not known: with the `ServiceError` of a
    * status that is not OK, with what the loop over the stream would throw when it was ended from our side, and with
-   * FAILED_PRECONDITION after `finish()` or when the server has ended the call with OK. A rejection that nobody looks at
-   * does no harm.
+   * FAILED_PRECONDITION after `finish()` or when the server has ended the call with OK. A rejection that nobody looks
+   * at does no harm.
    */
   write(message: Req): Promise<void>;
 }

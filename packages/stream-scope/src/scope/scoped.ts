@@ -29,14 +29,14 @@ export interface ScopeSurroundings extends ScopeEnvironment {
 const owned = new WeakSet<object>();
 
 /**
- * Gives a streaming call an owner: `using stream = scoped(client.watch(request))`. Leaving the scope, or a loop over the
- * stream, by whatever road ends the RPC. Works on any client of grpc-js; the call stays usable beside it, and errors that
- * somebody listens for on it still come.
+ * Gives a streaming call an owner: `using stream = scoped(client.watch(request))`. Leaving the scope, or a loop over
+ * the stream, by whatever road ends the RPC. Works on any client of grpc-js; the call stays usable beside it, and
+ * errors that somebody listens for on it still come.
  *
  * Scope a call where it is made. Until then nothing bounds what flows in, and nobody ends it.
  *
- * @throws TypeError when it is no stream that can be read, or is scoped already; TypeError or RangeError for a bad option,
- * and then the call is cancelled: nobody would own it.
+ * @throws TypeError when it is no stream that can be read, or is scoped already; TypeError or RangeError for a bad
+ * option, and then the call is cancelled: nobody would own it.
  */
 export function scoped<Req, Res>(
   call: ClientDuplexStream<Req, Res>,

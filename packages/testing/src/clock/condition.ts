@@ -33,7 +33,9 @@ export class Condition {
     }
   }
 
-  /** Settles when the predicate holds, at once when it does already. Rejects with the state when the test's time is up. */
+  /**
+   * Settles when the predicate holds, at once when it does already. Rejects with the state when the test's time is up.
+   */
   async until(predicate: () => boolean): Promise<void> {
     if (predicate()) return;
     await new Promise<void>((resolve, reject) => {

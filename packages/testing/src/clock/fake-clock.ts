@@ -108,7 +108,10 @@ export class FakeClock implements Clock {
     this.#nowMs += ms;
   }
 
-  /** Lets time go by as for a stopped process: no timer fires. Those that came due meanwhile fire with the next {@link advance}. */
+  /**
+   * Lets time go by as for a stopped process: no timer fires. Those that came due meanwhile fire with the next
+   * {@link advance}.
+   */
   stop(ms: number): void {
     this.#moveTo(this.#elapsedMs + ms);
   }

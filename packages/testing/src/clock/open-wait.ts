@@ -38,7 +38,9 @@ export class OpenWait implements Disposable {
   }
 }
 
-/** Ends every open wait of this process: the test that waits has no time left. Returns what was waited for, in words. */
+/**
+ * Ends every open wait of this process: the test that waits has no time left. Returns what was waited for, in words.
+ */
 export function giveUpWaits(): string[] {
   return [...open].map((wait) => wait.giveUp('did not come to it in the time of the test').message);
 }

@@ -6,7 +6,8 @@ const LOOK_EVERY_MS = 5;
 
 /**
  * Looks again and again until what is seen is as it is to be, and returns that. For what tells nobody when it changes;
- * whatever has an event or a `waitFor` is waited for by that. Rejects with what was seen last when the test's time is up.
+ * whatever has an event or a `waitFor` is waited for by that. Rejects with what was seen last when the test's time is
+ * up.
  *
  * @param what whose state is waited for, as an error names it: 'the echo server'.
  * @param look tells that state. What it throws ends the wait.

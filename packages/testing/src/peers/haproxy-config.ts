@@ -24,8 +24,8 @@ export function originLine(mode: 'http' | 'tcp', number: number, port: number): 
 }
 
 /**
- * Writes the configuration of a haproxy that passes gRPC on. Timeouts that would end a test's long calls are a day, unless a test asks for
- * a shorter one; the rest is haproxy's own default.
+ * Writes the configuration of a haproxy that passes gRPC on. Timeouts that would end a test's long calls are a day,
+ * unless a test asks for a shorter one; the rest is haproxy's own default.
  */
 export function haproxyConfig(settings: HaproxySettings): string {
   const { port, mode, originPorts, maxConcurrentStreams, clientTimeoutMs, folder } = settings;

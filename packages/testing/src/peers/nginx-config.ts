@@ -29,8 +29,8 @@ export const FORWARDED_PEER = 'x-forwarded-peer';
 
 /**
  * Writes the configuration of an nginx that passes gRPC on. What the client's connection sees (streams, requests on a
- * connection, keepalive) is nginx's own default, unless `directives` say otherwise. What would end a test's long calls is not: the time that a stream may
- * be silent (60 s) and the size of its body (1 MiB).
+ * connection, keepalive) is nginx's own default, unless `directives` say otherwise. What would end a test's long calls
+ * is not: the time that a stream may be silent (60 s) and the size of its body (1 MiB).
  */
 export function nginxConfig(settings: NginxSettings): string {
   const { host, port, origin, folder, maxConcurrentStreams, isTls, directives } = settings;

@@ -1,4 +1,6 @@
-/** The grpc-js server behind an nginx, in a process of its own. It is told everything by its parent and ends with it. */
+/**
+ * The grpc-js server behind an nginx, in a process of its own. It is told everything by its parent and ends with it.
+ */
 import { Agent, get } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { EchoServerMessage, EchoServerReply, EchoServerSettings } from '../servers/echo-server-message.js';

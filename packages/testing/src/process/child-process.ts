@@ -19,8 +19,8 @@ function killAll(): void {
 }
 
 /**
- * Starts an entry of `dist` in its own process; it talks over IPC. It runs the compiled file even when we run from the sources: Node 20
- * cannot run TypeScript.
+ * Starts an entry of `dist` in its own process; it talks over IPC. It runs the compiled file even when we run from the
+ * sources: Node 20 cannot run TypeScript.
  *
  * @param entry file name without extension, as 'servers/echo-server-process'.
  * @throws Error when the package has not been built.

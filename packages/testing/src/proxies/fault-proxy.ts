@@ -25,7 +25,9 @@ export interface FaultProxy extends AsyncDisposable {
   readonly closedConnections: number;
   /** The most that were open at one time. */
   readonly peakConnections: number;
-  /** Its own sockets to the server. One outlives its client while a black hole keeps from the server that this is gone. */
+  /**
+   * Its own sockets to the server. One outlives its client while a black hole keeps from the server that this is gone.
+   */
   readonly openUpstreams: number;
   /** Stops listening: new connection attempts are refused by the system; open connections stay. */
   refuseNew(): void;

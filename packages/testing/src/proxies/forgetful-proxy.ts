@@ -9,7 +9,10 @@ const LOOKS = 20;
 export interface ForgetfulProxyOptions {
   /** Milliseconds without a byte, either way, after which a connection is forgotten; up to a twentieth more. */
   readonly forgetAfterMs: number;
-  /** What a side gets that says something then: nothing, as by a NAT, or a TCP reset, as by some balancers. Default 'nothing'. */
+  /**
+   * What a side gets that says something then: nothing, as by a NAT, or a TCP reset, as by some balancers. Default
+   * 'nothing'.
+   */
   readonly answer?: 'nothing' | 'reset';
 }
 

@@ -17,8 +17,8 @@ export interface ModelClientOptions {
   /** Calls that may wait for a slot. Default 1,000. */
   readonly maxQueuedCalls?: number;
   /**
-   * A call is refused at once when its deadline is sooner than the expected wait ('wait'), or than the wait and the round
-   * trip after it with a margin, and again at the head of the queue when less than a round trip is left of it
+   * A call is refused at once when its deadline is sooner than the expected wait ('wait'), or than the wait and the
+   * round trip after it with a margin, and again at the head of the queue when less than a round trip is left of it
    * ('wait-and-trip', the default).
    */
   readonly earlyDrop?: 'wait' | 'wait-and-trip';

@@ -22,8 +22,8 @@ export function channelView(id: number, given: Partial<ChannelView> = {}): Chann
 }
 
 /**
- * What a policy sees of a pool from 0 to 10 connections, but for what is given. Connections are numbered from 1; those with
- * an `idleMs` carry no call.
+ * What a policy sees of a pool from 0 to 10 connections, but for what is given. Connections are numbered from 1; those
+ * with an `idleMs` carry no call.
  */
 export function poolView(
   given: Partial<Omit<PoolView, 'channels'>> = {},

@@ -9,7 +9,9 @@ export interface ScriptedCallHost {
   started(call: ScriptedCall): void;
 }
 
-/** The other end of a call: what arrived there, and the means to answer. Statuses come in a later tick, as grpc-js's do. */
+/**
+ * The other end of a call: what arrived there, and the means to answer. Statuses come in a later tick, as grpc-js's do.
+ */
 export class ScriptedCall {
   metadata: Metadata | undefined;
   readonly messages: string[] = [];

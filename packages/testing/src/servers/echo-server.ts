@@ -16,13 +16,13 @@ export interface EchoServerOptions {
   /** Milliseconds after which a connection gets a GOAWAY, give or take a tenth. Default: never. Not with nginx. */
   readonly maxConnectionAgeMs?: number;
   /**
-   * Milliseconds that calls on such a connection may go on for, before it is closed on them. Default: for ever. Not with
-   * nginx.
+   * Milliseconds that calls on such a connection may go on for, before it is closed on them. Default: for ever. Not
+   * with nginx.
    */
   readonly maxConnectionAgeGraceMs?: number;
   /**
-   * How often a client may send PINGs before grpc-go throws it out. Default: grpc-go's own, every five minutes, and only
-   * while calls run. Only with it.
+   * How often a client may send PINGs before grpc-go throws it out. Default: grpc-go's own, every five minutes, and
+   * only while calls run. Only with it.
    */
   readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
   /** More options of the grpc-js server. Only with it. */

@@ -7,8 +7,9 @@ export interface SelfSignedCertificate {
 }
 
 /**
- * What a certificate is good for: `valid` for 'localhost' and 127.0.0.1, from yesterday (clocks differ) for a year; `expired`
- * ended yesterday; `other-name` is for example.org; `unknown-issuer` is like `valid`, for a client that is not given it.
+ * What a certificate is good for: `valid` for 'localhost' and 127.0.0.1, from yesterday (clocks differ) for a year;
+ * `expired` ended yesterday; `other-name` is for example.org; `unknown-issuer` is like `valid`, for a client that is
+ * not given it.
  */
 export type CertificateKind = 'valid' | 'expired' | 'other-name' | 'unknown-issuer';
 

@@ -7,8 +7,8 @@ import { startNginx, type NginxServer } from '../peers/nginx.js';
 import { chosenPeer, peerSupports, type PeerName } from '../peers/peer.js';
 
 /**
- * By default nginx ends a connection after 1,000 requests: a test whose load is as long as the machine is slow would then
- * lose connections that it did not mean to. What that costs is a test of its own, of {@link startNginxServer}.
+ * By default nginx ends a connection after 1,000 requests: a test whose load is as long as the machine is slow would
+ * then lose connections that it did not mean to. What that costs is a test of its own, of {@link startNginxServer}.
  */
 const LASTING_CONNECTIONS = 'keepalive_requests 1000000;';
 
@@ -19,8 +19,8 @@ const START: Readonly<Record<PeerName, (settings: EchoServerSettings) => Promise
 };
 
 /**
- * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed. An nginx
- * rejects that when it has refused a stream: no client is to put more on a connection than this allows.
+ * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed. An
+ * nginx rejects that when it has refused a stream: no client is to put more on a connection than this allows.
  *
  * @param peer which server; by default the one that the environment variable `MANIFOLD_PEER` names, or grpc-js.
  * @throws Error when the package has not been built, the server cannot listen, or the peer cannot do what is asked for
@@ -34,8 +34,8 @@ export async function startEchoServer(
 }
 
 /**
- * Starts nginx with a grpc-js server behind it, whatever the chosen peer is. Unlike the one of {@link startEchoServer} it
- * may refuse streams, and ends a connection after 1,000 requests, as nginx does by default.
+ * Starts nginx with a grpc-js server behind it, whatever the chosen peer is. Unlike the one of {@link startEchoServer}
+ * it may refuse streams, and ends a connection after 1,000 requests, as nginx does by default.
  *
  * @param directives more of nginx's directives for its `server` block.
  */

@@ -146,7 +146,9 @@ export class ChannelThread {
     return number;
   }
 
-  /** Takes a call in, and gives it its number. While it has calls the thread holds the process, as a connection would. */
+  /**
+   * Takes a call in, and gives it its number. While it has calls the thread holds the process, as a connection would.
+   */
   enter(call: ThreadedCall): void {
     call.id = this.#nextFree();
     this.#calls.add(call);

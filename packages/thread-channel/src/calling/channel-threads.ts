@@ -14,7 +14,10 @@ interface Place {
   timer: Timer | undefined;
 }
 
-/** The threads of one factory: started when a connection needs one, replaced when they end, stopped when nobody needs them. */
+/**
+ * The threads of one factory: started when a connection needs one, replaced when they end, stopped when nobody needs
+ * them.
+ */
 export class ChannelThreads implements AsyncDisposable {
   readonly #places: readonly Place[];
   /** Threads that nobody needs any more, on their way out. */
@@ -87,8 +90,8 @@ export class ChannelThreads implements AsyncDisposable {
 }
 
 /**
- * A worker takes over how this process was started, and Node refuses one that would read its program from where `--input-type`
- * says: there it gets nothing of it, as a list of the rest would be refused for any flag of V8's in it.
+ * A worker takes over how this process was started, and Node refuses one that would read its program from where
+ * `--input-type` says: there it gets nothing of it, as a list of the rest would be refused for any flag of V8's in it.
  */
 function execArgv(): { execArgv?: string[] } {
   return process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {};

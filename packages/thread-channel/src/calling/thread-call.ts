@@ -20,36 +20,27 @@ import {
   systemClock,
   unsendable,
   type ChildCall,
-  type DeadlineTimers,
   type MessageContext,
   type ParentCall,
   type Timed,
 } from '@grpc-manifold/core/internal';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
-import { READ_AHEAD, WRITE_AHEAD } from '../wire/credit.js';
+import { READ_AHEAD } from '../wire/credit.js';
 import { writeMetadata } from '../wire/metadata-record.js';
 import type { AuthContext } from '../wire/order.js';
 import { START } from '../wire/start.js';
+import type { CallingChannel } from './calling-channel.js';
 import type { ThreadedCall } from './channel-thread.js';
+import { listenerIn } from './listener-in-context.js';
 import type { ThreadConnection } from './thread-connection.js';
+import { UnwrittenMessages } from './unwritten-messages.js';
 
 /** Milliseconds that the thread is given to end a call by its deadline itself: it knows what the call waited for. */
 const DEADLINE_GRACE_MS = 50;
 
 /** What has nothing to say is not asked, as in grpc-js. */
 const NO_CREDENTIALS = CallCredentials.createEmpty();
-
-/** The channel that a call was made on. */
-export interface CallingChannel {
-  /** A pool has it, and sees to the async context in which its calls are told of. */
-  readonly isMember: boolean;
-  readonly deadlines: DeadlineTimers<ThreadCall>;
-  readonly callCredentials: CallCredentials | undefined;
-  getTarget(): string;
-  /** Where a call is carried; undefined when the channel is closed. */
-  connectionForCall(): ThreadConnection | undefined;
-}
 
 /** A call on a channel in a thread, as the calling thread has it. */
 export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
@@ -82,12 +73,10 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   /** The status, while messages are before it. */
   #ending: StatusObject | undefined;
   #deliveries = 0;
-  /** Messages that the connection has not taken yet, oldest first, and who waits to hear of it. */
-  #unwritten: { readonly bytes: number; readonly context: MessageContext | undefined }[] | undefined;
-  #unwrittenBytes = 0;
+  #unwritten: UnwrittenMessages | undefined;
 
   constructor(
-    private readonly channel: CallingChannel,
+    private readonly channel: CallingChannel<ThreadCall>,
     private readonly method: string,
     deadline: Date | number,
     private readonly host: string | null | undefined,
@@ -102,10 +91,8 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     this.#deadlineMs = dueMsOf(deadlineMs, clock);
   }
 
-  // ── what the client asks ──────────────────────────────────────────────────────────────────────────────────────────
-
   start(metadata: Metadata, listener: InterceptingListener): void {
-    this.#listener = this.channel.isMember ? listener : tellingIn(this.#inContext(), listener);
+    this.#listener = this.channel.isMember ? listener : listenerIn(this.#inContext(), listener);
     if (this.#cancelled !== undefined) return this.#endSoon(this.#cancelled.code, this.#cancelled.details);
     const connection = this.channel.connectionForCall();
     if (connection === undefined) return this.#endSoon(status.UNAVAILABLE, 'Channel closed before call started');
@@ -161,7 +148,8 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   #send(context: MessageContext, message: Buffer): void {
     if (this.#isEnded) return settleWrite(context);
     const isAwaited = context.callback !== undefined;
-    if (isAwaited) this.#await(context, message.length);
+    // A writer that waits is told in the context of its call.
+    if (isAwaited && (this.#unwritten ??= new UnwrittenMessages()).add(context, message.length)) this.#inContext();
     try {
       const to = this.#tell(Record.Message);
       to.u32(context.flags ?? 0);
@@ -224,8 +212,6 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     return this.#connection?.authContext ?? null;
   }
 
-  // ── what the thread tells ─────────────────────────────────────────────────────────────────────────────────────────
-
   headers(metadata: Metadata): void {
     if (!this.#isEnded) this.#listener?.onReceiveMetadata(metadata);
   }
@@ -242,12 +228,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
 
   /** The connection has taken messages. */
   written(messages: number): void {
-    for (let count = messages; count > 0; count -= 1) {
-      const oldest = this.#unwritten?.shift();
-      if (oldest === undefined) return;
-      this.#unwrittenBytes -= oldest.bytes;
-      if (oldest.context?.callback !== undefined) this.#inContext().runInAsyncScope(oldest.context.callback);
-    }
+    this.#unwritten?.written(messages, () => this.#inContext());
   }
 
   /** It has its status. What came before is given out first, for as long as somebody takes it. */
@@ -303,7 +284,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     const { host } = this;
     const hasHost = host !== null && host !== undefined;
     const hasCredentials = this.#allCredentials() !== undefined;
-    // They may go by the context of the caller, and are asked in that of the thread's message.
+    // Credentials may depend on the caller's async context, and are asked inside a message of the thread.
     if (hasCredentials) this.#inContext();
     const to = this.#tell(Record.Start);
     to.u32(number);
@@ -326,7 +307,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     return all.constructor === NO_CREDENTIALS.constructor ? undefined : all;
   }
 
-  /** That of its caller: made where he is heard, for what he is told when the thread is. */
+  /** The caller's async context, captured here; callbacks that a message of the thread triggers run in it. */
   #inContext(): AsyncResource {
     return (this.#context ??= new AsyncResource('GRPCMANIFOLD_THREAD_CALL'));
   }
@@ -340,16 +321,6 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     to.u8(record);
     to.u32(this.id);
     return to;
-  }
-
-  /** Tells the writer of a message that it was taken: now, while few are under way, else when the connection has taken it. */
-  #await(context: MessageContext, bytes: number): void {
-    const unwritten = (this.#unwritten ??= []);
-    const isAhead = unwritten.length < WRITE_AHEAD.messages && this.#unwrittenBytes + bytes <= WRITE_AHEAD.bytes;
-    unwritten.push({ bytes, context: isAhead ? undefined : context });
-    this.#unwrittenBytes += bytes;
-    if (isAhead) settleWrite(context);
-    else this.#inContext();
   }
 
   #deliver(message: Buffer): void {
@@ -417,9 +388,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     this.#leave();
     if (this.heapIndex >= 0) this.channel.deadlines.remove(this);
     this.#inbox = undefined;
-    const unwritten = this.#unwritten;
-    this.#unwritten = undefined;
-    for (const { context } of unwritten ?? []) if (context !== undefined) settleWrite(context);
+    this.#unwritten?.release();
     this.#early?.drop();
     if (this.parent !== null) detachFromParent(this.parent, this);
   }
@@ -427,13 +396,4 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   #leave(): void {
     this.#connection?.leaveCall(this);
   }
-}
-
-/** Tells a listener in the context of its call. */
-function tellingIn(context: AsyncResource, listener: InterceptingListener): InterceptingListener {
-  return {
-    onReceiveMetadata: (metadata) => context.runInAsyncScope(() => listener.onReceiveMetadata(metadata)),
-    onReceiveMessage: (message: unknown) => context.runInAsyncScope(() => listener.onReceiveMessage(message)),
-    onReceiveStatus: (ending) => context.runInAsyncScope(() => listener.onReceiveStatus(ending)),
-  };
 }

@@ -23,11 +23,15 @@ import {
 import { checkTarget, crossingCredentials, crossingOptions } from '../crossing/crossing.js';
 import type { CrossingCredentials } from '../crossing/credentials-recipe.js';
 import { WRITE_AHEAD } from '../wire/credit.js';
-import { ThreadCall, type CallingChannel } from './thread-call.js';
+import type { CallingChannel } from './calling-channel.js';
+import { ThreadCall } from './thread-call.js';
 import { ThreadConnection } from './thread-connection.js';
 import type { ChannelThreads } from './channel-threads.js';
 
-/** Where calls write at most as far ahead as this of what the server takes, unless `grpc.per_rpc_retry_buffer_size` is set. */
+/**
+ * Where calls write at most as far ahead as this of what the server takes, unless `grpc.per_rpc_retry_buffer_size` is
+ * set.
+ */
 const DEFAULT_RETRY_BUFFER_BYTES = 1_048_576;
 const RETRY_BUFFER = 'grpc.per_rpc_retry_buffer_size';
 
@@ -38,10 +42,10 @@ interface Watcher {
 }
 
 /**
- * A grpc-js channel whose connection lives in a worker thread. As a member of a pool it makes one connection in its life; used
- * by itself it connects again when it must, as grpc-js's own does.
+ * A grpc-js channel whose connection lives in a worker thread. As a member of a pool it makes one connection in its
+ * life; used by itself it connects again when it must, as grpc-js's own does.
  */
-export class ThreadChannel implements ConnectedChannel, CallingChannel {
+export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCall> {
   readonly callCredentials: CallCredentials | undefined;
   readonly deadlines = new DeadlineTimers<ThreadCall>(systemClock, (call) => call.deadlinePassed());
   /** grpc-js's own channel, which is never connected: it checks what it is given, and has a place in channelz. */
@@ -184,7 +188,10 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel {
   }
 }
 
-/** Leaves room for what is acknowledged on this thread, so that all that is acknowledged stays within what was asked for. */
+/**
+ * Leaves room for what is acknowledged on this thread, so that all that is acknowledged stays within what was asked
+ * for.
+ */
 function withRoomForWrites(options: ChannelOptions): ChannelOptions {
   const bytes = options[RETRY_BUFFER] ?? DEFAULT_RETRY_BUFFER_BYTES;
   return { ...options, [RETRY_BUFFER]: Math.max(0, bytes - WRITE_AHEAD.bytes) };

@@ -247,7 +247,10 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     );
   }
 
-  /** A channel by itself holds the process while it connects, as the socket of grpc-js does. A pool sees to that for its own. */
+  /**
+   * A channel by itself holds the process while it connects, as the socket of grpc-js does. A pool sees to that for its
+   * own.
+   */
   #holdWhileConnecting(isConnecting: boolean): void {
     if (this.settings.isOnce || isConnecting === this.#isHeld) return;
     this.#isHeld = isConnecting;

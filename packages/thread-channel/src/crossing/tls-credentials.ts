@@ -10,7 +10,9 @@ import type { CrossingCredentials } from './credentials-recipe.js';
 
 /** What TLS credentials are made of; all are PEM, and optional, as in `credentials.createSsl`. */
 export interface TlsCredentialsOptions {
-  /** Certificates to trust. Default: those that Node trusts, or the file that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names. */
+  /**
+   * Certificates to trust. Default: those that Node trusts, or the file that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names.
+   */
   readonly rootCerts?: Buffer | null;
   /** The key of the client; needs `certChain`. */
   readonly privateKey?: Buffer | null;
@@ -28,8 +30,8 @@ interface TlsCredentials {
 }
 
 /**
- * Makes TLS credentials that can also cross to a thread: grpc-js's own, which cannot be read back, and beside them what they
- * were made of. Call credentials may be composed with them as usual; those stay on the thread that calls.
+ * Makes TLS credentials that can also cross to a thread: grpc-js's own, which cannot be read back, and beside them what
+ * they were made of. Call credentials may be composed with them as usual; those stay on the thread that calls.
  *
  * @throws TypeError naming the option, or what `credentials.createSsl` throws of it.
  */
@@ -56,8 +58,8 @@ function copyOf(pem: Buffer | null | undefined): Buffer | null {
 }
 
 /**
- * The certificates that this thread trusts, where it was told so by `tls.setDefaultCACertificates` (Node 22.19, 24.5): that is for
- * one thread only. Null where every thread trusts the same.
+ * The certificates that this thread trusts, where it was told so by `tls.setDefaultCACertificates` (Node 22.19, 24.5):
+ * that is for one thread only. Null where every thread trusts the same.
  */
 function trustedHere(): Buffer | null {
   const { getCACertificates } = tls as {

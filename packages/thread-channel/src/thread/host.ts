@@ -46,8 +46,9 @@ export class Host implements HostedCallOwner {
   }
 
   /**
-   * Does what the calling thread asks for, in order: one batch a turn of the event loop. What came of it goes out to the servers at
-   * the end of the turn, so that they work on the first calls of a burst while this thread is at the next.
+   * Does what the calling thread asks for, in order: one batch a turn of the event loop. What came of it goes out to
+   * the servers at the end of the turn, so that they work on the first calls of a burst while this thread is at the
+   * next.
    */
   receive(message: Batch | Order): void {
     this.#inbox.push(message);

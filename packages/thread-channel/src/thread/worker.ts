@@ -11,7 +11,8 @@ if (parentPort === null) throw new Error('thread-channel: this module is the pro
 adoptProcessDefaults(workerData as ProcessDefaults);
 // The members of a pool begin at different addresses by it; what is registered is so in one thread only.
 registerRotatedPickFirst();
-// Also those of channels that connect more than once: a socket that grpc-js has given up must not end the thread by its error.
+// Also those of channels that connect more than once: a socket that grpc-js has given up must not end the thread by its
+// error.
 subscribe('net.client.socket', (message) => watchSocketClose((message as { socket: Socket }).socket));
 const host = new Host(parentPort);
 parentPort.on('message', (message: Batch | Order) => host.receive(message));

@@ -6,8 +6,8 @@ const SMALLEST_BYTES = 4_096;
 const LARGEST_BYTES = 262_144;
 
 /**
- * Bytes from which on a message gets an ArrayBuffer of its own, that is handed over and not copied. Below it two copies cost
- * less than the hand-over: measured, docs/guides/threads.md.
+ * Bytes from which on a message gets an ArrayBuffer of its own, that is handed over and not copied. Below it two copies
+ * cost less than the hand-over: measured, docs/guides/threads.md.
  */
 export const TRANSFER_BYTES = 16_384;
 /** Bytes beside a message that may be handed over with it. */

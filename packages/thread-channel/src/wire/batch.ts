@@ -1,6 +1,6 @@
 /**
- * What one thread tells the other at once: records, one after the other and ended by a zero byte, and the large messages that
- * they speak of, in order. All of it is transferred, nothing is cloned.
+ * What one thread tells the other at once: records, one after the other and ended by a zero byte, and the large
+ * messages that they speak of, in order. All of it is transferred, nothing is cloned.
  */
 export type Batch = [records: ArrayBuffer, ...attachments: ArrayBuffer[]];
 

@@ -8,8 +8,8 @@ const LEAST_SLOTS = 64;
 const SPREAD = 0x9e37_79b1;
 
 /**
- * Calls by their numbers: a hash table with linear probing. No `Map`, for what one does to the garbage collector where entries
- * come and go with every call (see `Line`).
+ * Calls by their numbers: a hash table with linear probing. No `Map`, for what one does to the garbage collector where
+ * entries come and go with every call (see `Line`).
  */
 export class CallTable<Call extends Numbered> {
   #slots = emptySlots<Call>(LEAST_SLOTS);

@@ -14,7 +14,8 @@ const LEGAL_TEXT = /^[ -~]*$/;
 /**
  * Writes metadata, its options included: for each value its kind, its key and itself.
  *
- * @throws TypeError for a value that cannot be a header. grpc-js lets pass whatever looks like one as a string; HTTP/2 makes one of it.
+ * @throws TypeError for a value that cannot be a header. grpc-js lets pass whatever looks like one as a string; HTTP/2
+ * makes one of it.
  */
 export function writeMetadata(to: BatchWriter, metadata: Metadata): void {
   to.u8(flagsOf(metadata.getOptions()));

@@ -3,8 +3,9 @@ import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 
 /**
- * Records after which a batch does not wait for the end of the turn: those of some thirty unary calls. The other thread begins on
- * them while this one goes on; else a hundred calls that come together stay together, and each thread waits for the other.
+ * Records after which a batch does not wait for the end of the turn: those of some thirty unary calls. The other thread
+ * begins on them while this one goes on; else a hundred calls that come together stay together, and each thread waits
+ * for the other.
  */
 const FULL_RECORDS = 96;
 /** The same in bytes. */
@@ -16,8 +17,8 @@ export interface Port {
 }
 
 /**
- * Sends what is written to it, all that came together in a turn of the event loop at once: a message between threads costs
- * some 10 µs on each side, whatever is in it.
+ * Sends what is written to it, all that came together in a turn of the event loop at once: a message between threads
+ * costs some 10 µs on each side, whatever is in it.
  */
 export class Outbox<Message> {
   readonly #writer = new BatchWriter();
@@ -31,8 +32,8 @@ export class Outbox<Message> {
   beforeSending: (() => void) | undefined;
 
   /**
-   * @param onBroken called once, when a batch could not be sent. Whoever its records are about is told nothing more by them, and
-   * whatever is written from then on is thrown away: the owner must end all that depends on it.
+   * @param onBroken called once, when a batch could not be sent. Whoever its records are about is told nothing more by
+   * them, and whatever is written from then on is thrown away: the owner must end all that depends on it.
    */
   constructor(
     port: Port,

@@ -4,8 +4,8 @@ import { threadCpuNs } from './thread-cpu.js';
 const FIRST_BATCH = 100;
 
 /**
- * Repeats an operation for so long and tells what one took. CPU time, not time on the wall: that the thread had to wait for a
- * core is nothing of the operation's.
+ * Repeats an operation for so long and tells what one took. CPU time, not time on the wall: that the thread had to wait
+ * for a core is nothing of the operation's.
  *
  * @param run repeats it so many times.
  * @param atLeastMs CPU time in milliseconds; tens of them, see {@link threadCpuNs}.

@@ -11,9 +11,9 @@ export interface Stretch {
 const WINDOW_S = 1;
 
 /**
- * Tells how long after the start of a stretch goodput is near capacity for good: the start of the first second from which
- * on every second (moved on by one step at a time) until the end of the stretch is within `tolerance` of it. Undefined:
- * never.
+ * Tells how long after the start of a stretch goodput is near capacity for good: the start of the first second from
+ * which on every second (moved on by one step at a time) until the end of the stretch is within `tolerance` of it.
+ * Undefined: never.
  */
 export function settledAfterS(
   steps: readonly OverloadStep[],

@@ -6,7 +6,9 @@ import { cpuNsPerOperation } from '../load/cpu-per-operation.js';
 const SESSIONS = [1, 16, 256];
 const LIMIT = 100;
 
-/** Measures what it costs to ask sessions for the limit that their server has set, as a pool does several times a call. */
+/**
+ * Measures what it costs to ask sessions for the limit that their server has set, as a pool does several times a call.
+ */
 export async function limitFacts(): Promise<string[]> {
   const server = createServer({ settings: { maxConcurrentStreams: LIMIT } }).listen(0, '127.0.0.1');
   await once(server, 'listening');

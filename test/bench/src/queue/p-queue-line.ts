@@ -4,7 +4,9 @@ import { Tickets, type WaitingLine } from './waiting-line.js';
 
 const ignore = (): void => undefined;
 
-/** So many of those who wait at first, evenly spread, can be cancelled: signals take longer to set up than all the rest. */
+/**
+ * So many of those who wait at first, evenly spread, can be cancelled: signals take longer to set up than all the rest.
+ */
 const CANCELLABLE = 2_000;
 
 /** A line on p-queue as it comes: cancelled by AbortSignal. */

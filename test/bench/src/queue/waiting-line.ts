@@ -19,7 +19,9 @@ export interface WaitingLine {
 /** Makes a line in which so many wait. */
 export type WaitingLineMaker = (waiting: number) => WaitingLine;
 
-/** The tickets of those who wait. Which of them is cancelled next is spread evenly over the line, and always the same. */
+/**
+ * The tickets of those who wait. Which of them is cancelled next is spread evenly over the line, and always the same.
+ */
 export class Tickets<Ticket> {
   readonly #tickets: Ticket[] = [];
   #turn = 0;

@@ -41,7 +41,10 @@ export const guidePlots: readonly GuidePlot[] = [
   },
 ];
 
-/** Picks the lines of a picture out of a result, in its order. @throws Error when the plot or all of its lines are missing. */
+/**
+ * Picks the lines of a picture out of a result, in its order. @throws Error when the plot or all of its lines are
+ * missing.
+ */
 export function guidePlot(guide: GuidePlot, result: ResultFile): Plot {
   const plot = result.plots.find(({ title }) => title === guide.plot);
   const lines = guide.lines.flatMap((label) => plot?.lines.filter((line) => line.label === label) ?? []);
@@ -58,7 +61,9 @@ export interface GuideBars {
 
 export const guideBars: readonly GuideBars[] = [{ folder: 'threads', scenario: 'threads' }];
 
-/** The metrics of a result as pictures, by their file. What was not measured in a case, or is 0 everywhere, is left out. */
+/**
+ * The metrics of a result as pictures, by their file. What was not measured in a case, or is 0 everywhere, is left out.
+ */
 export function barPictures(
   { folder }: GuideBars,
   result: ResultFile,

@@ -20,8 +20,8 @@ const LOADS: Readonly<Record<string, Load>> = {
 };
 
 /**
- * What is left on the calling thread when connections live in others. Each client and load has a process of its own, as it would in
- * an application: within one, the compiled code and the heap of one variant weigh on the next.
+ * What is left on the calling thread when connections live in others. Each client and load has a process of its own, as
+ * it would in an application: within one, the compiled code and the heap of one variant weigh on the next.
  */
 export const threads: Scenario = {
   name: 'threads',

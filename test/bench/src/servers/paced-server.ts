@@ -5,12 +5,12 @@ import { endWithTheBench, processOptions } from '../child-process.js';
 import { PacedLine } from './paced-line.js';
 import { DEPTH_EVERY_MS, type DepthNews, type PacedServerOptions, type PaceOrder } from './start-paced-server.js';
 
-// A gRPC server with a line in front of one worker; the work takes time, not CPU. Whoever has given up meanwhile still has
-// its turn, as with servers that notice late or never that nobody waits any more.
+// A gRPC server with a line in front of one worker; the work takes time, not CPU. Whoever has given up meanwhile still
+// has its turn, as with servers that notice late or never that nobody waits any more.
 //
-// It speaks HTTP/2 frame by frame. A server of node:http2 costs several times as much, on the same two cores as the client,
-// and on Node 20 sends away every client that gives up more than 33 calls a second (nghttp2's guard against rapid resets):
-// that would be another measurement.
+// It speaks HTTP/2 frame by frame. A server of node:http2 costs several times as much, on the same two cores as the
+// client, and on Node 20 sends away every client that gives up more than 33 calls a second (nghttp2's guard against
+// rapid resets): that would be another measurement.
 
 /** Connection window given back at once, so that not every small message is answered by a frame. */
 const GIVE_BACK_BYTES = 16_384;

@@ -58,8 +58,9 @@ function call(): void {
 }
 
 /**
- * Counts from the refusal: a queue is there for waiting, and only the time after the refusal is lost to the caller. Calls that
- * are given up together are told one after another, at what each costs grpc-js to make its error; they are counted apart.
+ * Counts from the refusal: a queue is there for waiting, and only the time after the refusal is lost to the caller.
+ * Calls that are given up together are told one after another, at what each costs grpc-js to make its error; they are
+ * counted apart.
  */
 function noteRefusal(explanation: Refused | undefined): void {
   const refusal = explanation?.[REFUSAL];

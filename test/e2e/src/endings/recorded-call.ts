@@ -38,7 +38,10 @@ interface CallObject extends Pick<EventEmitter, 'on'> {
 
 /** A call of a client, and everything that the client was told of it. */
 export class RecordedCall {
-  /** What the channel, or what is above it, told: every status that came out of it, also one that a client would overlook. */
+  /**
+   * What the channel, or what is above it, told: every status that came out of it, also one that a client would
+   * overlook.
+   */
   readonly statuses: StatusObject[] = [];
   readonly metadata: Metadata[] = [];
   readonly messages: EchoResponse[] = [];

@@ -72,7 +72,9 @@ export class Stage implements AsyncDisposable {
     for (const blocker of blockers) expect((await blocker.outcome).code).not.toBe(status.OK);
   }
 
-  /** Every call that was started has come to one end, and holds nothing any more: neither with us nor with the server. */
+  /**
+   * Every call that was started has come to one end, and holds nothing any more: neither with us nor with the server.
+   */
   async settled(): Promise<void> {
     await this.release();
     await eventually(() => {

@@ -14,7 +14,10 @@ const bundlers = guide.slice(guide.indexOf('## Bundlers'), guide.indexOf('## Wit
 const blocksOf = (language: string): string[] =>
   [...bundlers.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(([, code]) => code as string);
 
-/** A program with the lines of the guide in it. Without a word that only ES modules know: it is bundled to CommonJS as well. */
+/**
+ * A program with the lines of the guide in it. Without a word that only ES modules know: it is bundled to CommonJS as
+ * well.
+ */
 const PROGRAM = `
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
 import { createPooledClient, threadChannelFactory } from 'grpc-manifold';

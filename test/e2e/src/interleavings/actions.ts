@@ -109,8 +109,8 @@ export class Actions {
 
   #reset(action: ActionOf<'server resets'>): void {
     const stream = any(this.run.peer.running, action.which);
-    // Node's HTTP/2 (20.20) does not close a stream that is reset with NO_ERROR while a write is under way: such a call hangs
-    // until its connection ends, also on a plain grpc-js channel.
+    // Node's HTTP/2 (20.20) does not close a stream that is reset with NO_ERROR while a write is under way: such a call
+    // hangs until its connection ends, also on a plain grpc-js channel.
     const code = action.code === NO_ERROR && this.#isBusy ? INTERNAL_ERROR : action.code;
     if (code === NO_ERROR) this.#mayWrite = false;
     stream?.connection.reset(stream.id, code);

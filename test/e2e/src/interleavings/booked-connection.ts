@@ -1,7 +1,10 @@
 import { encodeHeaderBlock, type PeerConnection } from '@grpc-manifold/testing';
 import { must } from './must.js';
 
-/** What a request says whose client reads any number of responses. Of others grpc-js reads one, and waits for ever if more come. */
+/**
+ * What a request says whose client reads any number of responses. Of others grpc-js reads one, and waits for ever if
+ * more come.
+ */
 export const READS_ALL = Buffer.from('reads all');
 /** An `EchoResponse` of defaults, length-prefixed. */
 const MESSAGE = Buffer.alloc(5);
@@ -10,7 +13,9 @@ const MESSAGE = Buffer.alloc(5);
 export class BookedConnection {
   /** Member of the pool that was connecting when it was accepted. */
   member: number | undefined;
-  /** SETTINGS_MAX_CONCURRENT_STREAMS that the client has acknowledged; streams that ran before it was lowered run on. */
+  /**
+   * SETTINGS_MAX_CONCURRENT_STREAMS that the client has acknowledged; streams that ran before it was lowered run on.
+   */
   allowed = Infinity;
   /** The highest that may have been in force since everything was at rest. */
   highest = 0;
@@ -111,8 +116,8 @@ export class BookedConnection {
 
   /** Says GOAWAY, having taken up only the oldest so many of the open streams. Never more than it said before. */
   goAway(code: number, taken: number): void {
-    // Node's HTTP/2 (20.20) never ends a request that it has queued behind a limit of 0 once it was told to go, not even when
-    // the connection is reset: such a call hangs, also on a plain grpc-js channel.
+    // Node's HTTP/2 (20.20) never ends a request that it has queued behind a limit of 0 once it was told to go, not
+    // even when the connection is reset: such a call hangs, also on a plain grpc-js channel.
     if (this.#limit === 0) this.allow(1);
     const { open } = this;
     const last = taken >= open.length ? this.connection.lastStreamId : (open[taken - 1] ?? 0);

@@ -3,7 +3,9 @@ import { PICKER_NAMES } from '@grpc-manifold/channel-pool/internal';
 import fc from 'fast-check';
 import { KINDS } from '../endings/call-kind.js';
 
-/** NO_ERROR, INTERNAL_ERROR, CANCEL and ENHANCE_YOUR_CALM (RFC 9113, section 7); REFUSED_STREAM has a step of its own. */
+/**
+ * NO_ERROR, INTERNAL_ERROR, CANCEL and ENHANCE_YOUR_CALM (RFC 9113, section 7); REFUSED_STREAM has a step of its own.
+ */
 const RESET_CODES = [0, 2, 8, 11] as const;
 const REFUSED_STREAM = 7;
 

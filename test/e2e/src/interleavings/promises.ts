@@ -6,8 +6,8 @@ import type { Plan } from './plan.js';
 import type { Run } from './run.js';
 
 /**
- * Whether each member makes one connection in its life also when calls on one that drains were never processed. While it
- * is false, a run in which a member made a second one is not asked which connection carries which call.
+ * Whether each member makes one connection in its life also when calls on one that drains were never processed. While
+ * it is false, a run in which a member made a second one is not asked which connection carries which call.
  */
 export const ONE_CONNECTION_A_MEMBER: boolean = true;
 
@@ -156,7 +156,9 @@ export class Promises {
     must(used <= most, 'streams on a connection', id, inFlightCalls, endingStreams, most);
   }
 
-  /** The peer has what the pool says that a member carries: nothing is hidden inside HTTP/2, and nothing was forgotten. */
+  /**
+   * The peer has what the pool says that a member carries: nothing is hidden inside HTTP/2, and nothing was forgotten.
+   */
   #checkWire({ id, state, inFlightCalls, maxConcurrentStreams }: ChannelStats): void {
     const connection = this.#connections.get(id);
     if (connection === undefined || connection.isHeld) {

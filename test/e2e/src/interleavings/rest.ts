@@ -9,8 +9,8 @@ const MOST_ROUNDS = 5_000;
 /** Turns of the event loop in which what is waited for comes, or never does. */
 const MOST_TURNS = 500_000;
 /**
- * Connections live in other threads, whose turns and sockets are not to be seen from here: rest is then that nothing has
- * changed for longer than the 20 ms after which a thread looks at them again.
+ * Connections live in other threads, whose turns and sockets are not to be seen from here: rest is then that nothing
+ * has changed for longer than the 20 ms after which a thread looks at them again.
  */
 const IN_THREADS = process.env['MANIFOLD_THREADS'] !== undefined;
 const THREAD_ROUND_MS = 10;
@@ -84,7 +84,8 @@ export class Rest implements Disposable {
     const { channels, queuedCalls } = pool.stats();
     const connecting = channels.filter(({ state }) => state === 'connecting').length;
     const { open, admitted } = peer;
-    // A session that was left is not read: that its peer is gone is found out when its grace is over, and time stands still.
+    // A session that was left is not read: that its peer is gone is found out when its grace is over, and time stands
+    // still.
     const graces = clock.refdTimers - (isEnding ? 0 : Math.min(queuedCalls, 1));
     const surplus = IN_THREADS ? 0 : this.#sockets.open - open.length;
     return surplus < 0 || surplus > graces || connecting > open.length - admitted.length;

@@ -13,8 +13,9 @@ import { expect, it } from 'vitest';
 const { EchoClient: Client } = loadEchoPackage();
 const BACKOFF_MS = 50;
 
-// grpc-js tries an address that refused a connection once again after its backoff, though it serves from another by then and has
-// let go of that one: `Subchannel.unref` stops what connects and what is connected, but not what waits for its backoff.
+// grpc-js tries an address that refused a connection once again after its backoff, though it serves from another by
+// then and has let go of that one: `Subchannel.unref` stops what connects and what is connected, but not what waits for
+// its backoff.
 it('has one socket a connection, also where the first of two addresses refused it at first', async () => {
   await using server = await startEchoServer();
   await using first = await startFaultProxy(server);

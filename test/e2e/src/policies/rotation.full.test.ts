@@ -7,7 +7,10 @@ import { whenTold } from './when-told.js';
 
 const MEMBERS = 4;
 const ROTATIONS = 1_000;
-/** Where growth is measured from: code is compiled during the first hundreds, which takes memory too, and goes on for some. */
+/**
+ * Where growth is measured from: code is compiled during the first hundreds, which takes memory too, and goes on for
+ * some.
+ */
 const WARM_ROTATIONS = 200;
 /** A leak of 5 KB a rotation; a connection that stays takes more than ten times as much. */
 const MAX_HEAP_GROWTH_BYTES = 4_000_000;
@@ -100,7 +103,10 @@ it('a thousand members that are replaced under load are never missed, and leave 
   expect(channelzEntities(HIGHEST_ID)).toEqual(before);
 }, 120_000);
 
-/** Any connection that becomes ready takes the place of one that is to go, though it was opened because there were too few. */
+/**
+ * Any connection that becomes ready takes the place of one that is to go, though it was opened because there were too
+ * few.
+ */
 it('members are not replaced while there are fewer than minChannels', async () => {
   await using server = await startEchoServer();
   await using client = createPooledClient(loadEchoPackage().EchoClient, server.target, credentials.createInsecure(), {

@@ -50,7 +50,9 @@ it('keeps the sockets of ten thousand short-lived clients within its bounds, and
     const random = seededRandom(1);
     const failures: unknown[] = [];
 
-    /** One client, from its lease to its end. Some targets are called more often than others; some clients call twice. */
+    /**
+     * One client, from its lease to its end. Some targets are called more often than others; some clients call twice.
+     */
     const live = async (number: number): Promise<void> => {
       const target = servers.targets[Math.floor(TARGETS * random.next() ** 6)] as string;
       using lease = registry.acquire(target, given, 'plain text');

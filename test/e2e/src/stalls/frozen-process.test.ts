@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Program } from '../lifecycle/program.js';
 import type { StandstillProgramMessage, StandstillProgramOptions } from './children/standstill-contract.js';
 
-/** The shortest that a process may stand still and be noticed (decision 0021), and a little for the signal to arrive. */
+/**
+ * The shortest that a process may stand still and be noticed (decision 0021), and a little for the signal to arrive.
+ */
 const STANDSTILL_MS = 5_100;
 
 let server: EchoServer;

@@ -29,8 +29,8 @@ export class StillPool {
   }
 
   /**
-   * Lets time go by until something is so. Connections that are being made, and what `meanwhile` returns, are waited for
-   * while time stands still.
+   * Lets time go by until something is so. Connections that are being made, and what `meanwhile` returns, are waited
+   * for while time stands still.
    *
    * @returns the milliseconds that it took.
    * @throws Error when it is not so after `mostMs`.

@@ -3,8 +3,8 @@ import { connectionOf, ObservedConnection, systemClock, CONNECTION } from '@grpc
 import { threadChannelFactory } from '@grpc-manifold/thread-channel';
 import { afterAll, vi } from 'vitest';
 
-// With MANIFOLD_THREADS=2 every pool of the end-to-end tests has its connections in two worker threads, unless a test brings
-// channels of its own. Nothing in the packages knows of it: the tests replace the default of one option.
+// With MANIFOLD_THREADS=2 every pool of the end-to-end tests has its connections in two worker threads, unless a test
+// brings channels of its own. Nothing in the packages knows of it: the tests replace the default of one option.
 
 const threads = threadChannelFactory({ threads: Number(process.env['MANIFOLD_THREADS']) });
 

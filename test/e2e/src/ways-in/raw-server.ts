@@ -43,8 +43,8 @@ export class RawCall {
   }
 
   /**
-   * Names and values in order, but for the time that is left: that differs from run to run, and the pool, which writes it
-   * itself, writes it before gRPC's own headers where grpc-js writes it among them.
+   * Names and values in order, but for the time that is left: that differs from run to run, and the pool, which writes
+   * it itself, writes it before gRPC's own headers where grpc-js writes it among them.
    */
   get headers(): [string, string][] {
     const headers: [string, string][] = [];

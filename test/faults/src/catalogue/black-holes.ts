@@ -9,7 +9,10 @@ import { WatchedPolicy } from '../watched-policy.js';
 /** Shorter than anybody should set them, for a test that is short; long enough for a server on a busy machine. */
 const IMPATIENT = { timeMs: 100, timeoutMs: 1_000, belowMinimum: 'allow' } as const;
 
-/** A scene whose policy begins with the fault: before it, a connection that gets no call for a while is nothing to doubt. */
+/**
+ * A scene whose policy begins with the fault: before it, a connection that gets no call for a while is nothing to
+ * doubt.
+ */
 async function openHole(
   servers: Servers,
   direction: ProxyDirection,
@@ -84,7 +87,9 @@ const IDLE: Fault = {
   expected: () => ({ saw: { 'begun after': 'OK' }, lastFault: 'keepalive-timeout', touched: 1, connections: 4 }),
 };
 
-/** Nobody sends a PING. The pool asks for a sign of life because a call is unanswered, and `silenceTimeoutMs` is short. */
+/**
+ * Nobody sends a PING. The pool asks for a sign of life because a call is unanswered, and `silenceTimeoutMs` is short.
+ */
 const UNWATCHED: Fault = {
   title: 'black hole, without `keepalive()`',
   isLive: true,

@@ -1,4 +1,6 @@
-/** A program with OpenTelemetry's instrumentation of grpc-js, whose client uses `poolInterceptor` unless it is plain. */
+/**
+ * A program with OpenTelemetry's instrumentation of grpc-js, whose client uses `poolInterceptor` unless it is plain.
+ */
 import { createRequire } from 'node:module';
 import { GrpcInstrumentation } from '@opentelemetry/instrumentation-grpc';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';

@@ -10,7 +10,8 @@ export interface LocalServer extends AsyncDisposable {
 }
 
 /**
- * Serves unary Echo in this process, with an answer that is empty: where a process of its own would cost more than the case.
+ * Serves unary Echo in this process, with an answer that is empty: where a process of its own would cost more than the
+ * case.
  *
  * @param address to listen on: '127.0.0.1:0', 'unix:/path'.
  */

@@ -13,8 +13,9 @@ export function callIdOf(metadata: Metadata): number {
 }
 
 /**
- * Knows which of the pool's connections carries which call, and which connection of a proxy that is. It is the picker that
- * puts calls there; an answer tells from which port the server got the call, and so a port is found for a connection.
+ * Knows which of the pool's connections carries which call, and which connection of a proxy that is. It is the picker
+ * that puts calls there; an answer tells from which port the server got the call, and so a port is found for a
+ * connection.
  */
 export class Placements implements Picker {
   readonly #memberOfCall = new Map<number, number>();
@@ -48,8 +49,8 @@ export class Placements implements Picker {
   }
 
   /**
-   * The port of a connection; undefined while no call on it has been answered. The one that most answers came from: a call
-   * that is tried again goes elsewhere without a pick.
+   * The port of a connection; undefined while no call on it has been answered. The one that most answers came from: a
+   * call that is tried again goes elsewhere without a pick.
    */
   portOf(member: number): number | undefined {
     const answers = [...(this.#answersOfMember.get(member) ?? [])];

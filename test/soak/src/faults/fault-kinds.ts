@@ -38,7 +38,10 @@ export interface FaultScene {
   setLoad(factor: number): void;
 }
 
-/** What ends a fault, and how many milliseconds from its beginning. Undefined: it is over at once, or found nothing to do. */
+/**
+ * What ends a fault, and how many milliseconds from its beginning. Undefined: it is over at once, or found nothing to
+ * do.
+ */
 export type Undo = { readonly afterMs: number; undo(): void | Promise<void> } | undefined;
 
 /** Faults that strike a server as a whole; one server at a time, so that there is always one to go to. */

@@ -41,7 +41,8 @@ export class Origin implements AsyncDisposable {
   /**
    * Starts a server on the same port, which allows as many streams.
    *
-   * @param maxConnectionAgeMs milliseconds after which it sends a connection away, give or take a tenth. Default 12,000.
+   * @param maxConnectionAgeMs milliseconds after which it sends a connection away, give or take a tenth. Default
+   * 12,000.
    */
   async revive(maxConcurrentStreams: number, maxConnectionAgeMs = MAX_CONNECTION_AGE_MS): Promise<void> {
     this.#server = await serve(maxConcurrentStreams, this.#server.port, maxConnectionAgeMs);

@@ -36,7 +36,10 @@ function client(way: string, address: string, options: PooledClientOptions = {})
       });
 }
 
-/** One that is connected. A plain client that connects while the wall clock is set forward tells its server too short a time. */
+/**
+ * One that is connected. A plain client that connects while the wall clock is set forward tells its server too short a
+ * time.
+ */
 async function connected(...of: Parameters<typeof client>): Promise<EchoClient> {
   const made = client(...of);
   await new Promise<void>((resolve, reject) => {

@@ -22,5 +22,7 @@ export function told(kind: string): Promise<void> {
   });
 }
 
-/** Worker threads that the connections of this process are to live in: MANIFOLD_THREADS, as for the tests themselves. */
+/**
+ * Worker threads that the connections of this process are to live in: MANIFOLD_THREADS, as for the tests themselves.
+ */
 export const threads = Number(process.env['MANIFOLD_THREADS'] ?? 0);

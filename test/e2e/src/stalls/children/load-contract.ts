@@ -2,7 +2,9 @@
 export interface LoadOptions {
   readonly target: string;
   readonly callsPerSecond: number;
-  /** From the end of the stall on: whether a pool is well again is one question, how much a busy machine takes another. */
+  /**
+   * From the end of the stall on: whether a pool is well again is one question, how much a busy machine takes another.
+   */
   readonly callsPerSecondAfterwards: number;
   readonly requestBytes: number;
   /** Milliseconds of each call; left out: none. */
@@ -20,7 +22,10 @@ export type LoadOrder =
 /** Ended calls: status name, or which bound refused it, to count. */
 export type Endings = Readonly<Record<string, number>>;
 
-/** Growth in MB since before the server stopped, each second after a forced collection: what is left is held by somebody. */
+/**
+ * Growth in MB since before the server stopped, each second after a forced collection: what is left is held by
+ * somebody.
+ */
 export interface Growth {
   /** The most that it was during the stall, and what it was at the end. */
   readonly peakRss: number;

@@ -13,7 +13,10 @@ const answered = (name: string, answer: RawAnswer, outcome: object): Behaviour =
   shows: { client: expect.arrayContaining([['callback', expect.objectContaining(outcome), undefined]]) },
 });
 
-/** grpc-js resets such a stream when it has seen enough of it, if its end has not come by then: which is first is the machine's to say. */
+/**
+ * grpc-js resets such a stream when it has seen enough of it, if its end has not come by then: which is first is the
+ * machine's to say.
+ */
 const whateverReset = (behaviour: Behaviour): Behaviour => ({
   ...behaviour,
   run: async (stage) => {
