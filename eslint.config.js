@@ -15,10 +15,27 @@ const UNSHIPPED = ['**/*.test.ts', 'packages/testing/**', 'examples/**', 'test/*
 /** Timers, and waits with a time of their own. */
 const TIMERS = ['setTimeout', 'setInterval'];
 
+/** Lines of a source file at the most. Tests may be longer. */
+const MAX_LINES = 400;
+
 export default defineConfig(
   globalIgnores(['**/dist/', '**/coverage/', '**/results/', '**/.turbo/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
+  {
+    rules: {
+      // Prettier breaks code at 120. What it cannot break is text.
+      'max-len': [
+        'error',
+        { code: 120, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreRegExpLiterals: true, ignoreUrls: true },
+      ],
+    },
+  },
+  {
+    files: ['{packages,examples,test}/*/src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'max-lines': ['error', MAX_LINES] },
+  },
   {
     files: ['**/*.cjs'],
     languageOptions: {

@@ -23,7 +23,7 @@ const FULL = '{packages,examples,test}/*/src/**/*.full.test.ts';
 const MEETS_THE_PROCESS =
   /node:(?!assert|events|timers|util)|\bstart\w*(?:Server|Proxy|Peer)\b|leakCheck|collectGarbage|\bprocess\.|\bvi\.(?!fn)/;
 
-/** Pure decisions: the files of packages that meet none of that. They share processes, which saves a third of their time. */
+/** Pure decisions: files of packages that meet none of that. They share processes, to save a third of their time. */
 const pure = readdirSync(packages, { recursive: true, encoding: 'utf8' })
   .filter((path) => /^[\w-]+\/src\/.*\.test\.ts$/.test(path) && !path.endsWith('.full.test.ts'))
   .filter((path) => !MEETS_THE_PROCESS.test(readFileSync(packages + path, 'utf8')))

@@ -284,11 +284,8 @@ export class PooledCall
   }
 
   onReceiveStatus(received: StatusObject): void {
-    if (this.#phase !== 'running') {
-      this.member?.abandonedEnded(this);
-      return;
-    }
     const { member } = this;
+    if (this.#phase !== 'running') return member?.abandonedEnded(this);
     if (this.#inbound.onStatus(received)) return member?.sawLife();
     if (!this.#isAnswered && this.handedAtMs >= 0) {
       member?.outcomes.concluded(received, this.handedAtMs, this.pool.clock.elapsed());
@@ -376,8 +373,7 @@ export class PooledCall
   }
 
   #hold(): HeldOperations<Buffer> {
-    this.#held ??= new HeldOperations();
-    return this.#held;
+    return (this.#held ??= new HeldOperations());
   }
 
   #noteNoCredentials(): void {

@@ -4,12 +4,12 @@
  * | tag | what happened |
  * | --- | --- |
  * | `dropped` | the other end closed it, or it was lost and nothing tells how |
- * | `reset` | TCP reset, or another error of the socket; of one that is ejected: its streams were reset one after the other |
+ * | `reset` | TCP reset or another socket error; for an ejected connection: its streams were reset one by one |
  * | `goaway` | the server said GOAWAY (RFC 9113, section 6.8), with whatever code |
  * | `too-many-pings` | GOAWAY with ENHANCE_YOUR_CALM and the words `too_many_pings` (gRFC A8) |
  * | `refused-stream` | a stream was refused before it was processed (RFC 9113, section 8.7); the connection goes on |
- * | `rapid-reset` | the server found that streams were reset too often: ENHANCE_YOUR_CALM without a word of pings, or an error after many resets |
- * | `keepalive-timeout` | a PING, or the question for life before the first call after a pause, was not answered in time |
+ * | `rapid-reset` | streams were reset too often: ENHANCE_YOUR_CALM that does not name pings, or an error after many |
+ * | `keepalive-timeout` | a PING, or the question before the first call after a pause, was not answered in time |
  * | `connect-timeout` | TCP, TLS and the server's first SETTINGS took longer than `connectTimeoutMs` |
  * | `connect-failed` | the connection could not be made for another reason |
  * | `tls` | the TLS handshake failed: a wrong or expired certificate, no common protocol |
