@@ -5,7 +5,7 @@ import type { Clock, Random } from '@grpc-manifold/core/internal';
 
 /** What a dispatcher does with a connection of its pool, for one call. */
 export interface Member extends MemberView {
-  answered(givenAtMs: number, nowMs: number): void;
+  readonly outcomes: { answered(givenAtMs: number, nowMs: number): void };
   countOut(ending: 'answered' | 'failed'): void;
 }
 

@@ -97,7 +97,7 @@ export class WirelessPool {
       const done = this.#held[which] as Member;
       const givenAtMs = this.#givenAtMs[which] as number;
       if (givenAtMs >= 0) {
-        done.answered(givenAtMs, systemClock.elapsed());
+        done.outcomes.answered(givenAtMs, systemClock.elapsed());
         members.callEnded(done, OUTCOME);
       }
       done.countOut('answered');
