@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TransportFault } from '@grpc-manifold/core';
 import {
-  ASK_AFTER_MS,
+  ASK_SILENT_AFTER_MS,
   EJECTION_MS,
   isPanic,
   isTrialDue,
@@ -241,7 +241,7 @@ describe('silence', () => {
     const ward = new Ward();
     ward.lookFor(LOOK_MS);
     ward.first.given(ward.nowMs);
-    const askedAtMs = Math.ceil(ASK_AFTER_MS / LOOK_MS) * LOOK_MS;
+    const askedAtMs = Math.ceil(ASK_SILENT_AFTER_MS / LOOK_MS) * LOOK_MS;
     expect(ward.lookFor(10_000)).toEqual([`${askedAtMs}: ask 1`, `${askedAtMs + SILENT_MS}: eject 1`]);
   });
 

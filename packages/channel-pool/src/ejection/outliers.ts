@@ -13,7 +13,7 @@ export const SLOW_FOR_MS = 1_000;
 /** Milliseconds for which a measurement tells how slow the others are. */
 const RECENT_MS = 10_000;
 /** Milliseconds of silence after which a connection is asked for a sign of life. */
-export const ASK_AFTER_MS = 250;
+export const ASK_SILENT_AFTER_MS = 250;
 /** Milliseconds that it then has, at the least. */
 export const SILENT_MS = 1_000;
 /** The same where it cannot be asked, and the deadlines that must have passed in that time. */
@@ -93,7 +93,7 @@ export function isTrialDue({ ejection, asking }: Vitals, nowMs: number): boolean
 
 function judgeSilence(vitals: Vitals, silentAboveMs: number, nowMs: number): Decision | undefined {
   const { silentMs, askedMs, asking, ejection } = vitals;
-  if (asking === 'no' && silentMs >= ASK_AFTER_MS) return { kind: 'ask', vitals };
+  if (asking === 'no' && silentMs >= ASK_SILENT_AFTER_MS) return { kind: 'ask', vitals };
   const isSilent =
     asking === 'cannot'
       ? silentMs >= Math.max(silentAboveMs, UNASKED_SILENT_MS) && vitals.missedInARow >= MISSED_IN_A_ROW
@@ -121,7 +121,7 @@ function judgeCalls(vitals: Vitals, slowAboveMs: number, nowMs: number): Decisio
  */
 function outcomeInTime(vitals: Vitals, ejection: Ejection, slowAboveMs: number, nowMs: number): Ejection['outcome'] {
   const triedMs = ejection.trialAtMs < 0 ? 0 : nowMs - ejection.trialAtMs;
-  if (triedMs <= TRIAL_MS || vitals.asking !== 'no' || vitals.silentMs >= ASK_AFTER_MS) return undefined;
+  if (triedMs <= TRIAL_MS || vitals.asking !== 'no' || vitals.silentMs >= ASK_SILENT_AFTER_MS) return undefined;
   return ejection.isForLatency && triedMs > slowAboveMs ? 'failed' : 'answered';
 }
 

@@ -4,7 +4,7 @@ import type { MemberState } from './lifecycle.js';
 import type { LifeSigns } from './life-signs.js';
 
 /** What policies see of a member. Its times are taken from the looks of now. */
-export function channelView(
+export function memberView(
   member: Omit<ChannelView, 'ageMs' | 'silentMs' | 'drainingMs' | 'jitterFraction' | keyof PingView> & {
     readonly connectedMs: number;
     readonly canPing: boolean;

@@ -8,7 +8,7 @@ import type { LifeSigns } from './life-signs.js';
 import type { DrainingState, Lifecycle } from './lifecycle.js';
 import type { MemberObserver } from './member-observer.js';
 import { MemberParts, type MemberCommands } from './member-parts.js';
-import { channelStats, channelView } from './member-reports.js';
+import { channelStats, memberView } from './member-reports.js';
 import type { PooledChannelSettings } from './member-settings.js';
 import type { MemberView } from '../pickers/picker.js';
 import type { ChannelStats } from '../reports/stats.js';
@@ -314,7 +314,7 @@ export class PooledChannel implements MemberView {
   }
 
   view(): ChannelView {
-    return channelView(this, this.#lifecycle.state, this.#life, this.#clock.elapsed(), this.jitterFraction);
+    return memberView(this, this.#lifecycle.state, this.#life, this.#clock.elapsed(), this.jitterFraction);
   }
 
   stats(): ChannelStats {

@@ -26,7 +26,7 @@ function placesOfThisPackage(): readonly string[] {
 }
 
 /** Any function: it is only looked for. */
-export type Caller = (...args: never[]) => unknown;
+export type CallSite = (...args: never[]) => unknown;
 
 /** Says of which streams the opening line is captured. */
 export class CaptureSample {
@@ -59,7 +59,7 @@ const sample = new CaptureSample(systemClock);
  *
  * @param caller the function at which looking begins: it and what it called are left out.
  */
-export function creationLine(captureStack: boolean | 'sampled', caller: Caller): string | undefined {
+export function creationLine(captureStack: boolean | 'sampled', caller: CallSite): string | undefined {
   if (captureStack === false || (captureStack === 'sampled' && !sample.take())) return undefined;
   for (const frames of FRAMES) {
     const lines = stackLines(caller, frames);
@@ -71,7 +71,7 @@ export function creationLine(captureStack: boolean | 'sampled', caller: Caller):
 }
 
 /** Never throws: a program may have frozen `Error`, or given it a `prepareStackTrace` that does what it likes. */
-function stackLines(caller: Caller, frames: number): readonly string[] {
+function stackLines(caller: CallSite, frames: number): readonly string[] {
   const holder: { stack?: unknown } = {};
   const limit = Error.stackTraceLimit;
   try {

@@ -1,6 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import { systemClock, type Clock } from '@grpc-manifold/core/internal';
-import { creationLine, type Caller } from './creation-line.js';
+import { creationLine, type CallSite } from './creation-line.js';
 import { StreamRecord, type StreamIdentity } from './stream-record.js';
 import { addRecord, recordOf, removeRecord } from './stream-records.js';
 
@@ -46,7 +46,7 @@ const unstarted = new FinalizationRegistry(removeRecord);
 export function cancelWhenDestroyed(
   stream: DestroyableStream,
   identity: StreamIdentity,
-  caller: Caller = cancelWhenDestroyed,
+  caller: CallSite = cancelWhenDestroyed,
   environment: CancelWhenDestroyedEnvironment = {},
 ): MessageCount | undefined {
   if (recordOf(stream) !== undefined) return undefined;

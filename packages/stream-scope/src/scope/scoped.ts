@@ -1,7 +1,7 @@
 import type { ClientDuplexStream, ClientReadableStream, ClientWritableStream } from '@grpc/grpc-js';
 import type { CallKind } from '@grpc-manifold/core';
 import { systemClock, type Clock } from '@grpc-manifold/core/internal';
-import { creationLine, type Caller } from '../open-streams/creation-line.js';
+import { creationLine, type CallSite } from '../open-streams/creation-line.js';
 import { recordOf } from '../open-streams/stream-records.js';
 import { CallState } from '../ending/call-state.js';
 import { ignore } from '../ending/handled.js';
@@ -103,7 +103,7 @@ function take(
   kind: CallKind,
   options: ResolvedScopeOptions,
   { where, clock = systemClock }: ScopeSurroundings,
-  caller: Caller,
+  caller: CallSite,
 ): CallState {
   refuseTwice(call, where);
   owned.add(call);
@@ -111,7 +111,7 @@ function take(
 }
 
 /** One that a pooled client has listed may have its line; whether it is among the sampled was decided then. */
-function openingLine(call: object, { captureStack }: ResolvedScopeOptions, caller: Caller): string | undefined {
+function openingLine(call: object, { captureStack }: ResolvedScopeOptions, caller: CallSite): string | undefined {
   const listed = recordOf(call);
   if (listed === undefined) return creationLine(captureStack, caller);
   if (captureStack === true) listed.openedAt ??= creationLine(true, caller);
