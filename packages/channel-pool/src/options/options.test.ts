@@ -9,6 +9,7 @@ import {
   type ChannelPoolOptions,
   type ResolvedChannelPoolOptions,
 } from './options.js';
+import { PICKER_NAMES } from '../pickers/index.js';
 import type { MemberView, Picker } from '../pickers/picker.js';
 
 const DEFAULTS: ResolvedChannelPoolOptions = {
@@ -51,7 +52,7 @@ const TAKES = {
   connectTimeoutMs: 'a number of at least 1, or Infinity',
   silenceTimeoutMs: 'a number of at least 1000, or Infinity',
   shrinkAfterMs: 'a number of at least 1, or Infinity',
-  picker: `one of 'least-streams', 'power-of-two', 'round-robin', 'peak-ewma'`,
+  picker: `one of ${PICKER_NAMES.map((name) => `'${name}'`).join(', ')}`,
   affinity: 'a function',
   queue: 'an object',
   policies: 'a list',
