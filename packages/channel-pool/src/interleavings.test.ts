@@ -135,7 +135,7 @@ class Interleaving {
   /** What the policy of the pool does at its next look. */
   readonly #actions: PolicyAction[] = [];
   readonly #replaced = new Set<number>();
-  /** Those that were let go by choice, and not lost after that. */
+  /** Connections that the pool drained by its own choice, and that were not lost after that. */
   readonly #letGo = new Set<number>();
   /** {@link #sums} when it was decided to open a connection, oldest first, as long as it was not told. */
   readonly #decidedOn: (readonly [number, number])[] = [];

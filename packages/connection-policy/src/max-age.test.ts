@@ -17,8 +17,8 @@ describe('maxAge', () => {
     ['all are young', [aged(1_000), aged(3_000)], [], 7_000],
     ['one is nearly old', [aged(9_999)], [], 1],
     ['one is old', [aged(10_000)], ['rotate 1'], 1_000],
-    ['one is old for its lot', [aged(9_500, 0.5)], ['rotate 1'], 1_000],
-    ['one is not yet old for its lot', [aged(9_499, 0.5)], [], 1],
+    ['one is old for its jitter fraction', [aged(9_500, 0.5)], ['rotate 1'], 1_000],
+    ['one is not yet old for its jitter fraction', [aged(9_499, 0.5)], [], 1],
     ['lots differ', [aged(1_000, 0), aged(1_000, 0.9), aged(1_000, 0.5)], [], 8_100],
     [
       'several are old, longest overdue first',
@@ -88,7 +88,7 @@ describe('maxAge', () => {
     expect(at(draining(1_799_999))).toEqual({ actions: [], nextReviewMs: 1 });
   });
 
-  it('decides the same at every look: the lot of a connection stays', () => {
+  it('decides the same at every look: the jitter fraction of a connection stays', () => {
     const decisions = [0, 1, 2].map(() => review(poolView({}, aged(9_500, 0.4), aged(9_500, 0.6))));
     expect(decisions.map(({ actions }) => actions)).toEqual(
       decisions.map(() => [expect.objectContaining({ channelId: 2 })]),

@@ -79,7 +79,7 @@ describe('createPooledClient', () => {
     expect(pool.getConnectivityState(false)).toBe(connectivityState.IDLE);
   });
 
-  it('shows its pool, and does not let go of it', () => {
+  it('shows its pool, and keeps it alive', () => {
     const client = createPooledClient(Test, poolOf());
     expect(Object.keys(client)).not.toContain('pool');
     expect(() => {

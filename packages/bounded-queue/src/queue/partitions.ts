@@ -43,7 +43,7 @@ export class Partitions<T> {
     return entered;
   }
 
-  /** One thing less is counted. One that was entered elsewhere is let go there and here alike. */
+  /** One thing less is counted. A thing that was entered elsewhere is counted out there and here alike. */
   leave(partition: Partition<T>): void {
     partition.held -= 1;
     if (partition.held > 0 || this.#live.get(partition.key) !== partition) return;

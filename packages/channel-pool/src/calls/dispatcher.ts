@@ -263,7 +263,7 @@ export class Dispatcher implements CallKeeper<PooledCall> {
   #letWait(call: PooledCall): void {
     const members = this.settings.members();
     members.requestConnection();
-    // A connection that was being let go may have been taken back for it: it would wait beside that one.
+    // A draining connection may have been undrained for this call, which would wait beside it.
     const member = this.queue.size === 0 ? members.take(call) : undefined;
     if (member !== undefined) return this.#hand(call, member);
     if (members.failure !== undefined && !call.waitForReady) return this.#refuseForLackOfConnection(call);

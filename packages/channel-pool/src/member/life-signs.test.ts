@@ -192,7 +192,7 @@ describe('LifeSigns', () => {
     });
   });
 
-  describe('a doubt', () => {
+  describe('a verification', () => {
     it('is put to the test when somebody wants the connection, and once', () => {
       life.requireVerification();
       expect(life.needsVerification).toBe(true);

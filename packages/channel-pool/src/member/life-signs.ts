@@ -159,13 +159,13 @@ export class LifeSigns {
     if (this.#verification === 'none') this.#verification = 'to-ask';
   }
 
-  /** Somebody wants it: asks it, if it is in doubt. */
+  /** Somebody waits for a connection: asks this one, where it has to be verified. */
   verify(): void {
     if (this.#verification !== 'to-ask') return;
     this.#verification = 'asked';
     const silentMs = Math.round(this.look());
     const { count } = this;
-    // A question of its own: the answer to an earlier one may have come in before there was any doubt, and lie in the
+    // A question of its own: the answer to an earlier one may have come in before verification was required, and lie in the
     // socket.
     this.#ask(() => {
       if (this.#verification === 'asked') this.#trust();

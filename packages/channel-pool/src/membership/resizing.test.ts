@@ -55,7 +55,7 @@ function setUpTens(options: ChannelPoolOptions = {}): Scene & { decisions: Scale
 
 /**
  * Two connections of two streams for a pool that may have one by now. The first is full and is about to be lost, the
- * second was let go in the very tick in which it became ready, with one call on it.
+ * second began to drain in the very tick in which it became ready, with one call on it.
  */
 async function setUpOneTooMany(): Promise<Scene> {
   const scene = setUp({ maxChannels: 2, maxStreamsPerChannel: 1, shrinkAfterMs: Infinity });
@@ -422,7 +422,7 @@ describe('update', () => {
     expect(scene.pool.stats()).toMatchObject({ inFlightCalls: 20, failedCalls: 0 });
   });
 
-  it('follows one that was too many as soon as it was ready, when it is taken back and then lost', async () => {
+  it('follows one that was too many as soon as it was ready, when it is undrained and then lost', async () => {
     const scene = await setUpOneTooMany();
     await settled();
     scene.channel(1).lose();
@@ -448,7 +448,7 @@ describe('update', () => {
     },
   );
 
-  it('takes one back that it let go, when maxChannels is raised again', async () => {
+  it('undrains a connection when maxChannels is raised again', async () => {
     const scene = setUpTens({ maxChannels: 6 });
     const { load, pool } = scene;
     await load.set(60);

@@ -13,7 +13,7 @@ import type { ChannelPoolOptions } from '../options/options.js';
 import type { ScaleDecision } from './scaling.js';
 import type { ChannelStateChange } from '../reports/stats.js';
 
-/** Eight resets at once, then 25 a second: below one, the connection is worn. */
+/** Eight resets at once, then 25 a second: below one, the connection is low on resets. */
 const RESET_BURST = 8;
 
 const { setUp, remains } = new ScriptedScenes(
@@ -153,7 +153,7 @@ describe('a connection that has nearly used up its resets', () => {
       expect(states(scene)).toEqual(['1 ready', `${attempt} connecting`]);
       scene.channel(attempt).become(TRANSIENT_FAILURE);
       await settled();
-      // A connection that answers, and is worn again when the time for the next attempt has come.
+      // A connection that answers, and is low on resets again when the time for the next attempt has come.
       scene.channel(1).calls[0]?.send();
       if (attempt < 5) scene.clock.advance(10_000);
     }

@@ -26,7 +26,7 @@ function commonLog(ms: number, atMs: number): number {
 }
 
 /**
- * Picks the cheaper of two connections drawn by lot, the cost being the time to the first answer × (streams + 1). The
+ * Draws two connections at random and picks the cheaper one, the cost being the time to the first answer × (streams + 1). The
  * average jumps to a worse time at once and comes back slowly, as Finagle's peak EWMA does: a connection that has
  * become slow is left alone after one call, and tried again as the memory of it fades.
  */

@@ -2,7 +2,7 @@ import type { Random } from '@grpc-manifold/core/internal';
 import type { MemberView, Picker } from './picker.js';
 import { lesserOfTwo } from './two-choices.js';
 
-/** Picks the one with fewer streams of two connections drawn by lot. For pools of many connections. */
+/** Draws two connections at random and picks the one with fewer streams. For pools of many connections. */
 export class PowerOfTwoPicker implements Picker {
   constructor(private readonly random: Random) {}
 

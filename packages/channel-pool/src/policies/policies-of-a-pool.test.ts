@@ -68,7 +68,7 @@ const close = (channelId: number): PolicyAction => ({ kind: 'close', channelId, 
 const verify = (channelId: number): PolicyAction => ({ kind: 'verify', channelId, reason: 'silent' });
 
 describe('what a policy sees', () => {
-  it('is each connection with its calls, its times and a lot of its own that stays', async () => {
+  it('is each connection with its calls, its times and a jitter fraction of its own that stays', async () => {
     const scene = await setUpFull(2);
     scene.call();
     const first = scene.view();
@@ -79,7 +79,7 @@ describe('what a policy sees', () => {
     ]);
     const [one, other] = first.channels.map(({ jitterFraction }) => jitterFraction) as [number, number];
     expect(one).not.toBe(other);
-    for (const lot of [one, other]) expect(lot >= 0 && lot < 1).toBe(true);
+    for (const fraction of [one, other]) expect(fraction >= 0 && fraction < 1).toBe(true);
     scene.clock.advance(1_000);
     const later = scene.view();
     expect(later.channels.map(({ jitterFraction }) => jitterFraction)).toEqual([one, other]);

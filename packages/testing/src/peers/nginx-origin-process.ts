@@ -43,5 +43,5 @@ process.on('message', (message: EchoServerMessage) => {
   answer.then(reply, (error: Error) => reply({ kind: 'failed', reason: error.message }));
 });
 
-// The parent is gone or has let go: nobody could stop us any more.
+// The parent is gone or has disconnected: nobody could stop this process any more.
 process.on('disconnect', () => process.exit());

@@ -38,5 +38,5 @@ process.on('message', (message: EchoServerMessage) => {
   );
 });
 
-// The parent is gone or has let go: nobody could stop us any more.
+// The parent is gone or has disconnected: nobody could stop this process any more.
 process.on('disconnect', () => process.exit());

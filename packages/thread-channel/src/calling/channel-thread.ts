@@ -7,9 +7,10 @@ import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { CallTable } from '../wire/call-table.js';
 import { readMetadata } from '../wire/metadata-record.js';
-import type { News, Order } from '../wire/order.js';
+import type { Command } from '../wire/command.js';
+import type { ThreadEvent } from '../wire/thread-event.js';
 import { Outbox, type Port } from '../wire/outbox.js';
-import { readSight, type Sight } from '../wire/sight.js';
+import { readSnapshot, type ConnectionSnapshot } from '../wire/connection-snapshot.js';
 import { readStatus } from '../wire/status-record.js';
 
 const LAST_NUMBER = 0xffff_ffff;
@@ -25,9 +26,9 @@ const nobody = new AsyncResource('GRPCMANIFOLD_THREAD');
 export interface ThreadedConnection {
   /** Its number; given when it is taken in. */
   number: number;
-  told(news: Exclude<News, { kind: 'started' }>): void;
+  told(event: Exclude<ThreadEvent, { kind: 'started' }>): void;
   stateIs(state: connectivityState): void;
-  sees(changes: Partial<Sight>): void;
+  sees(changes: Partial<ConnectionSnapshot>): void;
   /** Its thread is gone. */
   lost(reason: string): void;
 }
@@ -55,7 +56,7 @@ export interface ThreadEnd {
 /** One worker thread, from its start to its end, with the connections and calls that are in it. */
 export class ChannelThread {
   readonly #worker: Worker | undefined;
-  readonly #outbox: Outbox<Order>;
+  readonly #outbox: Outbox<Command>;
   readonly #connections = new Map<number, ThreadedConnection>();
   readonly #calls = new CallTable<ThreadedCall>();
   readonly #exited: Promise<void>;
@@ -83,14 +84,14 @@ export class ChannelThread {
     }
     this.#worker = worker;
     const port: Port = { postMessage: (value, list) => worker?.postMessage(value, list) };
-    this.#outbox = new Outbox<Order>(port, systemClock, (error) => this.giveUp(notSent(error)));
+    this.#outbox = new Outbox<Command>(port, systemClock, (error) => this.giveUp(notSent(error)));
     if (worker === undefined) {
       this.#exited = Promise.resolve();
       this.#outbox.close();
       this.#end = { reason: this.#reasonFor(0), neverStarted: true };
       return;
     }
-    worker.on('message', (message: Batch | News) => this.#take(message));
+    worker.on('message', (message: Batch | ThreadEvent) => this.#take(message));
     // Behind the listener, which refs it.
     worker.unref();
     worker.on('error', (error: unknown) => {
@@ -184,9 +185,9 @@ export class ChannelThread {
     this.#outbox.undo();
   }
 
-  /** Sends an order, behind the records that were written before it. */
-  post(order: Order): void {
-    this.#outbox.post(order);
+  /** Sends a command, behind the records that were written before it. */
+  post(command: Command): void {
+    this.#outbox.post(command);
   }
 
   /** Ends it, and the calls in it; resolves when it is gone. */
@@ -199,7 +200,7 @@ export class ChannelThread {
     await this.#exited;
   }
 
-  #take(message: Batch | News): void {
+  #take(message: Batch | ThreadEvent): void {
     if (Array.isArray(message)) {
       this.#read(new BatchReader(message));
       this.#outbox.reuse(message);
@@ -220,7 +221,7 @@ export class ChannelThread {
       try {
         if (!this.#tell(record, id, from)) return this.giveUp(unknownRecord(record));
       } catch (error) {
-        // What a listener throws is its owner's to catch; the others in the batch must hear what is for them.
+        // What a listener throws is its owner's to catch. The other records of the batch must still be told.
         throwLater(error);
       }
     }
@@ -256,7 +257,7 @@ export class ChannelThread {
         return true;
       }
       case Record.Sight: {
-        const changes = readSight(from);
+        const changes = readSnapshot(from);
         this.#connections.get(id)?.sees(changes);
         return true;
       }

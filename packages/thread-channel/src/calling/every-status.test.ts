@@ -15,7 +15,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Host } from '../thread/host.js';
 import type { Batch } from '../wire/batch.js';
-import type { Order } from '../wire/order.js';
+import type { Command } from '../wire/command.js';
 import { ChannelThread } from './channel-thread.js';
 import type { ChannelThreads } from './channel-threads.js';
 import { ThreadChannel } from './thread-channel.js';
@@ -151,7 +151,7 @@ class Simulation extends EventEmitter {
   /** Lets messages arrive at the thread: it takes in none before its program has begun. */
   deliverToThread(count: number): void {
     if (this.#host === undefined || this.isGone) return;
-    for (const message of this.toThread.splice(0, count)) this.#host.receive(message as Batch | Order);
+    for (const message of this.toThread.splice(0, count)) this.#host.receive(message as Batch | Command);
   }
 
   deliverToCaller(count: number): void {

@@ -119,7 +119,7 @@ function skip(record: number, from: BatchReader): void {
   }
 }
 
-describe('what a call hears', () => {
+describe('what a call is told', () => {
   it('is a message for each time that it asks, in order, and the status after the last', async () => {
     const stage = new Stage().start();
     stage.call.received(Buffer.alloc(1));
@@ -252,7 +252,7 @@ describe('a call', () => {
     expect(stage.entered).toBe(0);
   });
 
-  it('has one status and is let go once, whatever comes in whatever order', async () => {
+  it('has one status and is released once, whatever comes in whatever order', async () => {
     const actions = {
       headers: ({ call }: Stage) => call.headers(new Metadata()),
       message: ({ call }: Stage) => call.received(Buffer.alloc(1)),

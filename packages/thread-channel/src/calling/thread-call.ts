@@ -28,7 +28,7 @@ import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { READ_AHEAD } from '../wire/credit.js';
 import { writeMetadata } from '../wire/metadata-record.js';
-import type { AuthContext } from '../wire/order.js';
+import type { AuthContext } from '../wire/thread-event.js';
 import { START } from '../wire/start.js';
 import type { CallingChannel } from './calling-channel.js';
 import type { ThreadedCall } from './channel-thread.js';

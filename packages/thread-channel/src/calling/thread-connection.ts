@@ -3,8 +3,8 @@ import type { ChannelCall } from '@grpc-manifold/core';
 import { systemClock, type Connection, type Goaway, type SessionState, type Timer } from '@grpc-manifold/core/internal';
 import type { CredentialsRecipe } from '../crossing/credentials-recipe.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
-import type { AuthContext, News } from '../wire/order.js';
-import type { Sight } from '../wire/sight.js';
+import type { AuthContext, ThreadEvent } from '../wire/thread-event.js';
+import type { ConnectionSnapshot } from '../wire/connection-snapshot.js';
 import type { ChannelThread, ThreadedCall, ThreadedConnection } from './channel-thread.js';
 
 /** What a connection in a thread is made of. */
@@ -156,21 +156,21 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   // ── what the thread tells ─────────────────────────────────────────────────────────────────────────────────────────
 
-  told(news: Exclude<News, { kind: 'started' }>): void {
-    switch (news.kind) {
+  told(event: Exclude<ThreadEvent, { kind: 'started' }>): void {
+    switch (event.kind) {
       case 'refused':
-        this.error = { message: news.error };
+        this.error = { message: event.error };
         return this.stateIs(connectivityState.TRANSIENT_FAILURE);
       case 'answer':
-        return this.#answered(news.question, news.isAnswered);
+        return this.#answered(event.question, event.isAnswered);
       case 'peer':
-        this.peer = news.peer;
+        this.peer = event.peer;
         return;
       case 'auth':
-        this.authContext = withBuffers(news.context);
+        this.authContext = withBuffers(event.context);
         return;
       case 'closed':
-        return this.#closed(news.forcedSockets);
+        return this.#closed(event.forcedSockets);
     }
   }
 
@@ -178,7 +178,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     this.#setState(state);
   }
 
-  sees(changes: Partial<Sight>): void {
+  sees(changes: Partial<ConnectionSnapshot>): void {
     Object.assign(this, changes);
   }
 

@@ -90,7 +90,7 @@ describe('credentials', () => {
     vi.unstubAllEnvs();
   });
 
-  it('have keys of their own: what the caller does with his is nothing to them', async () => {
+  it('have keys of their own: the caller may change or clear the originals', async () => {
     const { cert, key } = await selfSignedCertificate();
     const [certChain, privateKey] = [Buffer.from(cert), Buffer.from(key)];
     const made = tlsCredentials({ certChain, privateKey });

@@ -49,7 +49,7 @@ export function tlsCredentials(options: TlsCredentialsOptions = {}): ChannelCred
   return remembering(made, { options: copies, callCredentials: undefined });
 }
 
-/** In memory of its own, like what createSsl makes of it: its owner may do with the original what he likes. */
+/** A copy in memory of its own, as createSsl makes one: the owner of the original may change or clear it. */
 function copyOf(pem: Buffer | null | undefined): Buffer | null {
   if (pem === null || pem === undefined) return null;
   const copy = Buffer.allocUnsafeSlow(pem.length);

@@ -4,7 +4,7 @@ import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import { BatchWriter } from '../wire/batch-writer.js';
 import { writeMetadata } from '../wire/metadata-record.js';
-import type { News } from '../wire/order.js';
+import type { ThreadEvent } from '../wire/thread-event.js';
 import { readStatus } from '../wire/status-record.js';
 import { Host } from './host.js';
 
@@ -12,11 +12,11 @@ const CHANNEL = 1;
 const CALL = 2;
 
 function setUp() {
-  const news: News[] = [];
+  const events: ThreadEvent[] = [];
   const statuses: unknown[] = [];
   const host = new Host({
     postMessage(message) {
-      if (!Array.isArray(message)) return void news.push(message as News);
+      if (!Array.isArray(message)) return void events.push(message as ThreadEvent);
       const from = new BatchReader(message as Batch);
       expect([from.u8(), from.u32(), from.u8()]).toEqual([Record.Status, CALL, 0]);
       statuses.push(readStatus(from));
@@ -33,12 +33,12 @@ function setUp() {
     host.receive(to.take());
     for (let turn = 0; turn < 3; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   };
-  return { host, news, statuses, startCall };
+  return { host, events, statuses, startCall };
 }
 
 describe('a channel that a thread cannot make', () => {
   it('says why to each call, and is forgotten when it is closed', async () => {
-    const { host, news, statuses, startCall } = setUp();
+    const { host, events, statuses, startCall } = setUp();
     const broken = Buffer.from('no key');
     const recipe = {
       kind: 'tls',
@@ -50,11 +50,11 @@ describe('a channel that a thread cannot make', () => {
     expect(() => credentials.createSsl(null, broken, broken)).toThrow(/PEM|NO_START_LINE/i);
     host.receive({ kind: 'open', channel: CHANNEL, target: 'dns:x', options: {}, credentials: recipe, isOnce: true });
     await startCall();
-    const refused = news.find((each) => each.kind === 'refused');
+    const refused = events.find((each) => each.kind === 'refused');
     expect(refused).toMatchObject({ channel: CHANNEL, error: expect.stringMatching(/PEM|NO_START_LINE/i) as string });
     expect(statuses).toMatchObject([{ code: status.UNAVAILABLE, details: refused?.error }]);
     host.receive({ kind: 'close', channel: CHANNEL, reason: 'enough' });
-    expect(news.at(-1)).toEqual({ kind: 'closed', channel: CHANNEL, forcedSockets: 0 });
+    expect(events.at(-1)).toEqual({ kind: 'closed', channel: CHANNEL, forcedSockets: 0 });
     await startCall();
     expect(statuses.at(-1)).toMatchObject({ code: status.UNAVAILABLE, details: 'Channel closed before call started' });
   });

@@ -5,7 +5,8 @@ import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { CallTable } from '../wire/call-table.js';
 import { readMetadata } from '../wire/metadata-record.js';
-import type { News, Order } from '../wire/order.js';
+import type { Command } from '../wire/command.js';
+import type { ThreadEvent } from '../wire/thread-event.js';
 import { Outbox, type Port } from '../wire/outbox.js';
 import { START } from '../wire/start.js';
 import { writeStatus } from '../wire/status-record.js';
@@ -24,8 +25,8 @@ export class Host implements HostedCallOwner {
   /** Why there is none of a number, until it is closed. */
   readonly #refusals = new Map<number, string>();
   readonly #calls = new CallTable<HostedCall>();
-  readonly #outbox: Outbox<News>;
-  readonly #inbox: (Batch | Order)[] = [];
+  readonly #outbox: Outbox<ThreadEvent>;
+  readonly #inbox: (Batch | Command)[] = [];
   /** A batch was carried out in this turn. */
   #isBusy = false;
   #look: Timer | undefined;
@@ -35,8 +36,8 @@ export class Host implements HostedCallOwner {
     port: Port,
     private readonly connect: (opening: Opening) => Connection = connectionFor,
   ) {
-    // The calling thread ends what is in this one, when it hears that it has ended.
-    this.#outbox = new Outbox<News>(port, systemClock, (error) =>
+    // The calling thread ends the calls of this thread when it is told that this thread has ended.
+    this.#outbox = new Outbox<ThreadEvent>(port, systemClock, (error) =>
       systemClock.soon(() => {
         throw error;
       }),
@@ -46,11 +47,11 @@ export class Host implements HostedCallOwner {
   }
 
   /**
-   * Does what the calling thread asks for, in order: one batch a turn of the event loop. What came of it goes out to
+   * Does what the calling thread asks for, in command: one batch a turn of the event loop. What came of it goes out to
    * the servers at the end of the turn, so that they work on the first calls of a burst while this thread is at the
    * next.
    */
-  receive(message: Batch | Order): void {
+  receive(message: Batch | Command): void {
     this.#inbox.push(message);
     if (!this.#isBusy) this.#next();
   }
@@ -173,42 +174,42 @@ export class Host implements HostedCallOwner {
     }
   }
 
-  #obey(order: Order): void {
-    if (order.kind === 'open') return this.#open(order);
-    const channel = this.#channels.get(order.channel);
-    if (channel === undefined) return this.#answerForNobody(order);
-    switch (order.kind) {
+  #obey(command: Command): void {
+    if (command.kind === 'open') return this.#open(command);
+    const channel = this.#channels.get(command.channel);
+    if (channel === undefined) return this.#answerForNobody(command);
+    switch (command.kind) {
       case 'connect':
         return channel.connect();
       case 'close-channel':
         return channel.closeChannel();
       case 'close':
-        void channel.close(order.reason).then(() => this.#channels.delete(order.channel));
+        void channel.close(command.reason).then(() => this.#channels.delete(command.channel));
         return;
       default:
-        return channel.ask(order.kind, order.question);
+        return channel.ask(command.kind, command.question);
     }
   }
 
-  #open(order: Extract<Order, { kind: 'open' }>): void {
+  #open(command: Extract<Command, { kind: 'open' }>): void {
     try {
-      this.#channels.set(order.channel, new HostedChannel(order.channel, this.connect(order), this.#outbox));
+      this.#channels.set(command.channel, new HostedChannel(command.channel, this.connect(command), this.#outbox));
       if (this.#look === undefined) this.#lookLater();
     } catch (error) {
       const reason = messageOf(error);
-      this.#refusals.set(order.channel, reason);
-      this.#outbox.post({ kind: 'refused', channel: order.channel, error: reason });
+      this.#refusals.set(command.channel, reason);
+      this.#outbox.post({ kind: 'refused', channel: command.channel, error: reason });
     }
   }
 
-  #answerForNobody(order: Order): void {
-    const { channel } = order;
-    if (order.kind === 'close') {
+  #answerForNobody(command: Command): void {
+    const { channel } = command;
+    if (command.kind === 'close') {
       this.#refusals.delete(channel);
       this.#outbox.post({ kind: 'closed', channel, forcedSockets: 0 });
     }
-    if (order.kind !== 'ask' && order.kind !== 'ping') return;
-    this.#outbox.post({ kind: 'answer', channel, question: order.question, isAnswered: false });
+    if (command.kind !== 'ask' && command.kind !== 'ping') return;
+    this.#outbox.post({ kind: 'answer', channel, question: command.question, isAnswered: false });
   }
 
   #tellSights(): void {

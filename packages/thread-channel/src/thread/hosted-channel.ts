@@ -3,12 +3,13 @@ import type { ChannelCall } from '@grpc-manifold/core';
 import { ObservedConnection, systemClock, type Connection } from '@grpc-manifold/core/internal';
 import { credentialsOf } from '../crossing/credentials-recipe.js';
 import { Record } from '../wire/batch.js';
-import type { AuthContext, News, Order } from '../wire/order.js';
+import type { Command } from '../wire/command.js';
+import type { AuthContext, ThreadEvent } from '../wire/thread-event.js';
 import type { Outbox } from '../wire/outbox.js';
-import { changesOf, UNSEEN, writeSight, type Sight } from '../wire/sight.js';
+import { changesOf, UNSEEN, writeSnapshot, type ConnectionSnapshot } from '../wire/connection-snapshot.js';
 
 /** What a channel is opened by. */
-export type Opening = Extract<Order, { kind: 'open' }>;
+export type Opening = Extract<Command, { kind: 'open' }>;
 
 /**
  * Makes the connection of a channel.
@@ -30,13 +31,13 @@ export class HostedChannel {
   /** As its calls tell it. */
   #peer: string | undefined;
   #isClosed = false;
-  #told: Sight = UNSEEN;
+  #told: ConnectionSnapshot = UNSEEN;
   #isFollowed = false;
 
   constructor(
     readonly id: number,
     readonly connection: Connection,
-    private readonly outbox: Outbox<News>,
+    private readonly outbox: Outbox<ThreadEvent>,
   ) {}
 
   get channel(): ChannelInterface {
@@ -57,7 +58,7 @@ export class HostedChannel {
   /** Asks the other end for an answer of a kind. */
   ask(kind: 'ask' | 'ping', question: number): void {
     const answer = (isAnswered: boolean): void => {
-      // What was heard comes first: it may be all that the answer is about.
+      // The snapshot goes first: the answer may depend on it.
       this.tellSight();
       this.outbox.post({ kind: 'answer', channel: this.id, question, isAnswered });
     };
@@ -104,7 +105,7 @@ export class HostedChannel {
     const to = this.outbox.open();
     to.u8(Record.Sight);
     to.u32(this.id);
-    this.#told = writeSight(to, changes, this.connection, this.#told);
+    this.#told = writeSnapshot(to, changes, this.connection, this.#told);
   }
 
   #tellState(state: connectivityState): void {

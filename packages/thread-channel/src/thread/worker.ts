@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { watchSocketClose, registerRotatedPickFirst } from '@grpc-manifold/core/internal';
 import { adoptProcessDefaults, type ProcessDefaults } from '../crossing/process-defaults.js';
 import type { Batch } from '../wire/batch.js';
-import type { Order } from '../wire/order.js';
+import type { Command } from '../wire/command.js';
 import { Host } from './host.js';
 
 if (parentPort === null) throw new Error('thread-channel: this module is the program of a worker thread');
@@ -15,4 +15,4 @@ registerRotatedPickFirst();
 // error.
 subscribe('net.client.socket', (message) => watchSocketClose((message as { socket: Socket }).socket));
 const host = new Host(parentPort);
-parentPort.on('message', (message: Batch | Order) => host.receive(message));
+parentPort.on('message', (message: Batch | Command) => host.receive(message));

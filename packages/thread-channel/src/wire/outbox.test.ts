@@ -49,10 +49,10 @@ describe('an outbox', () => {
 
   it('sends what is written before a message before it', async () => {
     outbox.open().u8(1);
-    outbox.post('order');
+    outbox.post('command');
     outbox.open().u8(2);
     await turn();
-    expect(posted).toEqual([expect.anything(), 'order', expect.anything()]);
+    expect(posted).toEqual([expect.anything(), 'command', expect.anything()]);
     expect([first(posted[0]), first(posted[2])]).toEqual([1, 2]);
   });
 
@@ -81,7 +81,7 @@ describe('an outbox', () => {
 
   it('goes on after a message that cannot be cloned', async () => {
     refusals = [always];
-    expect(() => outbox.post('order')).toThrow('it cannot be sent');
+    expect(() => outbox.post('command')).toThrow('it cannot be sent');
     outbox.open().u8(1);
     await turn();
     outbox.open().u8(2);
@@ -106,7 +106,7 @@ describe('an outbox', () => {
     for (let count = 0; count < records; count += 1) outbox.open().u8(1);
     await turn();
     outbox.open().u8(2);
-    outbox.post('order');
+    outbox.post('command');
     await turn();
     expect(posted).toEqual([]);
     expect(broken).toMatchObject([{ message: 'it cannot be sent' }]);
@@ -131,7 +131,7 @@ describe('an outbox', () => {
   it('throws away what is written once it is closed', async () => {
     outbox.open().u8(1);
     outbox.close();
-    outbox.post('order');
+    outbox.post('command');
     outbox.open().u8(2);
     await turn();
     expect(posted).toEqual([]);

@@ -72,7 +72,7 @@ const IDLE: Fault = {
     const { scene, policy } = await openHole(servers, 'both', { maxStreamsPerChannel: 1 });
     const isInDoubt = (): boolean =>
       policy.actions.some((action) => action.kind === 'verify' && action.channelId === VICTIM);
-    // Nobody notices; the pause is over when the connection is in doubt.
+    // Nobody notices; the pause is over when the connection must be verified.
     scene.outage = { begin: scene.outage.begin, end: () => scene.until(isInDoubt) };
     return scene;
   },

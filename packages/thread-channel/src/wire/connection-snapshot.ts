@@ -3,7 +3,7 @@ import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 
 /** What is seen of a connection, told when it has changed. */
-export interface Sight {
+export interface ConnectionSnapshot {
   readonly session: SessionState;
   readonly serverLimit: number | undefined;
   readonly bytesRead: number;
@@ -18,7 +18,7 @@ const SESSION_STATES: readonly SessionState[] = ['unseen', 'open', 'closing', 'd
 const PART = { session: 1, serverLimit: 2, bytesRead: 4, peer: 8, isConnecting: 16, goaway: 32, error: 64 } as const;
 
 /** What is told of a connection of which nothing was seen. */
-export const UNSEEN: Sight = {
+export const UNSEEN: ConnectionSnapshot = {
   session: 'unseen',
   serverLimit: undefined,
   bytesRead: 0,
@@ -28,8 +28,8 @@ export const UNSEEN: Sight = {
   error: undefined,
 };
 
-/** Tells which parts of a sight have changed; 0 for none. What was known once is not forgotten. */
-export function changesOf(seen: Connection, told: Sight): number {
+/** Tells which parts of a snapshot have changed; 0 for none. What was known once stays known. */
+export function changesOf(seen: Connection, told: ConnectionSnapshot): number {
   let changes = 0;
   if (seen.session !== told.session) changes |= PART.session;
   if (seen.serverLimit !== told.serverLimit) changes |= PART.serverLimit;
@@ -42,7 +42,12 @@ export function changesOf(seen: Connection, told: Sight): number {
 }
 
 /** Writes what {@link changesOf} told, and returns what the other side knows now. */
-export function writeSight(to: BatchWriter, changes: number, seen: Connection, told: Sight): Sight {
+export function writeSnapshot(
+  to: BatchWriter,
+  changes: number,
+  seen: Connection,
+  told: ConnectionSnapshot,
+): ConnectionSnapshot {
   const { session, serverLimit, bytesRead, isConnecting } = seen;
   const { peer = told.peer, goaway = told.goaway, error = told.error } = seen;
   to.u8(changes);
@@ -60,8 +65,8 @@ export function writeSight(to: BatchWriter, changes: number, seen: Connection, t
   return { session, serverLimit, bytesRead, peer, isConnecting, goaway, error };
 }
 
-/** Reads what {@link writeSight} wrote. */
-export function readSight(from: BatchReader): Partial<Sight> {
+/** Reads what {@link writeSnapshot} wrote. */
+export function readSnapshot(from: BatchReader): Partial<ConnectionSnapshot> {
   const changes = from.u8();
   return {
     ...(changes & PART.session ? { session: SESSION_STATES[from.u8()] as SessionState } : {}),

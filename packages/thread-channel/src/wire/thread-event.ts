@@ -1,0 +1,14 @@
+import type { ChannelCall } from '@grpc-manifold/core';
+
+/** Who is at the other end of a connection; grpc-js exports no name for it. */
+export type AuthContext = NonNullable<ReturnType<ChannelCall['getAuthContext']>>;
+
+/** An event that a thread tells the calling thread of. */
+export type ThreadEvent =
+  | { readonly kind: 'started' }
+  /** The channel could not be made. */
+  | { readonly kind: 'refused'; readonly channel: number; readonly error: string }
+  | { readonly kind: 'answer'; readonly channel: number; readonly question: number; readonly isAnswered: boolean }
+  | { readonly kind: 'closed'; readonly channel: number; readonly forcedSockets: number }
+  | { readonly kind: 'peer'; readonly channel: number; readonly peer: string }
+  | { readonly kind: 'auth'; readonly channel: number; readonly context: AuthContext };
