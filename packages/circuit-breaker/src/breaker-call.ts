@@ -24,7 +24,7 @@ import {
 import type { Breaker, JudgedCall } from './breaker.js';
 import type { Breakers } from './breakers.js';
 import { breakerRefusal } from './refusal.js';
-import type { Verdict } from './verdict.js';
+import type { CallJudgement } from './call-judgement.js';
 
 /** What an `InterceptingCall` goes on with; grpc-js exports no name for it. */
 type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];
@@ -140,7 +140,7 @@ export class BreakerCall implements InterceptingListener, JudgedCall, NextInterc
     this.#held?.drop();
     if (this.#breaker !== undefined) {
       const explanation = explanationOf(received);
-      this.#settle(this.breakers.verdictOf(received, explanation), explanation?.channelId);
+      this.#settle(this.breakers.judgeCall(received, explanation), explanation?.channelId);
     }
     tellStatus(this.#listener, received);
   }
@@ -180,10 +180,10 @@ export class BreakerCall implements InterceptingListener, JudgedCall, NextInterc
     this.#breaker.answered(this);
   }
 
-  #settle(verdict: Verdict, channelId: number | undefined): void {
+  #settle(judgement: CallJudgement, channelId: number | undefined): void {
     const breaker = this.#breaker;
     this.#breaker = undefined;
-    breaker?.settle(this, verdict, channelId, this.#isSlownessTold);
+    breaker?.settle(this, judgement, channelId, this.#isSlownessTold);
   }
 
   #info(metadata: Metadata): CallInfo {

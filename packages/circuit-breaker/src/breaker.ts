@@ -4,7 +4,7 @@ import { BUCKETS, Judge } from './judge.js';
 import { MemberCalls } from './member-calls.js';
 import type { ResolvedCircuitBreakerOptions } from './options.js';
 import type { BreakerState, CircuitState } from './states.js';
-import type { Verdict } from './verdict.js';
+import type { CallJudgement } from './call-judgement.js';
 
 /** Why a circuit went from one state to another. */
 export type StateChangeReason =
@@ -118,11 +118,11 @@ export class Breaker implements Disposable {
    * @param channelId the connection of the pool that carried it, where one did.
    * @param isSlownessKnown {@link answered} was told of it.
    */
-  settle(call: JudgedCall, verdict: Verdict, channelId: number | undefined, isSlownessKnown: boolean): void {
-    if (call === this.#probe) return this.#settleProbe(call, verdict);
-    if (verdict === 'ignored' || !this.#isCounted(call)) return;
+  settle(call: JudgedCall, judgement: CallJudgement, channelId: number | undefined, isSlownessKnown: boolean): void {
+    if (call === this.#probe) return this.#settleProbe(call, judgement);
+    if (judgement === 'ignored' || !this.#isCounted(call)) return;
     this.#rotate();
-    const hasFailed = verdict === 'failed';
+    const hasFailed = judgement === 'failed';
     this.#errors.members.record(channelId, hasFailed);
     this.#errors.judge.record(hasFailed);
     // It may have opened by that.
@@ -239,13 +239,13 @@ export class Breaker implements Disposable {
     this.onChange(this, { key: this.key, from, to, reason, errorRatio: this.#counts.errorRatio });
   }
 
-  #settleProbe(probe: JudgedCall, verdict: Verdict): void {
+  #settleProbe(probe: JudgedCall, judgement: CallJudgement): void {
     this.#probe = undefined;
     this.#clearTimer();
     // No answer: the next call is the probe.
-    if (verdict === 'ignored') return;
+    if (judgement === 'ignored') return;
     this.#probeReason = 'probe-failed';
-    this.#errors.judge.record(verdict === 'failed' || probe.isSlow);
+    this.#errors.judge.record(judgement === 'failed' || probe.isSlow);
   }
 
   #endProbeTime(probe: JudgedCall): void {

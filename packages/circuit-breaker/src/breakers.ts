@@ -8,7 +8,7 @@ import {
   type ResolvedCircuitBreakerOptions,
 } from './options.js';
 import type { BreakerStates } from './states.js';
-import { isFailureByDefault, verdictOf, type Verdict } from './verdict.js';
+import { isFailureByDefault, judgeCall, type CallJudgement } from './call-judgement.js';
 
 /** The circuits of one interceptor, so many of them at the most. */
 export class Breakers implements Disposable {
@@ -55,12 +55,12 @@ export class Breakers implements Disposable {
   }
 
   /** Judges the end of a call. */
-  verdictOf(ending: StatusObject, explanation: CallExplanation | undefined): Verdict {
+  judgeCall(ending: StatusObject, explanation: CallExplanation | undefined): CallJudgement {
     try {
-      return verdictOf(ending, explanation, this.options.isFailure);
+      return judgeCall(ending, explanation, this.options.isFailure);
     } catch (error) {
       this.#warnOnce('isFailure', `isFailure threw, and its default is used: ${String(error)}`);
-      return verdictOf(ending, explanation, isFailureByDefault);
+      return judgeCall(ending, explanation, isFailureByDefault);
     }
   }
 

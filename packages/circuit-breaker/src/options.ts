@@ -2,7 +2,7 @@ import type { StatusObject } from '@grpc/grpc-js';
 import type { CallInfo } from '@grpc-manifold/core';
 import { OptionReader } from '@grpc-manifold/core/internal';
 import { checkStates, type BreakerStates } from './states.js';
-import { isFailureByDefault } from './verdict.js';
+import { isFailureByDefault } from './call-judgement.js';
 
 /** Shapes a circuit breaker: what it counts together, when it opens, and how it finds back. */
 export interface CircuitBreakerOptions {

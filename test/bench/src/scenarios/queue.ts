@@ -103,10 +103,14 @@ function exposedGc(): () => void {
 function goalOf(results: Results, variant: string, metric: string, word: string): Goal {
   const medians = Object.keys(CASES).map((name) => findCell(results, variant, name)?.summary[metric]?.median);
   const known = medians.filter((median) => median !== undefined);
+  const mostNs = Object.values(CASES).map((waiting) => (waiting > 10_000 ? 1_000 : 300));
   return {
-    text: `${word} takes ${variant} at most 2,000 ns, whether 1 or 100,000 wait`,
+    text: `${word} takes ${variant} at most 300 ns while up to 10,000 wait, 1,000 ns while 100,000 do`,
     measured: known.length === 0 ? 'not measured' : known.map((ns) => `${ns.toFixed(0)} ns`).join(', '),
-    reached: known.length === 0 ? undefined : known.every((ns) => ns <= 2_000),
+    reached:
+      known.length === 0
+        ? undefined
+        : medians.every((ns, index) => ns === undefined || ns <= (mostNs[index] as number)),
   };
 }
 

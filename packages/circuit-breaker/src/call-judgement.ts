@@ -2,7 +2,7 @@ import { status, type StatusObject } from '@grpc/grpc-js';
 import type { CallExplanation } from '@grpc-manifold/core';
 
 /** What the end of a call tells of the server: that it does, that it does not, or nothing. */
-export type Verdict = 'ok' | 'failed' | 'ignored';
+export type CallJudgement = 'ok' | 'failed' | 'ignored';
 
 const FAILURES: ReadonlySet<status> = new Set([
   status.UNAVAILABLE,
@@ -18,11 +18,11 @@ export function isFailureByDefault({ code }: StatusObject): boolean {
 }
 
 /** Judges the end of a call. @param explanation what our layers know of it. */
-export function verdictOf(
+export function judgeCall(
   ending: StatusObject,
   explanation: CallExplanation | undefined,
   isFailure: (status: StatusObject) => boolean,
-): Verdict {
+): CallJudgement {
   // Whoever cancelled it, the server was not waited for.
   if (ending.code === status.CANCELLED) return 'ignored';
   // The server has not seen it; that there was no connection to it is its doing, for all we know.
