@@ -25,7 +25,7 @@ export const endingBehaviours: readonly Behaviour[] = [
   },
   {
     name: 'a timeout of the method config that passes, and the reset that the server gets',
-    run: (stage) => callRaw(stage, silent, {}, new Metadata(), withTimeout({ seconds: 0, nanos: 150_000_000 })),
+    run: (stage) => callRaw(stage, silent, {}, new Metadata(), withTimeout({ seconds: 0, nanos: 500_000_000 })),
     shows: { client: endsWith(4), server: [expect.objectContaining({ rstCode: 8 })] },
   },
   {
