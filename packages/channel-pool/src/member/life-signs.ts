@@ -165,8 +165,8 @@ export class LifeSigns {
     this.#verification = 'asked';
     const silentMs = Math.round(this.look());
     const { count } = this;
-    // A question of its own: the answer to an earlier one may have come in before verification was required, and lie in the
-    // socket.
+    // A question of its own: the answer to an earlier one may have come in before verification was required, and lie in
+    // the socket.
     this.#ask(() => {
       if (this.#verification === 'asked') this.#trust();
       this.observer.onAnswer();

@@ -26,9 +26,9 @@ function commonLog(ms: number, atMs: number): number {
 }
 
 /**
- * Draws two connections at random and picks the cheaper one, the cost being the time to the first answer × (streams + 1). The
- * average jumps to a worse time at once and comes back slowly, as Finagle's peak EWMA does: a connection that has
- * become slow is left alone after one call, and tried again as the memory of it fades.
+ * Draws two connections at random and picks the cheaper one, the cost being the time to the first answer × (streams +
+ * 1). The average jumps to a worse time at once and comes back slowly, as Finagle's peak EWMA does: a connection that
+ * has become slow is left alone after one call, and tried again as the memory of it fades.
  */
 export class PeakEwmaPicker implements Picker {
   /** Forgotten with the member itself. */
