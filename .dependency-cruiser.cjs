@@ -50,11 +50,14 @@ const layerRules = Object.keys(LAYERS).flatMap((folder) => {
   ];
 });
 
+/** The files of the pool itself. They stand together, and may import each other. */
+const POOL = ['channel-pool', 'shared-channel', 'pool-parts', 'pool-environment'];
+
 /** The rooms of channel-pool, the highest first: a room imports from those below it, and from itself. */
 const ROOMS = [
   ['index', 'internal'],
   ['interceptor', 'registry', 'pooled-channel-factory'],
-  ['channel-pool', 'shared-channel', 'pool-parts', 'pool-environment'],
+  POOL,
   ['calls'],
   ['membership'],
   ['ejection', 'opening', 'policies', 'watches'],
@@ -69,8 +72,7 @@ const inRooms = (rooms) => `^packages/channel-pool/src/(${rooms.join('|')})(/|\\
 const roomRules = ROOMS.flatMap((floor, height) =>
   floor.map((room) => {
     const below = ROOMS.slice(height + 1).flat();
-    // A folder is a room of its own; the files that stand together on a floor may import each other.
-    const own = height === 2 ? floor : [room];
+    const own = floor === POOL ? POOL : [room];
     return {
       name: `rooms-${room}`,
       comment: `${room} imports ${below.join(', ') || 'no other room'}`,

@@ -9,11 +9,7 @@ const MESSAGE_PREFIX_BYTES = 5;
 
 /** How much may still come in, and is thrown away, on a stream whose call has ended. */
 export class DiscardBudget {
-  #bytes = 0;
-
-  fill(): void {
-    this.#bytes = DISCARDED_BYTES;
-  }
+  #bytes = DISCARDED_BYTES;
 
   empty(): void {
     this.#bytes = 0;

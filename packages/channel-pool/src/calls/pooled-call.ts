@@ -342,7 +342,6 @@ export class PooledCall
   /** Reads on, so that the server's own end gets through and gives the room back before the reset does. */
   awaitReset(): void {
     this.#discards = new DiscardBudget();
-    this.#discards.fill();
     this.#inner?.startRead();
   }
 

@@ -116,17 +116,18 @@ export class Ejector {
       if (member.isLive) member.vitals.look(member.lifeSigns, Math.min(sinceMs, LOOK_MS));
     }
     this.judge();
-    this.#trials = this.#ejected === 0 ? [] : [...this.pool.open].filter((each) => this.#isTrialDue(each, nowMs));
+    this.#trials = this.#ejected === 0 ? [] : this.#findTrials(nowMs);
     this.#timer = undefined;
     if (this.#hasReasonToLook()) this.#setTimer();
     if (this.#trials.length > 0) this.pool.onRoom();
   }
 
-  #isTrialDue(member: PooledChannel, nowMs: number): boolean {
-    if (!isTrialDue(member.vitals, nowMs)) return false;
+  /** The ejected members that a call may try now. */
+  #findTrials(nowMs: number): PooledChannel[] {
+    const due = [...this.pool.open].filter((member) => isTrialDue(member.vitals, nowMs));
     // A member that needs to be verified is asked now: while others have room nobody else would ask it.
-    member.verify();
-    return member.hasTrialRoom;
+    for (const member of due) member.verify();
+    return due.filter((member) => member.hasTrialRoom);
   }
 
   #hasReasonToLook(): boolean {

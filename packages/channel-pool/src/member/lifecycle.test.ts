@@ -82,6 +82,14 @@ it('lets whoever is told change the state again, and then does nothing more itse
   expect(log).not.toContain('told of draining');
 });
 
+it('acts once on a draining that whoever is told of it makes final', () => {
+  const final: MemberState = { name: 'draining', isReversible: false, isFollowed: false, sinceMs: 5 };
+  const { lifecycle, log } = lifecycleIn('ready', (told) => told.change(final, 'lost'));
+  lifecycle.change(STATES.draining, 'not needed');
+  expect(lifecycle.state).toBe(final);
+  expect(log.filter((entry) => entry === 'told of draining')).toHaveLength(1);
+});
+
 it('is not undrained by somebody who is told that it drains, but later', () => {
   let isUndrained: boolean | undefined;
   const { lifecycle } = lifecycleIn('ready', (told) => (isUndrained ??= told.change(STATES.ready, 'load returned')));

@@ -89,7 +89,7 @@ export class Lifecycle {
     this.actions[to.name]?.onEnter?.(from);
     const before = shownState(from);
     if (before !== shownState(to)) this.#tell(before, reason, fault);
-    if (this.#state.name === to.name) this.actions[to.name]?.onTold?.(this.#state, reason);
+    if (this.#state === to) this.actions[to.name]?.onTold?.(to, reason);
     return true;
   }
 

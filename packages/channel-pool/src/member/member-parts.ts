@@ -59,13 +59,7 @@ export class MemberParts<Member> {
       onDeath: (fault) => observer.onDeath(member, fault),
       onUnverified: (fault) => observer.onUnverified(member, fault),
     });
-    const limits = {
-      maxStreamsPerChannel,
-      get serverLimit() {
-        return connection.serverLimit;
-      },
-    };
-    this.room = new StreamRoom(clock, this.life, this.resets, limits, {
+    this.room = new StreamRoom(clock, this.life, this.resets, connection, maxStreamsPerChannel, {
       hasRoom: () => commands.hasRoom(),
       onRoom: () => observer.onRoom(member),
       onStalled: (silentMs) => {

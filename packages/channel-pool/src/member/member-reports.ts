@@ -3,13 +3,15 @@ import type { ChannelStats } from '../reports/stats.js';
 import type { MemberState } from './lifecycle.js';
 import type { LifeSigns } from './life-signs.js';
 
-/** What policies see of a member. Its times are taken from the looks of now. */
+/** What a view takes from a member as it is. */
+type ViewedMember = Pick<
+  ChannelView,
+  'id' | 'state' | 'isEjected' | 'inFlightCalls' | 'idleMs' | 'canPing' | 'keepaliveTimeMs'
+> & { readonly connectedMs: number };
+
+/** What policies see of a member at a monotonic time. Looks for bytes that came in. */
 export function memberView(
-  member: Omit<ChannelView, 'ageMs' | 'silentMs' | 'drainingMs' | 'jitterFraction' | keyof PingView> & {
-    readonly connectedMs: number;
-    readonly canPing: boolean;
-    readonly keepaliveTimeMs: number;
-  },
+  member: ViewedMember,
   state: MemberState,
   life: LifeSigns,
   nowMs: number,
@@ -32,8 +34,6 @@ export function memberView(
     keepaliveTimeMs: member.keepaliveTimeMs,
   };
 }
-
-type PingView = Pick<ChannelView, 'canPing' | 'pings' | 'pingedMs' | 'isPinging' | 'keepaliveTimeMs'>;
 
 /** What users see of a member. */
 export function channelStats(

@@ -23,7 +23,8 @@ export class ResetBudget {
 
   /** Takes one reset out of the budget; false when none is left. `nowMs` is monotonic. */
   take(nowMs: number): boolean {
-    this.#refill(nowMs);
+    this.#tokens = this.#tokensAt(nowMs);
+    this.#asOfMs = nowMs;
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
@@ -31,12 +32,10 @@ export class ResetBudget {
 
   /** True while less than an eighth of the burst is left (docs/decisions/0011). `nowMs` is monotonic. */
   isLow(nowMs: number): boolean {
-    this.#refill(nowMs);
-    return this.#tokens < this.burst * LOW_RATIO;
+    return this.#tokensAt(nowMs) < this.burst * LOW_RATIO;
   }
 
-  #refill(nowMs: number): void {
-    this.#tokens = Math.min(this.burst, this.#tokens + ((nowMs - this.#asOfMs) * this.perSecond) / 1_000);
-    this.#asOfMs = nowMs;
+  #tokensAt(nowMs: number): number {
+    return Math.min(this.burst, this.#tokens + ((nowMs - this.#asOfMs) * this.perSecond) / 1_000);
   }
 }

@@ -30,8 +30,8 @@ class Scene {
       onUnverified: () => undefined,
       onStalled: () => undefined,
     });
-    const limits = { maxStreamsPerChannel: () => this.maxStreams, serverLimit: 1_000 };
-    this.room = new StreamRoom(this.clock, life, new ResetBudget(0), limits, {
+    const server = { serverLimit: 1_000 };
+    this.room = new StreamRoom(this.clock, life, new ResetBudget(0), server, () => this.maxStreams, {
       hasRoom: () => this.room.isFree,
       onRoom: () => undefined,
       onStalled: () => undefined,

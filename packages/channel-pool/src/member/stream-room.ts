@@ -1,5 +1,5 @@
 import type { CallExplanation } from '@grpc-manifold/core';
-import type { Clock } from '@grpc-manifold/core/internal';
+import type { Clock, Connection } from '@grpc-manifold/core/internal';
 import { EndingStreams, type EndingObserver, type EndingStream } from './ending-streams.js';
 import type { LifeSigns } from './life-signs.js';
 import type { ResetBudget } from './reset-budget.js';
@@ -12,14 +12,6 @@ const HIGHEST_LIMIT = 1_000;
 const UNANSWERED_CALLS = 100;
 /** Calls beyond the last sign of life at which the connection is asked for one. */
 const ASK_AT_CALLS = UNANSWERED_CALLS / 2;
-
-/** The limits of one connection, read anew each time: both may change at any time. */
-export interface StreamLimits {
-  /** The limit that the user has set. */
-  maxStreamsPerChannel(): number | undefined;
-  /** The server's SETTINGS_MAX_CONCURRENT_STREAMS, where it is seen. */
-  readonly serverLimit: number | undefined;
-}
 
 /** Who is told. */
 export interface StreamRoomObserver extends EndingObserver {
@@ -47,16 +39,19 @@ export class StreamRoom {
     private readonly clock: Clock,
     private readonly life: LifeSigns,
     resets: ResetBudget,
-    private readonly limits: StreamLimits,
+    /** Its limit is read anew each time: it may change at any time, and so may the user's. */
+    private readonly connection: Pick<Connection, 'serverLimit'>,
+    /** The limit that the user has set. */
+    private readonly maxStreamsPerChannel: () => number | undefined,
     observer: StreamRoomObserver,
   ) {
     this.lastUsedMs = clock.elapsed();
-    const connection = {
+    const ending = {
       lifeSigns: () => life.count,
       hasRoom: () => observer.hasRoom(),
       probe: () => life.ask(),
     };
-    this.#endings = new EndingStreams(clock, resets, connection, observer);
+    this.#endings = new EndingStreams(clock, resets, ending, observer);
   }
 
   /** Streams that still have to end on the connection. */
@@ -72,16 +67,16 @@ export class StreamRoom {
    * Streams that may be on the connection: the user's limit or the server's, the smaller of both where both are known.
    */
   get maxConcurrentStreams(): number {
-    const users = this.limits.maxStreamsPerChannel();
-    const servers = this.limits.serverLimit;
+    const users = this.maxStreamsPerChannel();
+    const servers = this.connection.serverLimit;
     if (servers === undefined) return users ?? UNSEEN_LIMIT;
     return Math.min(users ?? HIGHEST_LIMIT, servers);
   }
 
   /** Whose limit {@link maxConcurrentStreams} is. */
   get limitedBy(): NonNullable<CallExplanation['limitedBy']> {
-    const users = this.limits.maxStreamsPerChannel();
-    const servers = this.limits.serverLimit;
+    const users = this.maxStreamsPerChannel();
+    const servers = this.connection.serverLimit;
     if (servers !== undefined && servers <= (users ?? HIGHEST_LIMIT)) return 'server';
     return users === undefined ? 'default' : 'maxStreamsPerChannel';
   }
@@ -102,12 +97,12 @@ export class StreamRoom {
 
   /** Of bytes that answer neither a call nor a question is only known whether they came after half of the calls. */
   get #isProven(): boolean {
-    return this.life.count > this.#lifeAtMark || this.limits.maxStreamsPerChannel() !== undefined;
+    return this.life.count > this.#lifeAtMark || this.maxStreamsPerChannel() !== undefined;
   }
 
   /** Counts a call in. In the tick in which the member is picked, so that a burst spreads. */
   countIn(): void {
-    const isHeldBack = this.#unansweredCalls >= UNANSWERED_CALLS && this.limits.maxStreamsPerChannel() === undefined;
+    const isHeldBack = this.#unansweredCalls >= UNANSWERED_CALLS && this.maxStreamsPerChannel() === undefined;
     if (isHeldBack && this.life.count > this.#lifeAtMark) {
       // More bytes have come in since the mark: half of the calls are answered for.
       this.#unansweredCalls = ASK_AT_CALLS;
@@ -170,6 +165,6 @@ export class StreamRoom {
   /** The other end is asked before the connection is held back, so that one that lives has answered by then. */
   #mark(): void {
     this.#lifeAtMark = this.life.count;
-    if (this.limits.maxStreamsPerChannel() === undefined) this.life.ask();
+    if (this.maxStreamsPerChannel() === undefined) this.life.ask();
   }
 }

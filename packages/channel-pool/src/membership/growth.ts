@@ -81,7 +81,7 @@ export class Growth {
   }
 
   #reasonFor(purpose: Purpose): string | undefined {
-    if (this.#isClosed || this.pool.isBackingOff()) return undefined;
+    if (this.pool.isBackingOff()) return undefined;
     if (purpose === 'rotation') {
       return this.pool.takesCalls() ? this.rotation.reason(this.pool.options().maxChannels) : undefined;
     }

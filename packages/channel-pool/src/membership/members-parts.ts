@@ -143,4 +143,10 @@ export class MembersParts {
       },
     );
   }
+
+  /** Stops every timer and begins nothing any more. Members stay as they are. */
+  close(): void {
+    const { policies, ejector, usage, lifeWatch, outage, growth, shrinking } = this;
+    for (const part of [policies, ejector, usage, lifeWatch, outage, growth, shrinking]) part.close();
+  }
 }

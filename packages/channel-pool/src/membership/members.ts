@@ -195,10 +195,7 @@ export class Members implements PooledChannelObserver, BeatListener {
    */
   async close(reason: string): Promise<number> {
     this.#isClosed = true;
-    for (const part of [this.#parts.policies, this.#parts.ejector, this.#parts.usage, this.#parts.lifeWatch]) {
-      part.close();
-    }
-    for (const part of [this.#parts.outage, this.#parts.growth, this.#parts.shrinking]) part.close();
+    this.#parts.close();
     // Also those that have closed by themselves just now, as they do when their last call is cancelled.
     const members = [...this.#parts.roster.withSockets, ...this.#parts.attempts.close()];
     const forced = await Promise.all(members.map((member) => member.close(reason)));
@@ -331,8 +328,8 @@ export class Members implements PooledChannelObserver, BeatListener {
   // ── what the parts ask for ────────────────────────────────────────────────────────────────────────────────────────
 
   #onRetry(): void {
-    const isWanted =
-      this.#parts.usage.hasRequest || this.#parts.usage.minChannels > 0 || this.observer.queuedCalls() > 0;
+    const { isRequested, minChannels } = this.#parts.usage;
+    const isWanted = isRequested || minChannels > 0 || this.observer.queuedCalls() > 0;
     // Nobody asked since: the next call begins anew, and waits for its attempt instead of failing at once.
     if (!isWanted) this.#parts.outage.isFailing = false;
     this.#parts.growth.review();

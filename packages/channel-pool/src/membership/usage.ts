@@ -50,11 +50,6 @@ export class Usage {
     return this.#isRequested && this.roster.live === 0;
   }
 
-  /** True when somebody requested a connection since the last was there or begun. */
-  get hasRequest(): boolean {
-    return this.#isRequested;
-  }
-
   /** Connections that are kept: `minChannels` while the pool is in use, and after that where the user has set it. */
   get minChannels(): number {
     return this.#isUsed ? this.pool.options().minChannels : 0;

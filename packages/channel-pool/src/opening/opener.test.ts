@@ -103,6 +103,22 @@ it('asks for another permit when one was not given', async () => {
   expect(scene.begun).toEqual(['growth: load']);
 });
 
+it('keeps one waiting request of each purpose also while permits are refused', async () => {
+  const scene = new Scene();
+  scene.needsPermits = true;
+  scene.opener.request('growth');
+  for (let round = 0; round < 10; round += 1) {
+    scene.opener.request('growth');
+    scene.permits[round]?.(false);
+    await settled();
+  }
+  scene.needsPermits = false;
+  scene.permits[10]?.(true);
+  await settled();
+  for (let attempt = 0; attempt < 10; attempt += 1) await scene.endAttempt();
+  expect(scene.begun).toHaveLength(2);
+});
+
 it('begins at most 2,000 attempts a second, and goes on after that', async () => {
   const scene = new Scene();
   scene.opensAtOnce = true;

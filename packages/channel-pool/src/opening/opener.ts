@@ -54,9 +54,11 @@ export class Opener {
   request(purpose: Purpose): void {
     if (this.#isClosed || this.#waiting[purpose]) return;
     this.#waiting[purpose] = true;
-    void this.#attempts
-      .add(() => this.#attempt(purpose) ?? Promise.resolve(), { priority: PRIORITIES[purpose] })
-      .then(() => this.#next());
+    const attempt = async (): Promise<void> => {
+      this.#waiting[purpose] = false;
+      await this.#attempt(purpose);
+    };
+    void this.#attempts.add(attempt, { priority: PRIORITIES[purpose] }).then(() => this.#next());
   }
 
   /** Begins nothing any more. */
@@ -72,25 +74,28 @@ export class Opener {
   }
 
   #attempt(purpose: Purpose): Promise<void> | undefined {
-    this.#waiting[purpose] = false;
-    if (this.#isClosed || this.pool.reasonFor(purpose) === undefined) return undefined;
-    const permit = this.pool.beforeOpening();
-    if (permit !== undefined) return permit.then((isGiven) => (isGiven ? this.#open(purpose) : this.#ask(purpose)));
-    return this.#open(purpose);
-  }
-
-  /** A permit was not given, because the load went away or somebody else needs none any more: asks for another. */
-  #ask(purpose: Purpose): Promise<void> | undefined {
-    return this.#isClosed ? undefined : this.#attempt(purpose);
-  }
-
-  #open(purpose: Purpose): Promise<void> | undefined {
-    // Load may have gone while a permit was awaited.
-    const reason = this.#isClosed ? undefined : this.pool.reasonFor(purpose);
+    const reason = this.#reasonFor(purpose);
     if (reason === undefined) return undefined;
+    const permit = this.pool.beforeOpening();
+    if (permit === undefined) return this.#open(purpose, reason);
+    // A permit that was not given is asked for anew, as long as there is a reason.
+    return permit.then((isGiven) => (isGiven ? this.#openStill(purpose) : this.#attempt(purpose)));
+  }
+
+  #open(purpose: Purpose, reason: string): Promise<void> | undefined {
     const delayMs = this.#rate.take(this.clock.elapsed());
     if (delayMs === 0) return this.pool.open(purpose, reason);
-    return this.#pause(delayMs).then(() => this.#open(purpose));
+    return this.#pause(delayMs).then(() => this.#openStill(purpose));
+  }
+
+  /** The reason may have gone while a permit or the next second was awaited. */
+  #openStill(purpose: Purpose): Promise<void> | undefined {
+    const reason = this.#reasonFor(purpose);
+    return reason === undefined ? undefined : this.#open(purpose, reason);
+  }
+
+  #reasonFor(purpose: Purpose): string | undefined {
+    return this.#isClosed ? undefined : this.pool.reasonFor(purpose);
   }
 
   #pause(delayMs: number): Promise<void> {
