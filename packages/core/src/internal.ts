@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * What the packages of grpc-manifold share with each other. It may change in any release: users import the main entry,
- * which exports the contracts and `explain()`.
+ * Code that the packages of grpc-manifold share. It may change in any release. Users import the main entry, which
+ * exports the contracts and `explain()`.
  */
 export { MAX_TIMER_MS, systemClock, type Clock, type Timer } from './time/clock.js';
 export { systemRandom, type Random } from './time/random.js';

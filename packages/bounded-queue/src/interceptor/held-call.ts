@@ -72,7 +72,7 @@ type Phase = 'created' | 'waiting' | 'running' | 'ended';
  */
 export class HeldCall implements CallInfo, ChildCall, InterceptingListener, NextInterceptingCall, Queued, Timed {
   queueLinks: Queued['queueLinks'];
-  placeAtParent: ChildCall['placeAtParent'];
+  childNode: ChildCall['childNode'];
   dueMs = Infinity;
   heapIndex = -1;
   /** Where it takes its slot, and waits for it. */

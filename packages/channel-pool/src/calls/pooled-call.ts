@@ -49,7 +49,7 @@ export class PooledCall
   dueMs: number;
   heapIndex = -1;
   resetPlace: EndingStream['resetPlace'];
-  placeAtParent: ChildCall['placeAtParent'];
+  childNode: ChildCall['childNode'];
   /** Where it stands among the calls of the pool. */
   readonly poolNode = new ListNode<PooledCall>();
   /** The same among those of its owner, where it has one. */

@@ -4,8 +4,8 @@ import { LinkedList, ListNode } from '../lists/linked-list.js';
 /** The server call that a call is made for, as interceptors and clients hand it over. */
 export type ParentCall = NonNullable<Parameters<ChannelInterface['createCall']>[3]>;
 
-/** Where a call stands among the children of its parent. */
-class PlaceAtParent extends ListNode<ChildCall> {
+/** The node of a call in the list of its parent's children. */
+class ChildNode extends ListNode<ChildCall> {
   constructor(readonly parent: ParentCall) {
     super();
   }
@@ -13,8 +13,8 @@ class PlaceAtParent extends ListNode<ChildCall> {
 
 /** A call that ends with its parent. */
 export interface ChildCall {
-  /** Set while it is attached. */
-  placeAtParent?: PlaceAtParent | undefined;
+  /** Set while the call is attached to a parent. */
+  childNode?: ChildNode | undefined;
   cancelWithStatus(code: status, details: string): void;
 }
 
@@ -25,14 +25,14 @@ interface Link {
 
 const links = new WeakMap<ParentCall, Link>();
 
-/** True where the flags ask for it; none given means all, as in grpc-js. */
+/** True when the propagation flags contain `what`. Without flags everything is propagated, as in grpc-js. */
 export function propagates(flags: number | null | undefined, what: propagate): boolean {
   return ((flags ?? propagate.DEFAULTS) & what) !== 0;
 }
 
 /**
- * Ends a call when its parent is cancelled, until it is detached. One listener a parent, however many children: grpc-js
- * adds one for each and never removes it.
+ * Cancels a call when its parent is cancelled, until {@link detachFromParent} is called. All children of a parent share
+ * one listener: grpc-js adds a listener for each child and never removes it.
  */
 export function attachToParent(parent: ParentCall, child: ChildCall): void {
   if (parent.cancelled) {
@@ -49,18 +49,18 @@ export function attachToParent(parent: ParentCall, child: ChildCall): void {
     links.set(parent, link);
     parent.on('cancelled', onCancelled);
   }
-  if (child.placeAtParent !== undefined) return;
-  child.placeAtParent = new PlaceAtParent(parent);
-  link.children.push(child.placeAtParent, child);
+  if (child.childNode !== undefined) return;
+  child.childNode = new ChildNode(parent);
+  link.children.push(child.childNode, child);
 }
 
-/** Ends the tie; harmless when there is none. */
+/** Detaches a call from its parent. Does nothing when the call is not attached. */
 export function detachFromParent(parent: ParentCall, child: ChildCall): void {
   const link = links.get(parent);
-  const { placeAtParent } = child;
-  if (link === undefined || placeAtParent?.parent !== parent) return;
-  child.placeAtParent = undefined;
-  link.children.remove(placeAtParent);
+  const { childNode } = child;
+  if (link === undefined || childNode?.parent !== parent) return;
+  child.childNode = undefined;
+  link.children.remove(childNode);
   if (link.children.size > 0) return;
   links.delete(parent);
   parent.removeListener('cancelled', link.onCancelled);

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 
 /**
- * Says why a serialized message cannot be sent; undefined when it can. Of whatever is no Buffer grpc-js sends nothing,
- * or garbage.
+ * Explains why a serialized message cannot be sent; undefined when it can. When the serializer returns something other
+ * than a Buffer, grpc-js sends nothing or sends garbage.
  */
 export function unsendable(message: unknown): string | undefined {
   if (Buffer.isBuffer(message)) return undefined;

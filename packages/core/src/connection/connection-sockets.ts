@@ -6,8 +6,8 @@ import { watchSocketClose } from './socket-close-watch.js';
 const NEW_SOCKET_CHANNEL = 'net.client.socket';
 const attempt = new AsyncLocalStorage<ConnectionSockets>();
 /**
- * Connection attempts under way. While there are none nothing is watched: on Node 20 and 22 a storage in use makes
- * every promise of the process dearer.
+ * The number of connection attempts in progress. The storage is disabled while the number is 0: on Node 20 and 22 an
+ * enabled AsyncLocalStorage makes every promise of the process slower.
  */
 let attempts = 0;
 
@@ -16,9 +16,9 @@ function onNewSocket(message: unknown): void {
 }
 
 /**
- * The TCP sockets of one connection of the pool. `channel.close()` leaves the socket of a silent peer open and a
- * connection attempt holds the process, so the pool must know the sockets themselves: Node publishes each new one on
- * `diagnostics_channel`, and the async context in which the attempt was begun tells whose it is.
+ * The TCP sockets of one connection of the pool. The pool must know them, because `channel.close()` leaves the socket
+ * of a silent peer open and because a connecting socket keeps the process alive. Node publishes each new socket on
+ * `diagnostics_channel`; the async context of the connection attempt tells which connection the socket belongs to.
  */
 export class ConnectionSockets {
   readonly #open = new Set<Socket>();
@@ -28,8 +28,8 @@ export class ConnectionSockets {
   #onAllClosed: (() => void) | undefined;
 
   /**
-   * Begins a connection attempt; sockets made in its course are learned. Nothing of the user's may run inside: a socket
-   * that the user opened would be taken for ours.
+   * Begins a connection attempt and adds the sockets that are created during it. No code of the user may run inside
+   * `begin`: a socket that such code opens would be counted as a socket of this connection.
    */
   attempt(begin: () => void): void {
     this.#attempting = true;
@@ -38,7 +38,7 @@ export class ConnectionSockets {
     attempt.run(this, begin);
   }
 
-  /** The attempt has come to its end. */
+  /** Ends the connection attempt: new sockets are no longer added. Does nothing when no attempt is in progress. */
   attemptEnded(): void {
     if (!this.#attempting) return;
     this.#attempting = false;
@@ -49,7 +49,8 @@ export class ConnectionSockets {
   }
 
   /**
-   * Takes a socket in. Ours must not hold the process while it connects: what waits for it does (docs/decisions/0003).
+   * Adds a socket. The socket does not keep the process alive while it connects; the calls that wait for it do
+   * (docs/decisions/0003).
    */
   readonly add = (socket: Socket): void => {
     if (socket.destroyed || this.#open.has(socket)) return;
@@ -59,32 +60,32 @@ export class ConnectionSockets {
       this.#retiredBytesRead += socket.bytesRead;
       if (this.#open.size === 0) this.#onAllClosed?.();
     });
-    // For the time between TCP and the session; from then on grpc-js refs it while calls run.
+    // For the time between the TCP connection and the HTTP/2 session. Then grpc-js refs the socket while calls run.
     if (socket.connecting || socket.pending) socket.once('connect', () => socket.unref());
-    // grpc-js was about to connect when it was told to close. Not before `connect()` has begun, which would bring a
-    // destroyed socket back.
+    // grpc-js can create a socket after its channel was closed. The socket is destroyed in a microtask, after
+    // `connect()` has begun: `connect()` would revive a socket that is destroyed before.
     if (this.#closed) queueMicrotask(() => this.destroy('the connection was closed before it was made'));
   };
 
-  /** How many are open. */
+  /** The number of open sockets. */
   get openCount(): number {
     return this.#open.size;
   }
 
-  /** True while one of them waits for the other end to answer its SYN. */
+  /** True while a socket waits for the peer to answer its SYN. */
   get connecting(): boolean {
     for (const socket of this.#open) if (socket.connecting) return true;
     return false;
   }
 
-  /** Bytes that came in by all of them so far. */
+  /** The number of bytes received on all sockets of the connection, including closed ones. */
   get bytesRead(): number {
     let bytes = this.#retiredBytesRead;
     for (const socket of this.#open) bytes += socket.bytesRead;
     return bytes;
   }
 
-  /** Resolves when none is open; at once when none is. */
+  /** Resolves when no socket is open. */
   allClosed(): Promise<void> {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
@@ -92,23 +93,27 @@ export class ConnectionSockets {
     });
   }
 
-  /** Destroys what is still open and says how many that were. grpc-js must have been told to close before. */
+  /**
+   * Destroys all open sockets. The channel must have been closed before.
+   *
+   * @returns the number of sockets that were destroyed.
+   */
   destroy(reason: string): number {
     const count = this.#open.size;
     this.destroyOthers(undefined, reason);
     return count;
   }
 
-  /** Destroys what is open but for one. */
+  /** Destroys all open sockets except `kept`. */
   destroyOthers(kept: Socket | undefined, reason: string): void {
     for (const socket of this.#open) {
-      // Without an error grpc-js waits for ever in a TLS handshake; with this code it reports UNAVAILABLE, not
-      // INTERNAL.
+      // Without an error, grpc-js waits forever in a TLS handshake. With this code it reports UNAVAILABLE; with
+      // another one it reports INTERNAL.
       if (socket !== kept) socket.destroy(Object.assign(new Error(reason), { code: 'ECONNRESET' }));
     }
   }
 
-  /** Learns no more sockets. */
+  /** Ends the attempt. A socket that is added later is destroyed. */
   close(): void {
     this.#closed = true;
     this.attemptEnded();

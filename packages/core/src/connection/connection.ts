@@ -3,81 +3,92 @@ import type { ChannelCall } from '../contracts/channel-factory.js';
 import type { Goaway } from '../faults/classify-fault.js';
 
 /**
- * Where the HTTP/2 session of a connection is: not seen (none yet, or it cannot be), open for questions and streams,
- * `closing` (GOAWAY, or its channel is closed: it takes questions and no more streams; those that it has may go on), or
- * `destroyed`.
+ * The state of the HTTP/2 session of a connection.
+ *
+ * - `unseen`: there is no session yet, or it cannot be observed.
+ * - `open`: the session accepts new streams.
+ * - `closing`: the server sent GOAWAY, or the channel is closed. The session accepts no new streams; its open streams
+ *   continue, and it still answers SETTINGS.
+ * - `destroyed`: the session has ended.
  */
 export type SessionState = 'unseen' | 'open' | 'closing' | 'destroyed';
 
 /**
- * The one connection of a channel: what is to be seen of it and done to it beyond what a grpc-js channel offers. It is
- * made once and never again; it may live in another thread than the one that asks, and what is read is then as of the
- * last message from there.
+ * The only connection of a channel, with the state and the operations that a grpc-js channel does not offer. It
+ * connects once and never reconnects. It may live in another thread; its properties then have the values of the last
+ * message from that thread.
  */
 export interface Connection {
-  /** What makes calls on it. */
+  /** The channel that makes calls on the connection. */
   readonly channel: ChannelInterface;
   readonly session: SessionState;
   /**
-   * SETTINGS_MAX_CONCURRENT_STREAMS of the server as it is now (RFC 9113, section 6.5.2); undefined where it cannot be
-   * seen.
+   * The current SETTINGS_MAX_CONCURRENT_STREAMS of the server (RFC 9113, section 6.5.2); undefined when it cannot be
+   * observed.
    */
   readonly serverLimit: number | undefined;
-  /** Address and port of the other end, once connected. */
+  /** Address and port of the peer; undefined before the connection is made. */
   readonly peer: string | undefined;
-  /** Bytes that came in so far, on all of its sockets; 0 where they cannot be seen. */
+  /** The number of bytes received on all sockets of the connection; 0 when they cannot be observed. */
   readonly bytesRead: number;
-  /** True while a socket of it waits for the other end to answer its SYN. */
+  /** True while a socket of the connection waits for the peer to answer its SYN. */
   readonly isConnecting: boolean;
-  /** What the server said when it wanted no more streams. */
+  /** The GOAWAY frame that the server sent, if any. */
   readonly goaway: Goaway | undefined;
-  /** What its socket ended with, where it was an error. */
+  /** The error that the socket closed with, if any. */
   readonly error: { readonly message: string } | undefined;
-  /** The lowest number that the stream of a call can have that is started now; 0 where that cannot be known here. */
+  /** The lowest stream id that a call started now can get; 0 when it cannot be known. */
   readonly nextStreamId: number;
 
   /**
-   * Begins to connect, and tells each state of the channel from then on until the channel is closed; never READY before
-   * the session is seen, where it can be.
+   * Begins to connect, and reports each state of the channel until the channel is closed. When the session can be
+   * observed, it is known before READY is reported.
    *
-   * @throws what grpc-js throws for a channel that cannot connect.
+   * @throws the error of grpc-js for a channel that cannot connect.
    */
   connect(onState: (state: connectivityState) => void): void;
   /**
-   * Asks the other end for a sign of life with an empty SETTINGS frame (docs/decisions/0002). False where it cannot be
-   * asked; else calls back once: true when it has answered. When the session is gone first, false or, as Node has it,
-   * not at all.
+   * Asks the peer for a sign of life with an empty SETTINGS frame (docs/decisions/0002).
+   *
+   * @param onAnswer called once with true when the peer has acknowledged the frame. When the session is destroyed
+   * before, Node calls it with false or not at all.
+   * @returns false when the frame cannot be sent; `onAnswer` is then never called.
    */
   ask(onAnswer: (isAnswered: boolean) => void): boolean;
   /**
-   * Sends a PING and calls back when it is answered or the session is gone. False where it could not be sent. While the
-   * session is closing, an empty SETTINGS frame takes its place: Node sends no PING then.
+   * Sends a PING. While the session is closing it sends an empty SETTINGS frame instead, because Node then sends no
+   * PING.
+   *
+   * @param onEnd called when the PING is answered or the session is destroyed.
+   * @returns false when the PING could not be sent; `onEnd` is then never called.
    */
   ping(onEnd: () => void): boolean;
   /**
-   * True when the server has said that it never acted on the stream of a call that has ended (RFC 9113, section 6.8).
+   * True when the GOAWAY of the server guarantees that the server never acted on the stream of an ended call (RFC 9113,
+   * section 6.8).
    *
-   * @param lowestStreamId {@link nextStreamId} as it was when the call was started.
+   * @param lowestStreamId the value of {@link nextStreamId} when the call was started.
    */
   neverActedOn(call: ChannelCall, lowestStreamId: number): boolean;
-  /** Closes the channel: its calls go on, and no connection is made any more. Not to be called from `onState`. */
+  /** Closes the channel. Its calls continue; it does not connect again. Must not be called inside `onState`. */
   closeChannel(): void;
   /**
-   * Closes the channel, and destroys what is left of its sockets after a short grace. Resolves to the number of sockets
-   * that had to be destroyed when none is left open.
+   * Closes the channel, and destroys the sockets that are still open after a short grace period.
+   *
+   * @returns a promise that resolves when no socket is open, to the number of sockets that had to be destroyed.
    */
   close(reason: string): Promise<number>;
 }
 
-/** Under this key a channel that a {@link ChannelFactory} made keeps its connection, where it can show it. */
+/** The key under which a channel made by a {@link ChannelFactory} exposes its connection. */
 export const CONNECTION: unique symbol = Symbol.for('grpc-manifold.connection');
 
-/** A channel that shows its connection. */
+/** A channel that exposes its connection. */
 export interface ConnectedChannel extends ChannelInterface {
   readonly [CONNECTION]: Connection;
 }
 
-/** Finds the connection of a channel, where it shows it. */
+/** Returns the connection that a channel exposes; undefined when it exposes none. */
 export function connectionOf(channel: ChannelInterface): Connection | undefined {
   return CONNECTION in channel ? (channel as ConnectedChannel)[CONNECTION] : undefined;
 }

@@ -2,9 +2,9 @@ import type { ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 
 /**
- * Finds the HTTP/2 session that speaks on a socket. Node keeps it on the socket itself, under a key of its own that
- * differs between versions (20 to 26: measured), so it is found by what it is. Undefined when there is none, or when a
- * Node keeps it elsewhere: the pool then does without.
+ * Finds the HTTP/2 session of a socket. Node stores the session on the socket under an internal key that differs
+ * between versions (measured on Node 20 to 26), so the session is recognized by its methods. Returns undefined when
+ * there is no session or when a version of Node stores it elsewhere; the pool then works without session state.
  */
 export function sessionOf(socket: Socket): ClientHttp2Session | undefined {
   for (const key of Reflect.ownKeys(socket)) {

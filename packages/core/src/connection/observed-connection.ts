@@ -17,27 +17,27 @@ import { sessionOf } from './http2-session.js';
 import { observedCredentials } from './observed-credentials.js';
 import { isXdsTarget } from './xds-target.js';
 
-/** Milliseconds that the other end has to close its side before a socket is destroyed; one that listens needs 1. */
+/** Milliseconds that the peer has to close its side before a socket is destroyed. A responsive peer needs about 1. */
 const CLOSE_GRACE_MS = 100;
 
-/** What an {@link ObservedConnection} is made of. */
+/** The settings of an {@link ObservedConnection}. */
 export interface ObservedConnectionSettings {
   readonly target: string;
   readonly credentials: ChannelCredentials;
   readonly channelOptions: ChannelOptions;
   readonly clock: Clock;
-  /** One that is there already: of it nothing but the sockets is seen. Default: grpc-js's own is made. */
+  /** An existing channel, of which only the sockets can be observed. Default: a new grpc-js channel. */
   readonly channel?: ChannelInterface;
 }
 
-/** Tells who is at the other end of a socket, as grpc-js writes it; undefined where that has no port. */
+/** Formats the address and port of a socket's peer as grpc-js does; undefined when the peer has no address. */
 export function peerOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort' | 'remoteFamily'>): string | undefined {
   const { remoteAddress, remotePort, remoteFamily } = socket;
   if (remoteAddress === undefined) return undefined;
   return `${remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
 }
 
-/** The connection of a grpc-js channel of this thread, seen by the sockets that it opens and the session on them. */
+/** The connection of a grpc-js channel in this thread, observed through its sockets and its HTTP/2 session. */
 export class ObservedConnection implements Connection {
   readonly channel: ChannelInterface;
   readonly #target: string;
@@ -48,14 +48,14 @@ export class ObservedConnection implements Connection {
   #session: ClientHttp2Session | undefined;
   #goaway: Goaway | undefined;
   /**
-   * Read once for all calls that are started in one go: `session.state` costs 5 µs or more. grpc-js opens a stream in a
-   * microtask behind the start of its call, at the earliest.
+   * Cached until the next microtask: reading `session.state` costs 5 µs or more. The cached value stays correct
+   * for all calls started in the same synchronous code: grpc-js opens the stream of a call in a later microtask.
    */
   #nextStreamId: number | undefined;
   /**
-   * The server at one address has said SETTINGS: it carries the calls. Where a target has several addresses grpc-js
-   * tries the next one when one is slow (RFC 8305, as gRFC A61 has it). When two come to an end in one tick it keeps
-   * both (1.14.7): one connection that carries calls, and one that nobody knows of.
+   * True when a server has sent its SETTINGS; its connection carries the calls. When a target has several addresses,
+   * grpc-js tries the next address while a slow attempt continues (RFC 8305, gRFC A61). When two attempts succeed in
+   * the same tick, grpc-js 1.14.7 keeps both: one connection carries calls, the other one leaks.
    */
   #isDecided = false;
   #isConnected = false;
@@ -63,7 +63,7 @@ export class ObservedConnection implements Connection {
   #isChannelClosed = false;
   #closing: Promise<number> | undefined;
 
-  /** @throws what grpc-js throws for a target or credentials that it cannot use. */
+  /** @throws the error of grpc-js for a target or credentials that it cannot use. */
   constructor(settings: ObservedConnectionSettings) {
     const { target, credentials, channelOptions, clock } = settings;
     this.#target = target;
@@ -90,8 +90,8 @@ export class ObservedConnection implements Connection {
   }
 
   /**
-   * Asked for each time, which costs a few nanoseconds: on the sessions of grpc-js, which takes all listeners off them,
-   * Node emits no 'remoteSettings'.
+   * Read from the session each time, which costs a few nanoseconds. A 'remoteSettings' listener does not work: grpc-js
+   * removes all listeners from its sessions.
    */
   get serverLimit(): number | undefined {
     return this.#session?.remoteSettings.maxConcurrentStreams;
@@ -118,8 +118,7 @@ export class ObservedConnection implements Connection {
   }
 
   get nextStreamId(): number {
-    // With xDS there may be several connections, and the session that is known need not be the one that carries the
-    // call.
+    // With xDS there may be several connections, and the observed session may not be the one that carries the call.
     if (this.#isXds || this.#session === undefined) return 0;
     if (this.#nextStreamId === undefined) {
       this.#nextStreamId = this.#session.state.nextStreamID ?? 0;
@@ -145,9 +144,9 @@ export class ObservedConnection implements Connection {
   }
 
   ping(onEnd: () => void): boolean {
-    // Node cancels every PING on a session that is closing, and sends SETTINGS on it (measured on Node 20 to 26).
+    // Node cancels every PING on a closing session, but it sends SETTINGS (measured on Node 20 to 26).
     if (this.session !== 'open') return this.ask(() => onEnd());
-    // Node has a bound on PINGs that are unanswered: it refuses one beyond it, and calls back for that as well.
+    // Node limits the number of unanswered PINGs. It calls back for a PING beyond the limit too; that is ignored here.
     let isSent = false;
     isSent = this.#session?.ping(() => isSent && onEnd()) === true;
     return isSent;
@@ -174,7 +173,7 @@ export class ObservedConnection implements Connection {
 
   async #close(reason: string): Promise<number> {
     const graceMs = this.#isConnected ? CLOSE_GRACE_MS : 0;
-    // Never inside grpc-js's own state callbacks: closing there brings the channel back to life.
+    // Not inside a state callback of grpc-js: a channel that is closed there connects again.
     await Promise.resolve();
     this.closeChannel();
     this.#sockets.close();
@@ -189,7 +188,9 @@ export class ObservedConnection implements Connection {
     return forced;
   }
 
-  /** grpc-js cannot unsubscribe a watcher and throws once closed: each is asked for once, and ignored after the end. */
+  /**
+   * Watches one state change at a time: grpc-js cannot unsubscribe a watcher, and throws when the channel is closed.
+   */
   #follow(onState: (state: connectivityState) => void): void {
     const seen = this.channel.getConnectivityState(false);
     this.#learn(seen);
@@ -212,27 +213,27 @@ export class ObservedConnection implements Connection {
 
   #watchSession(): void {
     this.#session = this.#http2Socket === undefined ? undefined : sessionOf(this.#http2Socket);
-    // Before grpc-js, which tells of the loss when it hears of the GOAWAY: by then it must be known why.
+    // Runs before the listener of grpc-js, which reports the loss of the connection on GOAWAY: the reason must be known
+    // by then.
     this.#session?.prependListener('goaway', (code: number, lastStreamId: number, debugData?: Uint8Array) => {
       this.#goaway = { code, lastStreamId, debugData: Buffer.from(debugData ?? []).toString('latin1') };
     });
   }
 
   /**
-   * A channel tries an address again that has refused it when grpc-js's backoff is over, and that may be at once: also
-   * when it was closed meanwhile, or is connected to another address (subchannel.ts: `unref` leaves TRANSIENT_FAILURE
-   * as it is).
+   * Prevents a second connection. grpc-js retries a failed address after its backoff, which may be 0, even when the
+   * channel was closed or is connected to another address (subchannel.ts: `unref` does not leave TRANSIENT_FAILURE).
    */
   get #mayConnect(): boolean {
     return !this.#isDecided && !(this.#isConnected && !this.#isXds) && !this.#hasFailed && !this.#isChannelClosed;
   }
 
-  /** Handshakes run side by side; the first to be over ends the others, in the same tick. */
+  /** Handshakes to several addresses run in parallel; the first one that completes ends the others in the same tick. */
   #race(tcp: Socket, http2: Socket): void {
     const session = sessionOf(http2);
-    // Where sessions cannot be seen, two may be kept: the second is closed with the first.
+    // When sessions cannot be observed, grpc-js may keep two connections; both are closed together.
     if (session === undefined) this.#http2Socket = http2;
-    // Before grpc-js, which takes all listeners off.
+    // Runs before the listener of grpc-js, which removes all listeners.
     session?.prependListener('remoteSettings', () => {
       if (this.#isDecided) return;
       this.#isDecided = true;
@@ -243,9 +244,9 @@ export class ObservedConnection implements Connection {
 
   readonly #onSocket = (tcp: Socket, http2: Socket): void => {
     this.#sockets.add(tcp);
-    // With xDS a channel has as many connections as the control plane says.
+    // With xDS, the control plane decides how many connections a channel has.
     if (this.#isXds) this.#http2Socket = http2;
-    // Before anything can come in, and behind grpc-js, which makes the session in a microtask.
+    // Runs after grpc-js has created the session in a microtask and before any data arrives.
     else process.nextTick(() => this.#race(tcp, http2));
   };
 }

@@ -2,34 +2,38 @@ import type { Socket } from 'node:net';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 
 interface SecureConnector {
-  /** Asked before the socket is made. */
+  /** Called before the socket is created. */
   waitForReady(): Promise<void>;
   connect(socket: Socket): Promise<{ socket: Socket; secure: boolean }>;
 }
 
-/** What is seen of each connection that is made with observed credentials. */
+/** Receives the sockets of connections made with observed credentials, and may prevent further ones. */
 export interface ConnectionObserver {
-  /** The TCP socket, and the one that HTTP/2 will speak on: itself, or the TLS socket over it. */
+  /**
+   * Called before HTTP/2 begins on a socket.
+   *
+   * @param http2 the socket that HTTP/2 uses: the TCP socket itself, or the TLS socket over it.
+   */
   onSocket(tcp: Socket, http2: Socket): void;
-  /** False when no connection is to be made any more: the attempt then never comes to a socket, nor to an end. */
+  /** False when no further connection may be made. The attempt then creates no socket and never ends. */
   mayConnect(): boolean;
-  /** Asked when TCP is connected: false when the socket is of no more use. */
+  /** Called when TCP is connected. False when the socket is no longer needed. */
   mayShakeHands(): boolean;
 }
 
 /**
- * Derives credentials that show the socket of each connection before HTTP/2 begins on it, and that make none when they
- * are not to. The original is untouched: this is an object that inherits from it and looks on while it works.
+ * Derives credentials that report the sockets of each connection to the observer and ask it before they connect. The
+ * original credentials are unchanged: the derived object inherits from them.
  *
- * `_createSecureConnector` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts). Where it is
- * missing the credentials come back as they are, and the pool does without what it would have seen.
+ * `_createSecureConnector` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts). When it is
+ * missing, the given credentials are returned, and the pool works without the observations.
  */
 export function observedCredentials(credentials: ChannelCredentials, observer: ConnectionObserver): ChannelCredentials {
   const original: unknown = Reflect.get(credentials, '_createSecureConnector');
   if (typeof original !== 'function') return credentials;
   const createSecureConnector = (...args: unknown[]): SecureConnector => {
     const connector = Reflect.apply(original, credentials, args) as SecureConnector;
-    // An error would take the place of that which tells why the connection could not be made.
+    // The promise never settles: a rejection would replace the error that explains why the connection failed.
     const waitForReady = (): Promise<void> =>
       observer.mayConnect() ? connector.waitForReady() : new Promise(() => undefined);
     const connect = async (tcp: Socket): Promise<{ socket: Socket; secure: boolean }> => {
@@ -38,7 +42,7 @@ export function observedCredentials(credentials: ChannelCredentials, observer: C
       observer.onSocket(tcp, result.socket);
       return result;
     };
-    // grpc-js asks for the call credentials with each call: every method is bound once.
+    // Methods are bound once and cached: grpc-js reads the call credentials for each call.
     const methods = new Map<string | symbol, unknown>(Object.entries({ connect, waitForReady }));
     return new Proxy(connector, {
       get(target, key) {

@@ -1,7 +1,7 @@
 import { experimental } from '@grpc/grpc-js';
 
 /**
- * The name under which grpc-js knows the policy. Its config is `{ offset }`: how far the list of addresses is turned.
+ * The name of the load balancing policy in grpc-js. Its config is `{ offset }`: the index of the address to begin with.
  */
 export const ROTATED_PICK_FIRST = 'grpc_manifold_rotated_pick_first';
 
@@ -10,7 +10,7 @@ let isAvailable: boolean | undefined;
 type ChildHandler = InstanceType<typeof experimental.ChildLoadBalancerHandler>;
 type AddressUpdate = Parameters<ChildHandler['updateAddressList']>;
 
-/** How far the list of addresses is turned before pick_first sees it. */
+/** The config of the policy: the index of the address that pick_first tries first. */
 class RotatedConfig {
   constructor(readonly offset: number) {}
 
@@ -28,15 +28,15 @@ class RotatedConfig {
   }
 }
 
-/** Begins a list at another place. */
+/** Rotates a list to the left by `offset`, modulo its length. */
 export function rotated<Item>(items: readonly Item[], offset: number): Item[] {
   const start = items.length === 0 ? 0 : offset % items.length;
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
 /**
- * Makes {@link ROTATED_PICK_FIRST} known to the grpc-js of this thread, once. False where that cannot be: grpc-js calls
- * these parts experimental, and where one is missing members begin with the first address, as its channels do.
+ * Registers {@link ROTATED_PICK_FIRST} with the grpc-js of this thread, once. Returns false when that is impossible:
+ * the API is experimental in grpc-js. Without the policy, every member begins with the first address.
  */
 export function registerRotatedPickFirst(): boolean {
   isAvailable ??= register();
@@ -54,9 +54,8 @@ function register(): boolean {
 
 function rotatedPickFirst(): Parameters<typeof experimental.registerLoadBalancerType>[1] {
   /**
-   * grpc-js's pick_first over the addresses of the target, begun at another one for each member. pick_first alone sends
-   * every member to the first address; with this they are spread, and each still falls back to the others when its own
-   * is dead.
+   * The pick_first policy of grpc-js over a rotated address list. With plain pick_first, every member connects to the
+   * first address. With a rotated list, each member begins with another address and still falls back to the others.
    */
   class RotatedPickFirst extends experimental.ChildLoadBalancerHandler {
     override updateAddressList(...[endpoints, config, ...rest]: AddressUpdate): boolean {

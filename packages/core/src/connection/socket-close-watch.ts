@@ -2,9 +2,9 @@ import type { Socket } from 'node:net';
 
 /**
  * Keeps listeners for 'error' and 'close' on a socket until it is closed, even when other code removes all listeners.
- * grpc-js removes its own from a socket that it gives up, and everybody's from a socket that comes from a CONNECT proxy
+ * grpc-js removes its own listeners from a socket that it abandons, and all listeners from a socket of a CONNECT proxy
  * (1.14.7, http_proxy.ts: `removeAllListeners`). The next error of such a socket would be an uncaught exception, and
- * nobody would be told that it closed. The listeners are added again in the microtask after they were removed.
+ * its close would go unnoticed. The listeners are added again in the microtask after they were removed.
  *
  * @param onClosed called once, when the socket is closed. Default: nothing is called.
  */
@@ -12,7 +12,7 @@ export function watchSocketClose(socket: Socket, onClosed: () => void = () => un
   let isClosed = false;
   let isMissing = false;
   const onError = (): void => undefined;
-  // Node 20 emits no 'removeListener' for the only listener of an event, so there are two.
+  // Two listeners: Node 20 emits no 'removeListener' when an event has only one.
   const onErrorToo = (): void => undefined;
   const onClose = (): void => {
     if (isClosed) return;

@@ -1,4 +1,4 @@
-/** True for a target whose channels have as many connections as a control plane says, with balancing of their own. */
+/** True for an `xds:` target: a control plane decides how many connections its channels have and balances over them. */
 export function isXdsTarget(target: string): boolean {
   return target.startsWith('xds:');
 }

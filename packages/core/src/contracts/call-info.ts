@@ -1,10 +1,10 @@
 import type { Metadata } from '@grpc/grpc-js';
 import type { CallExplanation } from '../explanation/explanation.js';
 
-/** The shape of an RPC, where it is known. A channel is not told: calls made on one directly are 'unknown'. */
+/** The kind of an RPC. Calls made directly on a channel are 'unknown': a channel does not get the method definition. */
 export type CallKind = 'unary' | 'server-stream' | 'client-stream' | 'bidi' | 'unknown';
 
-/** Tells the kind of a method by which of its sides are streams, as method definitions have it. */
+/** Returns the kind of a method from its definition. */
 export function callKindOf(method: {
   readonly requestStream: boolean;
   readonly responseStream: boolean;
@@ -13,19 +13,19 @@ export function callKindOf(method: {
   return method.responseStream ? 'server-stream' : 'unary';
 }
 
-/** What is known of a call before it is sent. */
+/** The properties of a call that are known before it is sent. */
 export interface CallInfo {
-  /** The full method path, as '/package.Service/Method'. */
+  /** The full method path, such as '/package.Service/Method'. */
   readonly method: string;
   readonly kind: CallKind;
   /** Absolute: a Date or epoch milliseconds; Infinity for none. */
   readonly deadline: Date | number;
-  /** The authority that the caller asked for, when it is not the channel's own. */
+  /** The authority that the caller set; undefined for the channel's default authority. */
   readonly host?: string | undefined;
   readonly metadata: Metadata;
 }
 
-/** What is told of a call that we refused before any byte of it was sent. */
+/** Reports a call that grpc-manifold refused before any byte of it was sent. */
 export interface ShedReport {
   readonly call: CallInfo;
   readonly explanation: CallExplanation;

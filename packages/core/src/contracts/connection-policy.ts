@@ -1,102 +1,111 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 
 /**
- * Where a connection is in its life. `failed`: it could not be made, or it is ejected and gets no calls for a while.
+ * The state of a connection. `failed`: the connection attempt failed, or the connection is ejected for a while.
  */
 export type ChannelState = 'connecting' | 'ready' | 'draining' | 'failed' | 'closed';
 
-/** What a policy sees of one connection. All times are milliseconds. */
+/** A snapshot of one connection for a policy. All times are milliseconds. */
 export interface ChannelView {
   /** Counts up from 1 within the pool; never used twice. */
   readonly id: number;
   readonly state: ChannelState;
   /**
-   * True while the connection gets no calls because those on it failed, were slow or were not answered; `state` is
-   * `failed`.
+   * True while the connection is ejected: it gets no calls, because its calls failed, were slow or were not answered.
+   * `state` is then `failed`.
    */
   readonly isEjected: boolean;
   /**
-   * A number from 0 to below 1, drawn when the connection was made and kept: jitter that does not change from look to
-   * look.
+   * A random number from 0 to below 1, drawn when the connection was created. It stays the same in every review, so a
+   * policy can use it as stable jitter.
    */
   readonly jitterFraction: number;
   readonly inFlightCalls: number;
-  /** Since it became ready; 0 before. */
+  /** Time since the connection became ready; 0 before. */
   readonly ageMs: number;
-  /** Since a call last began or ended on it; 0 while one runs. */
+  /** Time since a call last began or ended on the connection; 0 while a call runs. */
   readonly idleMs: number;
-  /** Since anything was heard of the other end. Where the socket cannot be seen: since a call heard something. */
+  /**
+   * Time since the last byte from the peer. When the socket cannot be observed: since a call last received something.
+   */
   readonly silentMs: number;
-  /** Since it began to drain; 0 before. */
+  /** Time since the connection began to drain; 0 before. */
   readonly drainingMs: number;
   /**
-   * True where the pool can send a PING itself; false where only grpc-js can (a `channelFactory` of the user's own).
+   * True when the pool can send PINGs on the connection. False when only grpc-js can, as with a custom
+   * `channelFactory`.
    */
   readonly canPing: boolean;
-  /** PINGs that were sent on it by a policy. */
+  /** The number of PINGs that policies have sent on the connection. */
   readonly pings: number;
-  /** Since the last of them was sent; Infinity when none was. */
+  /** Time since the last of these PINGs was sent; Infinity when none was sent. */
   readonly pingedMs: number;
-  /** True while one of them is unanswered. */
+  /** True while one of these PINGs is unanswered. */
   readonly isPinging: boolean;
   /**
-   * The shortest interval of the pool, {@link PoolView.keepaliveTimeMs}, in force when one was sent; Infinity for none.
+   * The shortest keepalive interval of the pool ({@link PoolView.keepaliveTimeMs}) that was in force when a PING was
+   * sent on the connection; Infinity when no PING was sent.
    */
   readonly keepaliveTimeMs: number;
 }
 
-/** What a policy sees of a pool. */
+/** A snapshot of a pool for a policy. */
 export interface PoolView {
   readonly minChannels: number;
   readonly maxChannels: number;
   /** Every connection that is not closed, oldest first. */
   readonly channels: readonly ChannelView[];
-  /** The interval between PINGs that a policy has set; undefined while none has. It outlives connections. */
+  /** The interval between PINGs that a policy has set; undefined before. It stays set when connections are replaced. */
   readonly keepaliveTimeMs: number | undefined;
   /**
-   * Connections that the server closed with `too_many_pings` since that interval was set, not counting those that
-   * had sent PINGs more often than it.
+   * The number of connections that the server closed with `too_many_pings` since `keepaliveTimeMs` was set. Connections
+   * that sent PINGs at a shorter interval are not counted.
    */
   readonly pingStrikes: number;
 }
 
 /**
- * What a policy wants done. What names a connection that is not there any more, or not in a state for it, is ignored.
+ * An action that a policy asks for. The pool ignores an action for a connection that no longer exists or whose state
+ * does not allow it.
  */
 export type PolicyAction =
   /**
-   * Close a connection: now when it has no calls, else when they have ended; one that drains already loses its calls.
+   * Close a connection. Without calls it closes now, otherwise when its calls have ended. A connection that is already
+   * draining closes now and loses its calls.
    */
   | { readonly kind: 'close'; readonly channelId: number; readonly reason: string }
-  /** Replace a connection: another is made ready first, then this one drains. One at a time. */
+  /** Replace a connection: the pool first opens a new connection, then drains this one. One rotation runs at a time. */
   | { readonly kind: 'rotate'; readonly channelId: number; readonly reason: string }
   /**
-   * Send a PING. Without an answer within `timeoutMs` (default 20,000) the connection is given up as
+   * Send a PING. Without an answer within `timeoutMs` (default 20,000) the pool closes the connection with the fault
    * `keepalive-timeout`.
    */
   | { readonly kind: 'ping'; readonly channelId: number; readonly reason: string; readonly timeoutMs?: number }
-  /** Before its next call ask the other end for a sign of life, without a PING; without one another takes its place. */
+  /**
+   * Verify the connection before its next call: ask the peer for a sign of life, without a PING. A connection that does
+   * not answer is replaced.
+   */
   | { readonly kind: 'verify'; readonly channelId: number; readonly reason: string }
-  /** Tell the pool the interval between PINGs. It is shown in `stats()`, and kept when connections come and go. */
+  /** Set the interval between PINGs. `stats()` shows it, and it stays set when connections are replaced. */
   | { readonly kind: 'set-keepalive'; readonly timeMs: number; readonly reason: string };
 
-/** What a policy decided. */
+/** The decision of a policy. */
 export interface PolicyReview {
   readonly actions: readonly PolicyAction[];
-  /** Milliseconds until it wants to look again; Infinity for "when a connection changes its state". */
+  /** Milliseconds until the next review. Infinity: review only when a connection changes its state. */
   readonly nextReviewMs: number;
 }
 
 /**
- * Decides what becomes of the connections of a pool. Pure: it gets what there is to see and the time, and returns what
- * is to be done; the pool does it. So one object may serve many pools, and its tests are tables.
+ * Decides what happens to the connections of a pool. A policy is pure: it gets a snapshot and the time, and returns
+ * actions that the pool carries out. One policy object can serve many pools, and its tests can be tables.
  */
 export interface ConnectionPolicy {
   readonly name: string;
-  /** Options of grpc-js that each connection is made with. The user's `channelOptions` go before them. */
+  /** grpc-js channel options for each connection. The `channelOptions` of the user take precedence. */
   channelOptions?(): ChannelOptions;
   /**
-   * Called when a connection changes its state, and when the time that the last review asked for has come.
+   * Called when a connection changes its state, and when `nextReviewMs` of the last review has passed.
    *
    * @param nowMs monotonic milliseconds.
    */

@@ -2,10 +2,10 @@ import { Metadata, type StatusObject, type status as Status } from '@grpc/grpc-j
 import type { CallExplanation } from './explanation.js';
 
 const EXPLANATION = Symbol.for('grpc-manifold.explanation');
-/** Interceptors often rebuild a status from its three fields; the metadata object is what survives that. */
+/** Interceptors often rebuild a status from its three fields. Only the metadata object survives that. */
 const byMetadata = new WeakMap<Metadata, CallExplanation>();
 
-/** Makes a status that {@link explain} can read, with the given metadata (kept as it is) or none. */
+/** Creates a status that {@link explain} can read. The given metadata object becomes part of it unchanged. */
 export function explainedStatus(
   code: Status,
   details: string,
@@ -17,8 +17,8 @@ export function explainedStatus(
 }
 
 /**
- * Says of a status that was received which layer of ours it came through, and leaves it what it is: for statuses of
- * calls that went well, where making a new one would cost each of them.
+ * Attaches an explanation to a received status without replacing the object. It is used for successful calls, where a
+ * new status for each call would be expensive.
  *
  * @param explanation may be shared by many statuses.
  */
@@ -27,8 +27,8 @@ export function markStatus(received: StatusObject, explanation: CallExplanation)
 }
 
 /**
- * Reads what one of our layers in this process said of a status; undefined for anything else, whatever its words. May
- * throw for an object that throws when it is looked at.
+ * Returns the explanation that a layer in this process attached to a status; undefined when there is none. The text of
+ * the status is not read. Throws when a property of the object throws on access.
  */
 export function explanationOf(status: object): CallExplanation | undefined {
   const { [EXPLANATION]: marked, metadata } = status as { [EXPLANATION]?: CallExplanation; metadata?: unknown };

@@ -2,16 +2,16 @@ import { explanationOf } from './explain-object.js';
 import type { CallExplanation } from './explanation.js';
 import { readWords } from '../wording/read-words.js';
 
-/** How far a chain of causes is followed. */
+/** The number of causes that are followed. */
 const MOST_CAUSES = 10;
 
 /**
- * Reads what our layers know of an error or status: which limit fired and with what numbers. What one of them said in
- * this process is found on the error itself and on its causes, up to ten. Failing that, our words are read from
- * `details`, `message` or a string, the first 2,048 characters of each: that is all that some libraries leave of an
- * error (nice-grpc and protobuf-ts make their own). `from` tells which it was.
+ * Explains an error or status: which limit caused it, and with what numbers. It first looks for an explanation that a
+ * grpc-manifold layer in this process attached to the error or to one of its causes (up to ten). Otherwise it parses
+ * the text of `details`, `message` or a string, the first 2,048 characters of each: some libraries, such as nice-grpc
+ * and protobuf-ts, create their own errors and keep only the text. `from` tells which of the two it was.
  *
- * Returns undefined for anything that none of our layers made or enriched; never throws.
+ * Returns undefined for an error that no grpc-manifold layer created or enriched. Never throws.
  */
 export function explain(error: unknown): CallExplanation | undefined {
   const chain = causesOf(error);
@@ -28,7 +28,7 @@ export function explain(error: unknown): CallExplanation | undefined {
   return undefined;
 }
 
-/** What was thrown, and its causes. A chain that leads back to itself ends where all do. */
+/** Returns the thrown value and its causes. The limit on causes also ends a cyclic chain. */
 function causesOf(error: unknown): readonly (object | string)[] {
   const chain: (object | string)[] = [];
   let each = error;
@@ -51,7 +51,7 @@ function textsOf(from: object | string): readonly string[] {
   return texts.filter((text) => typeof text === 'string');
 }
 
-/** A getter or a proxy that throws: whatever it is, it is not ours. */
+/** Reads a property. A getter or proxy that throws belongs to a foreign error, so it counts as undefined. */
 function attempt<Value>(read: () => Value): Value | undefined {
   try {
     return read();

@@ -1,6 +1,6 @@
 import type { TransportFault } from '../faults/fault.js';
 
-/** Which bound refused a call before any byte of it was sent. */
+/** The limit that refused a call before any byte of it was sent. */
 export type RefusedBy =
   | 'queue-full'
   | 'queue-bytes'
@@ -13,60 +13,67 @@ export type RefusedBy =
   | 'no-connection';
 
 /**
- * What a call waited for: a stream, where those of all connections were in use; a sign of life, where streams were free
- * on connections that had to show first that they live; a connection; its call credentials, as a token; a slot of
- * `boundedQueue`.
+ * What a call waited for:
+ *
+ * - `stream`: all streams of all connections were in use.
+ * - `sign-of-life`: streams were free only on connections that were being verified.
+ * - `connection`: no connection was ready.
+ * - `credentials`: the call credentials, such as a token.
+ * - `slot`: a slot of `boundedQueue`.
  */
 export type WaitedFor = 'stream' | 'sign-of-life' | 'connection' | 'credentials' | 'slot';
 
-/** What a circuit breaker knew when it refused a call. */
+/** The state of a circuit breaker when it refused a call. */
 export interface BreakerExplanation {
-  /** What the breaker counts the call under; the method path by default. */
+  /** The key of the circuit that counts the call; the method path by default. */
   readonly key: string;
   readonly state: 'open' | 'half-open';
-  /** Share of failed calls, 0 to 1, when it opened. */
+  /** The share of failed calls, 0 to 1, when the circuit opened. */
   readonly errorRatio: number;
-  /** Share of slow calls then, where the breaker was told what is slow. */
+  /** The share of slow calls, 0 to 1, when the circuit opened. Set only when the breaker has a limit for slow calls. */
   readonly slowRatio?: number;
-  /** Milliseconds until a call is let through to probe; left out while one is under way. */
+  /** Milliseconds until the next probe call is admitted. Undefined while a probe is in progress. */
   readonly nextProbeMs?: number;
 }
 
-/** What one of our layers knows of how a call ended: the `details` of its status, structured. */
+/** Explains how a call ended. It contains the facts in the `details` of the status, in structured form. */
 export interface CallExplanation {
   readonly refusedBy?: RefusedBy;
-  /** It ended before any byte of it was sent. Of a call that was refused, `refusedBy` says so. */
+  /** Set when the call ended before any byte of it was sent. A refused call has `refusedBy` instead. */
   readonly neverSent?: true;
-  /** What it waited for when it ended. Without a connection its ending tells something of the server; else nothing. */
+  /**
+   * What the call waited for when it ended. `connection` says something about the health of the server; the other
+   * values do not.
+   */
   readonly waitedFor?: WaitedFor;
-  /** Streams in use on the connections that were ready, and how many they allow together. */
+  /** The number of streams in use on all ready connections; `streamCapacity` is how many these connections allow. */
   readonly usedStreams?: number;
   readonly streamCapacity?: number;
   /**
-   * Who set the `limit` of the streams of a connection; 'default' where nothing is known of the server's, or it has
-   * none.
+   * What set the stream `limit` of a connection: the server, the option `maxStreamsPerChannel`, or the default when the
+   * limit of the server is unknown or infinite.
    */
   readonly limitedBy?: 'server' | 'maxStreamsPerChannel' | 'default';
   readonly breaker?: BreakerExplanation;
-  /** Milliseconds that the call waited before it was handed to a connection or refused. */
+  /** Milliseconds that the call waited before a connection got it or it was refused. */
   readonly queueWaitMs?: number;
-  /** The pool's number of the connection that carried the call. */
+  /** The id, within the pool, of the connection that carried the call. */
   readonly channelId?: number;
   /**
-   * The bound that refused the call, or that it waited for, in its own unit (calls, bytes or milliseconds; for streams,
-   * those of one connection, the largest there was).
+   * The limit that refused the call or made it wait, in its own unit: calls, bytes or milliseconds. For streams it is
+   * the limit of one connection, the largest of all connections.
    */
   readonly limit?: number;
   readonly inFlightCalls?: number;
   readonly queuedCalls?: number;
   readonly fault?: TransportFault;
   readonly lastConnectionError?: string;
-  /** The connection that a call was tried on again. */
+  /** The id of the connection that the call was retried on. */
   readonly retriedOn?: number;
   /**
-   * Where `explain` read it; it alone says so. `object`: one of our layers in this process made it. `text`: it was read
-   * from words, as they are left by libraries that make errors of their own of ours. A server that uses these packages
-   * may forward such words as its own, so they need not be about this client.
+   * Where `explain` found the explanation; only `explain` sets it. `object`: a grpc-manifold layer in this process
+   * created it. `text`: it was parsed from text, because a library replaced the error with its own. A server that uses
+   * grpc-manifold may forward such text, so it is not necessarily about this client.
    */
   readonly from?: 'object' | 'text';
 }

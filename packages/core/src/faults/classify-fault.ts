@@ -4,17 +4,17 @@ import type { TransportFault } from './fault.js';
 /** A GOAWAY frame (RFC 9113, section 6.8). */
 export interface Goaway {
   readonly code: number;
-  /** The highest stream that the server may have acted on. */
+  /** The highest id of a stream that the server may have acted on. */
   readonly lastStreamId: number;
   readonly debugData: string;
 }
 
-/** What is known of a connection that was lost after it had worked. */
+/** The observations about a connection that was lost after it had been ready. */
 export interface LostConnection {
   readonly goaway?: Goaway | undefined;
   /** The error of its socket. */
   readonly error?: { readonly message: string } | undefined;
-  /** True when more streams were reset on it than a server may bear. */
+  /** True when the client reset more streams on the connection than a server may tolerate. */
   readonly hasResetMany: boolean;
 }
 
@@ -22,7 +22,7 @@ const NO_ERROR = 0;
 const INTERNAL_ERROR = 2;
 const ENHANCE_YOUR_CALM = 11;
 
-/** The names of error codes (RFC 9113, section 7), by their numbers. */
+/** The names of the error codes (RFC 9113, section 7), indexed by code. */
 const CODE_NAMES = [
   'NO_ERROR',
   'PROTOCOL_ERROR',
@@ -40,10 +40,10 @@ const CODE_NAMES = [
   'HTTP_1_1_REQUIRED',
 ] as const;
 
-/** What a gRPC server says with its GOAWAY when it was sent PINGs too often (gRFC A8). */
+/** The debug data of the GOAWAY that a gRPC server sends to a client that sends too many PINGs (gRFC A8). */
 const TOO_MANY_PINGS = 'too_many_pings';
 
-/** Tells what became of a connection that had worked. */
+/** Returns the fault of a connection that was lost after it had been ready. */
 export function faultOfLostConnection({ goaway, error, hasResetMany }: LostConnection): TransportFault {
   if (goaway !== undefined) return faultOfGoaway(goaway, hasResetMany);
   if (error !== undefined) return { tag: 'reset', detail: `connection lost: ${error.message}` };
@@ -56,35 +56,35 @@ function faultOfGoaway({ code, debugData }: Goaway, hasResetMany: boolean): Tran
   if (code === ENHANCE_YOUR_CALM) {
     return { tag: debugData === TOO_MANY_PINGS ? 'too-many-pings' : 'rapid-reset', detail };
   }
-  // nghttp2 (Node, nginx's cousins) says INTERNAL_ERROR to a client that resets too many streams.
+  // Servers based on nghttp2, such as Node, send INTERNAL_ERROR to a client that resets too many streams.
   return { tag: code === INTERNAL_ERROR && hasResetMany ? 'rapid-reset' : 'goaway', detail };
 }
 
-/** True when a GOAWAY ends what is on the connection: Node destroys every stream of it then. */
+/** True when a GOAWAY ends the calls on its connection: Node destroys all streams when the code is not NO_ERROR. */
 export function endsCalls({ code }: Goaway): boolean {
   return code !== NO_ERROR;
 }
 
 /**
- * What grpc-js 1.14 says of a stream that went down with an error of this side (subchannel-call.ts). It makes
- * UNAVAILABLE of ECONNRESET and ETIMEDOUT, and INTERNAL of all others.
+ * The details that grpc-js 1.14 gives to a stream that ended with a local error (subchannel-call.ts). Its code is
+ * UNAVAILABLE for ECONNRESET and ETIMEDOUT, and INTERNAL for every other error.
  */
 const ENDED_BY_ERROR = /^Received RST_STREAM with code \d+ triggered by internal client error: ([^]*)$/;
-/** How Node words the error of a system call. */
+/** The message of a system error in Node, such as `read EHOSTUNREACH`. */
 const SYSTEM_ERROR = /^[a-z]+ E[A-Z0-9]+\b/;
 
-/** What is known of the connection of a call when the call has its status. */
+/** The state of a call's connection when the call gets its status. */
 export interface CarryingConnection {
   /** The error of its socket. */
   readonly error: { readonly message: string } | undefined;
-  /** True when its session is destroyed or, where that cannot be seen, when its channel has left READY. */
+  /** True when the session is destroyed or, when it cannot be observed, when the channel has left READY. */
   readonly isGone: boolean;
 }
 
 /**
- * Tells the fault of a call that ended because the socket of its connection had an error, whatever error that was and
- * whatever code grpc-js made of it (gRPC: a lost connection is UNAVAILABLE). Undefined for all else: an INTERNAL of the
- * server may have the same words, where it forwards the status of a call of its own; its connection is there.
+ * Returns the fault of a call that ended because the socket of its connection failed, for any socket error and any
+ * status code that grpc-js derived from it (in gRPC a lost connection is UNAVAILABLE). Returns undefined for every
+ * other status. A server may forward an INTERNAL status with the same text; its connection is then still intact.
  */
 export function faultOfLostCall(
   { code, details, metadata }: StatusObject,
@@ -98,26 +98,26 @@ export function faultOfLostCall(
   return { tag: 'reset', detail: `connection lost: ${lost}` };
 }
 
-/** What OpenSSL and Node say when a handshake fails or a certificate is not to be trusted. */
+/** Parts of the messages of OpenSSL and Node for a failed TLS handshake or an untrusted certificate. */
 const TLS_WORDS =
   /certificate|self[- ]signed|altname|SSL routines|TLSV1|ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO_VERIFY|secure TLS connection/i;
 const RESOLUTION_WORDS = /name resolution|ENOTFOUND|EAI_AGAIN|ENODATA/i;
 
-/** Tells why a connection could not be made, by what grpc-js and Node say of it. */
+/** Classifies a failed connection attempt by the error text of grpc-js and Node. */
 export function faultOfFailedAttempt(detail: string): TransportFault {
   if (RESOLUTION_WORDS.test(detail)) return { tag: 'name-resolution', detail };
   return { tag: TLS_WORDS.test(detail) ? 'tls' : 'connect-failed', detail };
 }
 
-/** What grpc-js 1.14 says of an RST_STREAM (subchannel-call.ts), where that tells of a fault. */
+/** The details that grpc-js 1.14 derives from RST_STREAM codes (subchannel-call.ts), for the codes that are faults. */
 const RESET_WORDS: ReadonlyMap<string, TransportFault['tag']> = new Map([
   ['Stream refused by server', 'refused-stream'],
   ['Bandwidth exhausted or memory limit exceeded', 'rapid-reset'],
 ]);
 
 /**
- * Tells what happened to a call whose connection goes on, by its status. Undefined for what is the server's own answer,
- * and for a stream that was reset by itself.
+ * Returns the fault that the status of a call reveals while its connection continues. Returns undefined for a status
+ * that the server sent, and for a stream that was reset alone.
  */
 export function faultOfStatus({ code, details, metadata }: StatusObject): TransportFault | undefined {
   const tag = RESET_WORDS.get(details);
@@ -127,8 +127,8 @@ export function faultOfStatus({ code, details, metadata }: StatusObject): Transp
 }
 
 /**
- * True when a status without headers before it came from the other end, whatever its words: it has at least a content
- * type with it. One that grpc-js made on this side has nothing.
+ * True when the server sent the status. For a trailers-only response the metadata contains at least the content type;
+ * the metadata of a status that grpc-js created locally is empty.
  */
 export function wasSent(metadata: Metadata): boolean {
   return Object.keys(metadata.getMap()).length > 0;

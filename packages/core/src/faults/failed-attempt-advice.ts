@@ -1,18 +1,18 @@
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { TransportFault } from './fault.js';
 
-/** What a client with TLS reads where a server without it answers: OpenSSL takes its first bytes for a record. */
+/** The error of a TLS client on a plaintext server: OpenSSL parses the first bytes of the response as a TLS record. */
 const NO_TLS_RECORD = /SSL routines.*(wrong version number|packet length too long|record layer failure)/is;
-/** A server without TLS may also close at once what it does not understand. */
+/** The error of a TLS client when a plaintext server closes the connection at once. */
 const CLOSED_IN_HANDSHAKE = /before secure TLS connection was established/i;
-/** grpc-js 1.14 (transport.ts): the session ended before the server's SETTINGS. */
+/** The error of grpc-js 1.14 (transport.ts) for a session that ended before the SETTINGS of the server arrived. */
 const CLOSED_AT_ONCE = /Failed to connect|read ECONNRESET|write EPIPE/i;
-/** nghttp2, where what comes in is no HTTP/2. */
+/** The error of nghttp2 for a response that is not HTTP/2. */
 const NO_HTTP2 = /Protocol error/i;
 
 /**
- * Adds what to do to a fault of a connection that could not be made, where it looks as if one end spoke TLS and the
- * other did not. The words of grpc-js stay as they are, but for a note that is empty.
+ * Adds advice to the fault of a failed connection attempt when probably only one of the two ends uses TLS. The text of
+ * grpc-js stays in front of it, without an empty resolution note.
  */
 export function withAdvice(fault: TransportFault, credentials: ChannelCredentials): TransportFault {
   const advice = adviceFor(fault, isSecure(credentials));
@@ -40,7 +40,7 @@ function adviceFor({ tag, detail }: TransportFault, secure: boolean | undefined)
 }
 
 /**
- * `_isSecure` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts): without it nothing is advised.
+ * `_isSecure` is not part of grpc-js's documented API (1.14.7, channel-credentials.ts). Without it there is no advice.
  */
 function isSecure(credentials: ChannelCredentials): boolean | undefined {
   const ask: unknown = Reflect.get(credentials, '_isSecure');

@@ -1,20 +1,20 @@
 /**
- * What happened to a connection, in one word.
+ * The kind of a connection fault.
  *
  * | tag | what happened |
  * | --- | --- |
- * | `dropped` | the other end closed it, or it was lost and nothing tells how |
+ * | `dropped` | the peer closed the connection, or it was lost without an error |
  * | `reset` | TCP reset or another socket error; for an ejected connection: its streams were reset one by one |
- * | `goaway` | the server said GOAWAY (RFC 9113, section 6.8), with whatever code |
- * | `too-many-pings` | GOAWAY with ENHANCE_YOUR_CALM and the words `too_many_pings` (gRFC A8) |
+ * | `goaway` | the server sent GOAWAY (RFC 9113, section 6.8), with any code |
+ * | `too-many-pings` | GOAWAY with ENHANCE_YOUR_CALM and the debug data `too_many_pings` (gRFC A8) |
  * | `refused-stream` | a stream was refused before it was processed (RFC 9113, section 8.7); the connection goes on |
- * | `rapid-reset` | streams were reset too often: ENHANCE_YOUR_CALM that does not name pings, or an error after many |
- * | `keepalive-timeout` | a PING, or the question before the first call after a pause, was not answered in time |
+ * | `rapid-reset` | too many streams were reset: ENHANCE_YOUR_CALM without `too_many_pings`, or an error after many |
+ * | `keepalive-timeout` | a PING, or the verification before the first call after a pause, was not answered in time |
  * | `connect-timeout` | TCP, TLS and the server's first SETTINGS took longer than `connectTimeoutMs` |
- * | `connect-failed` | the connection could not be made for another reason |
+ * | `connect-failed` | the connection attempt failed for another reason |
  * | `tls` | the TLS handshake failed: a wrong or expired certificate, no common protocol |
  * | `name-resolution` | the name could not be resolved |
- * | `stalled` | it was asked for a sign of life and gave none for too long |
+ * | `stalled` | the peer was asked for a sign of life and gave none for too long |
  */
 export type TransportFaultTag =
   | 'dropped'
@@ -30,7 +30,7 @@ export type TransportFaultTag =
   | 'name-resolution'
   | 'stalled';
 
-/** A fault of a connection, with the words of whoever noticed it. */
+/** A fault of a connection, with the error text of the component that detected it. */
 export interface TransportFault {
   readonly tag: TransportFaultTag;
   readonly detail: string;

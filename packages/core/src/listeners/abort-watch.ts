@@ -2,7 +2,7 @@ import { LinkedList, ListNode } from '../lists/linked-list.js';
 
 type Callback = (reason: unknown) => void;
 
-/** The only listener on a signal, for all callbacks: Node warns from the eleventh listener on. */
+/** The only listener on a signal, shared by all callbacks: Node warns when a signal has more than ten listeners. */
 class AbortWatch {
   readonly #callbacks = new LinkedList<Callback>();
   readonly #listener = (): void => {
@@ -32,7 +32,7 @@ class AbortWatch {
 const watches = new WeakMap<AbortSignal, AbortWatch>();
 
 /**
- * Calls back when a signal is aborted. A signal that is aborted already never calls back: look at `aborted` first.
+ * Calls back when a signal is aborted. Check `aborted` first: a signal that is already aborted never calls back.
  *
  * @param callback must not throw.
  * @returns a function that ends the watch. When the last watch of a signal ends, its listener is removed.

@@ -1,18 +1,18 @@
 import { warn } from './warn.js';
 
-/** Subscribes a listener; disposing what comes back ends the subscription. */
+/** Subscribes a listener. Disposing the returned object ends the subscription. */
 export interface Event<T> {
   (listener: (payload: T) => void): Disposable;
 }
 
 /**
- * Publishes payloads to the listeners of one event. A listener that throws is reported as a process warning and never
- * reaches the code that published: a call must not fail because somebody watches it.
+ * Publishes payloads to the listeners of one event. An error that a listener throws becomes a process warning and never
+ * reaches the publishing code: a listener must not make a call fail.
  */
 export class Emitter<T> {
   #listeners: ((payload: T) => void)[] = [];
 
-  /** Subscribes; hand this out as the public `onX`. */
+  /** Subscribes a listener. Expose this function as the public `onX`. */
   readonly event: Event<T> = (listener) => {
     const entry = (payload: T): void => listener(payload);
     this.#listeners = [...this.#listeners, entry];
@@ -23,12 +23,12 @@ export class Emitter<T> {
     };
   };
 
-  /** True when somebody listens: build the payload only then. */
+  /** True when there is a listener. Build the payload only then. */
   get hasListeners(): boolean {
     return this.#listeners.length > 0;
   }
 
-  /** Calls every listener that was subscribed when the call began. */
+  /** Calls every listener that is subscribed when `emit` is called. */
   emit(payload: T): void {
     for (const listener of this.#listeners) {
       try {

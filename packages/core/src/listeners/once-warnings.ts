@@ -1,9 +1,9 @@
 import { warn } from './warn.js';
 
-/** Subjects that are remembered. */
+/** The number of subjects that are remembered. */
 const MOST_SUBJECTS = 100;
 
-/** Warns once of each subject, of what would otherwise be told with every call. Beyond 100 subjects it is silent. */
+/** Emits one warning for each subject, instead of one for every call. After 100 subjects it emits no more warnings. */
 export class OnceWarnings {
   readonly #subjects = new Set<string>();
 

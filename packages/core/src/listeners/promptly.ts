@@ -1,17 +1,17 @@
 import { systemClock } from '../time/clock.js';
 import { currentTurn } from '../time/turn.js';
 
-/** Callbacks of one turn of the event loop that do not wait for its I/O; the others do. */
+/** The number of callbacks in one turn of the event loop that run before its I/O. */
 const MOST_A_TURN = 100;
 
 let turn = -1;
 let left = 0;
 
 /**
- * Calls back when the code that runs now has ended, whatever it awaits that has settled included: a caller gets to
- * attach its listeners first, and need not wait for the I/O that is due. That is for 100 callbacks a turn of the event
- * loop; further ones come after its I/O, or a caller that answers each callback by something that leads to the next one
- * would keep the event loop to itself. Holds the process until then.
+ * Calls back after the current synchronous code and its pending microtasks, and before the next I/O. A caller can
+ * attach its listeners first. Only 100 callbacks in one turn of the event loop run before its I/O; the others run after
+ * it. Without this limit, a caller that reacts to each callback with an action that leads to the next one would block
+ * the event loop. Keeps the process alive until the callback.
  */
 export function promptly(callback: () => void): void {
   const now = currentTurn();
@@ -21,6 +21,6 @@ export function promptly(callback: () => void): void {
   }
   if (left === 0) return systemClock.soon(callback);
   left -= 1;
-  // A tick that is asked for by a microtask comes when there are no microtasks left.
+  // A tick that a microtask schedules runs when no microtasks are left.
   queueMicrotask(() => process.nextTick(callback));
 }

@@ -1,18 +1,18 @@
 import type { InterceptingListener, Metadata, StatusObject } from '@grpc/grpc-js';
 
-// Functions of their own, so that entering a call's async context with one of them allocates nothing.
+// These are functions at module level so that `runInAsyncScope` can be called with them without allocating a closure.
 
-/** Tells the listener of a call of its headers. */
+/** Passes the response headers to the listener of a call. */
 export function tellMetadata(listener: InterceptingListener | undefined, metadata: Metadata): void {
   listener?.onReceiveMetadata(metadata);
 }
 
-/** Tells the listener of a call of a message. */
+/** Passes a response message to the listener of a call. */
 export function tellMessage(listener: InterceptingListener | undefined, message: unknown): void {
   listener?.onReceiveMessage(message);
 }
 
-/** Tells the listener of a call of its status. */
+/** Passes the status to the listener of a call. */
 export function tellStatus(listener: InterceptingListener | undefined, ending: StatusObject): void {
   listener?.onReceiveStatus(ending);
 }

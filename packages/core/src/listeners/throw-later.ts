@@ -1,6 +1,6 @@
 /**
- * Throws what a caller's callback has thrown where nobody can catch it: it becomes an `uncaughtException`, as it does
- * with a plain grpc-js client, and the code that called back goes on.
+ * Throws an error in the next tick, where no code can catch it. An error that a callback of the user threw becomes an
+ * `uncaughtException`, as with a plain grpc-js client, and the code that invoked the callback continues.
  */
 export function throwLater(error: unknown): void {
   process.nextTick(() => {

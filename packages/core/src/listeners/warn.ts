@@ -1,4 +1,4 @@
-/** Tells the operator of something that no caller can be told: a process warning named `GrpcManifoldWarning`. */
+/** Emits a process warning named `GrpcManifoldWarning`, for problems that cannot be reported to a caller. */
 export function warn(message: string): void {
   process.emitWarning(message, 'GrpcManifoldWarning');
 }

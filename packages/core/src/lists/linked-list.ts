@@ -1,4 +1,4 @@
-/** The place of one thing in a {@link LinkedList}; a thing that stands in several has one for each. */
+/** The node of one item in a {@link LinkedList}. An item in several lists has one node for each list. */
 export class ListNode<T> {
   item: T | undefined;
   previous: ListNode<T> | undefined;
@@ -6,45 +6,49 @@ export class ListNode<T> {
 }
 
 /**
- * Things one behind another, each in a place of its own: entering at the end and leaving from anywhere are O(1) and
- * allocate nothing.
+ * A doubly linked list whose nodes belong to the items. Appending an item and removing it from any position are O(1)
+ * and allocate nothing.
  *
- * What leads to calls that come and go is kept in one of these and never in a `Map` or `Set`. V8 replaces the hash
- * table of those as entries come and go, and each table points to the one that replaced it. Once one has grown old, as
- * all that lives through a mark-compact has, it keeps its successors and whatever they held alive: no scavenge frees a
- * call until the next mark-compact (docs/decisions/0017). A place that was left points nowhere.
+ * Collections of short-lived calls use this list and never a `Map` or `Set`. V8 replaces the hash table of a `Map` as
+ * entries are added and removed, and each old table points to its replacement. A table that has moved to the old
+ * generation keeps all later tables and their entries alive, so no scavenge frees a call until the next mark-compact
+ * (docs/decisions/0017). A removed node has no references.
  */
 export class LinkedList<T> {
   first: ListNode<T> | undefined;
   last: ListNode<T> | undefined;
   size = 0;
 
-  /** Puts a thing at the end. Its place must be free. */
-  push(place: ListNode<T>, item: T): void {
-    place.item = item;
-    place.previous = this.last;
-    if (this.last === undefined) this.first = place;
-    else this.last.next = place;
-    this.last = place;
+  /** Appends an item. Its node must not be in a list. */
+  push(node: ListNode<T>, item: T): void {
+    node.item = item;
+    node.previous = this.last;
+    if (this.last === undefined) this.first = node;
+    else this.last.next = node;
+    this.last = node;
     this.size += 1;
   }
 
-  /** Takes out what stands at a place, which must be in this line or free. @returns false when it is free. */
-  remove(place: ListNode<T>): boolean {
-    if (place.item === undefined) return false;
-    if (place.previous === undefined) this.first = place.next;
-    else place.previous.next = place.next;
-    if (place.next === undefined) this.last = place.previous;
-    else place.next.previous = place.previous;
-    place.item = place.previous = place.next = undefined;
+  /**
+   * Removes an item. Its node must be in this list or in none.
+   *
+   * @returns false when the node is in no list.
+   */
+  remove(node: ListNode<T>): boolean {
+    if (node.item === undefined) return false;
+    if (node.previous === undefined) this.first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.last = node.previous;
+    else node.next.previous = node.previous;
+    node.item = node.previous = node.next = undefined;
     this.size -= 1;
     return true;
   }
 
-  /** The things as they are now, first to last. */
+  /** A copy of the items, first to last. */
   toArray(): T[] {
     const items: T[] = [];
-    for (let place = this.first; place !== undefined; place = place.next) items.push(place.item as T);
+    for (let node = this.first; node !== undefined; node = node.next) items.push(node.item as T);
     return items;
   }
 }

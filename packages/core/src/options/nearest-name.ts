@@ -1,10 +1,10 @@
-/** Names longer than this are compared with nothing: none of ours is half as long. */
+/** Longer names are not compared: no option name is half as long. */
 const MAX_LENGTH = 64;
 
 /**
- * Finds the known name that somebody most likely meant: the one with the fewest letters changed, left out, added or
- * swapped, as long as these are at most a third of it; else the only one that contains the name. Capitals do not
- * matter. Undefined where nothing is near.
+ * Finds the known name that the user probably meant: the name with the smallest edit distance, if the distance is at
+ * most a third of the length; otherwise the only known name that contains the given name. Ignores case. Returns
+ * undefined when no name is similar.
  */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   if (name.length === 0 || name.length > MAX_LENGTH) return undefined;
@@ -23,7 +23,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return containing.length === 1 ? containing[0] : undefined;
 }
 
-/** The optimal string alignment distance, row by row. */
+/** The optimal string alignment distance, computed row by row. */
 function editsBetween(one: string, other: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: other.length + 1 }, (_, column) => column);

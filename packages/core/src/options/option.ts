@@ -2,15 +2,16 @@ import { inspect } from 'node:util';
 import { nearestName } from './nearest-name.js';
 
 /**
- * Checks the options of one resolver. Every complaint names the option, what it takes and what was given.
+ * Reads and checks the options of one function or class. Each error names the option, the accepted values and the given
+ * value.
  *
- * `where` is the thing that takes the options, as the user calls it: 'ChannelPool', 'queue'.
+ * `where` is the user's name for what takes the options, such as 'ChannelPool' or 'queue'. It begins each error.
  */
 export class OptionReader<Options extends object> {
   readonly #options: Options;
 
   /**
-   * @param placeOf says of an unknown key where it belongs, if anywhere.
+   * @param placeOf returns advice on where an unknown key belongs; undefined when it is unknown everywhere.
    * @throws TypeError when `options` is not an object or has a key that is not in `known`.
    */
   constructor(
@@ -29,7 +30,7 @@ export class OptionReader<Options extends object> {
     }
   }
 
-  /** A whole number from `min` to `max`, or Infinity where `unlimited`. */
+  /** A whole number from `min` to `max`, or Infinity when `unlimited` is true. */
   integer(
     key: keyof Options & string,
     fallback: number,
@@ -40,7 +41,7 @@ export class OptionReader<Options extends object> {
     return value;
   }
 
-  /** A number from `min` to `max`, or Infinity where `unlimited`. */
+  /** A number from `min` to `max`, or Infinity when `unlimited` is true. */
   number(
     key: keyof Options & string,
     fallback: number,
@@ -124,11 +125,11 @@ export class OptionReader<Options extends object> {
 }
 
 /**
- * The error for an option that is not known. It names those that are, and where the key belongs or what is most like
- * it.
+ * Creates the error for an unknown option. It lists the known options, and says where the key belongs or which known
+ * option is most similar.
  *
- * @param place where it belongs.
- * @param alsoKnown what else is known, in words.
+ * @param place advice on where the key belongs, as the error shows it.
+ * @param alsoKnown text that follows the list of known options.
  */
 export function unknownOption(
   where: string,
@@ -144,9 +145,10 @@ export function unknownOption(
 }
 
 /**
- * Recognizes what grpc-js calls an interceptor with, where something was given to it that makes one.
+ * Detects that a factory of interceptors was passed to grpc-js as an interceptor: grpc-js then calls it with the call
+ * options, which have a `method_definition`.
  *
- * @throws TypeError that says so.
+ * @throws TypeError that explains the mistake.
  */
 export function mustNotBeInterceptor(where: string, options: object): void {
   if (!('method_definition' in options)) return;

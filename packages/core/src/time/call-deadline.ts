@@ -2,13 +2,13 @@ import { propagate } from '@grpc/grpc-js';
 import type { Clock } from './clock.js';
 import { propagates, type ParentCall } from '../calls/parent-calls.js';
 
-/** By how much the two clocks may differ from rounding alone: the wall clock tells whole milliseconds. */
+/** The difference between the two clocks that rounding can cause: the wall clock has whole milliseconds. */
 const ROUNDING_MS = 1;
 
 /**
- * Tells when a call must have ended, in epoch milliseconds: by its own deadline, or by its parent's where that is
- * earlier and the flags ask for it. Infinity for never. An own deadline that is no time at all (NaN, an invalid Date)
- * has passed already, -Infinity: grpc-js 1.14 ends such a call within a millisecond.
+ * Returns the deadline of a call in epoch milliseconds: its own deadline, or the deadline of its parent when that is
+ * earlier and the flags propagate it. Infinity means no deadline. For an invalid deadline (NaN or an invalid Date) the
+ * result is -Infinity, which has passed: grpc-js 1.14 ends such a call within a millisecond.
  */
 export function callDeadlineMs(
   deadline: Date | number,
@@ -21,15 +21,15 @@ export function callDeadlineMs(
   return parentMs < ownMs ? parentMs : ownMs;
 }
 
-/** Reads a deadline as epoch milliseconds; one that is no time at all is -Infinity, which has passed. */
+/** Converts a deadline to epoch milliseconds. An invalid deadline becomes -Infinity, which has passed. */
 export function deadlineMsOf(deadline: Date | number): number {
   const deadlineMs = Number(deadline);
   return Number.isNaN(deadlineMs) ? -Infinity : deadlineMs;
 }
 
 /**
- * Tells the monotonic moment at which a deadline passes. Asked once, when the wait for it begins: from then on the wall
- * clock may be set in any direction, and the remaining time stays what it was.
+ * Returns the monotonic time at which a deadline passes. Call it once, when the wait for the deadline begins: later
+ * changes of the wall clock then do not change the remaining time.
  *
  * @param deadlineMs epoch milliseconds; Infinity for never.
  */
@@ -38,8 +38,8 @@ export function dueMsOf(deadlineMs: number, clock: Clock): number {
 }
 
 /**
- * Tells the deadline that leaves, on the wall clock as it is now, the time that is left until a monotonic moment: for
- * whoever takes only deadlines. It is the given deadline unless the wall clock was set since {@link dueMsOf} was asked.
+ * Converts a monotonic time back to a deadline on the current wall clock, for code that accepts only deadlines. The
+ * result is the given deadline unless the wall clock was changed after {@link dueMsOf} was called.
  */
 export function currentDeadlineMs(deadlineMs: number, dueMs: number, clock: Clock): number {
   if (!Number.isFinite(dueMs)) return deadlineMs;

@@ -1,41 +1,41 @@
-/** A timer that has been set; hand it back to the clock that made it. */
+/** A pending timer. Pass it to {@link Clock.clearTimer} of the clock that created it. */
 export interface Timer {
-  /** Let the timer hold the process open. */
+  /** Makes the timer keep the process alive. */
   ref(): void;
-  /** Let the process exit although the timer is still pending. */
+  /** Lets the process exit while the timer is pending. */
   unref(): void;
 }
 
 /**
- * Tells the time and sets timers. The only source of both in every package, so that a test can bring its own.
- * Timers start unref'd: only what a caller is waiting for may hold the process.
+ * The only source of time and timers in every package, so that a test can replace it. Timers start unref'd: only what a
+ * caller waits for may keep the process alive.
  */
 export interface Clock {
   /**
-   * The wall clock in epoch milliseconds. It may be set back or forward at any time, so that nothing is waited for by
-   * it: it is read only to turn a deadline into the time that is left, and for times that somebody is shown.
+   * The wall clock in epoch milliseconds. It may be set back or forward at any time, so no wait is measured on it. Read
+   * it only to convert a deadline to the remaining time, and for times that users see.
    */
   now(): number;
   /**
-   * A clock that never steps, in milliseconds from an arbitrary start, the same for every thread of the process.
-   * Whatever is waited for is measured on it.
+   * The monotonic clock, in milliseconds from an arbitrary start that is the same for all threads of the process. All
+   * waits are measured on it.
    */
   elapsed(): number;
-  /** Calls back once after `delayMs` milliseconds (0 to 2,147,483,647; larger is cut to that). */
+  /** Calls back once after `delayMs` milliseconds (0 to 2,147,483,647; a larger value is reduced to the maximum). */
   setTimer(callback: () => void, delayMs: number): Timer;
-  /** Calls back in the next turn of the event loop, after I/O had its turn. Holds the process until then. */
+  /** Calls back in the next turn of the event loop, after I/O. Keeps the process alive until then. */
   soon(callback: () => void): void;
-  /** Forgets a timer. Harmless when it has fired or was cleared before. */
+  /** Cancels a timer. Does nothing when the timer has fired or was cleared before. */
   clearTimer(timer: Timer): void;
 }
 
-/** The longest delay that Node's timers take; a longer one would fire at once. */
+/** The longest delay that Node's timers accept. A timer with a longer delay would fire at once. */
 export const MAX_TIMER_MS = 2_147_483_647;
 
-/** What `performance.now()` counts from differs from thread to thread; what Node measures it by does not. */
+/** The start of this thread on `process.hrtime`, which all threads share; `performance.now()` counts from it. */
 const THREAD_STARTED_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
-/** The real time. */
+/** The clock of the system. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => THREAD_STARTED_MS + performance.now(),

@@ -4,11 +4,11 @@ import { deadlineWording } from '../wording/deadline-wordings.js';
 import { wordedStatus } from '../wording/wording.js';
 
 /**
- * Makes the DEADLINE_EXCEEDED status of a call, and words what it waited for. The words say nothing that is not in the
- * explanation too, but for the time and the peer.
+ * Creates the DEADLINE_EXCEEDED status of a call. Its details say what the call waited for; except for the time and the
+ * peer, they contain only facts of the explanation.
  *
- * @param afterMs milliseconds from the creation of the call.
- * @param peer who the call was sent to, or was to be.
+ * @param afterMs milliseconds since the creation of the call.
+ * @param peer the address that the call was sent to, or would have been sent to.
  */
 export function deadlineStatus(afterMs: number, explanation: CallExplanation, peer = 'unknown'): StatusObject {
   const seconds = (Math.max(0, afterMs) / 1_000).toFixed(3);

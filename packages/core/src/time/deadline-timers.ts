@@ -1,46 +1,46 @@
 import { MAX_TIMER_MS, type Clock, type Timer } from './clock.js';
 
 /**
- * Node's timers know whole milliseconds. A moment that is earlier than the timer by less does not set it anew:
- * deadlines that were meant to be equal differ by such fractions.
+ * The resolution of Node's timers. An item that is due earlier than the timer by less than this does not reset it:
+ * deadlines that were meant to be equal differ by fractions of a millisecond.
  */
 const GRANULARITY_MS = 1;
 
-/** Something that a moment is set for. It carries its own place, so that setting a moment allocates nothing. */
+/** An item with a due time. It stores its own position in the heap, so adding it allocates nothing. */
 export interface Timed {
-  /** Monotonic milliseconds, of {@link Clock.elapsed}. Set by {@link DeadlineTimers.add}. */
+  /** The due time in milliseconds of {@link Clock.elapsed}. Set by {@link DeadlineTimers.add}. */
   dueMs: number;
-  /** Place in the heap, -1 when no moment is set. Start it at -1 and leave it to {@link DeadlineTimers}. */
+  /** The index in the heap; -1 when the item is not added. Initialize it with -1; {@link DeadlineTimers} updates it. */
   heapIndex: number;
 }
 
 /**
- * Calls back at many moments with one Node timer. A binary heap of the waiting things themselves: adding and removing
- * cost O(log n) without an allocation, and the Node timer is set anew only when an earlier moment comes in.
+ * Calls back at the due times of many items with one Node timer. The items form a binary heap: adding and removing cost
+ * O(log n) without an allocation, and the Node timer is reset only when an earlier item is added.
  *
- * Why not a Node timer a call: each costs an object and a list of its own for every distinct delay, and a storm of
- * equal deadlines could not be seen as one, nor paced.
+ * One Node timer for each call would be more expensive: each timer is an object, and Node keeps a list for every
+ * distinct delay. It would also be impossible to detect and pace many equal deadlines.
  *
- * Moments are monotonic: the wall clock may be set meanwhile, and none of them moves.
+ * Due times are monotonic: changes of the wall clock do not affect them.
  */
 export class DeadlineTimers<T extends Timed> {
   readonly #heap: T[] = [];
   #timer: Timer | undefined;
   #timerDueMs = Infinity;
 
-  /** @param onDue is called once for each thing whose moment has come, earliest first, after it was taken out. */
+  /** @param onDue called once for each item that is due, earliest first, after the item was removed. */
   constructor(
     readonly clock: Clock,
     readonly onDue: (item: T) => void,
   ) {}
 
-  /** How many moments are set. */
+  /** The number of waiting items. */
   get size(): number {
     return this.#heap.length;
   }
 
   /**
-   * Sets the moment of an item that has none.
+   * Adds an item that is not in the heap.
    *
    * @param dueMs monotonic milliseconds; Infinity for never.
    */
@@ -51,7 +51,7 @@ export class DeadlineTimers<T extends Timed> {
     if (item.heapIndex === 0) this.#arm();
   }
 
-  /** Forgets the moment of an item; harmless when it has none. */
+  /** Removes an item. Does nothing when the item is not in the heap. */
   remove(item: T): void {
     const index = item.heapIndex;
     if (index < 0) return;
@@ -64,13 +64,16 @@ export class DeadlineTimers<T extends Timed> {
     if (this.#heap.length === 0) this.#disarm();
   }
 
-  /** The timer is set to the earliest moment or before it: a removal never sets it anew, it fires once for nothing. */
+  /**
+   * Sets the timer to the earliest due time. A removal does not reset the timer, so the timer may fire once before any
+   * item is due.
+   */
   #arm(): void {
     const dueMs = (this.#heap[0] as T).dueMs;
     if (dueMs > this.#timerDueMs - GRANULARITY_MS) return;
     this.#disarm();
     const now = this.clock.elapsed();
-    // Node cuts a fraction of a millisecond off, and would fire before the moment.
+    // Rounded up: Node truncates fractions of a millisecond, and the timer would fire before the due time.
     const delayMs = Math.min(Math.ceil(dueMs - now), MAX_TIMER_MS);
     this.#timerDueMs = now + delayMs;
     this.#timer = this.clock.setTimer(this.#fire, delayMs);

@@ -1,8 +1,8 @@
-/** Draws numbers. The only source of chance in every package, so that a test can bring a seeded one. */
+/** The only source of random numbers in every package, so that a test can use a seeded one. */
 export interface Random {
   /** A number in [0, 1). */
   next(): number;
 }
 
-/** Node's own generator. */
+/** The generator of the JavaScript engine. */
 export const systemRandom: Random = { next: () => Math.random() };

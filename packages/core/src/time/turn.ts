@@ -4,9 +4,9 @@ let turn = 0;
 let isWatched = false;
 
 /**
- * Numbers the turns of the event loop, as far as anybody asks: two answers are alike when nothing but the code that
- * runs, its microtasks and ticks, and callbacks of I/O of the same turn came between. One immediate for each turn in
- * which it is asked; holds the process until then.
+ * Returns the number of the current turn of the event loop. Two calls return the same number when only synchronous
+ * code, microtasks, ticks and I/O callbacks of one turn ran between them. Turns without a call are not counted. Each
+ * turn with a call schedules one immediate, which keeps the process alive until it runs.
  */
 export function currentTurn(): number {
   if (!isWatched) {

@@ -2,16 +2,16 @@ import type { CallExplanation } from '../explanation/explanation.js';
 import { NUMBER } from './facts-in-words.js';
 import { freeText, type Wording } from './wording.js';
 
-/** A deadline that has passed. */
+/** The facts about a passed deadline. */
 interface PassedDeadline {
   /** Seconds since the creation of the call, with three decimals. */
   readonly seconds: string;
   readonly explanation: CallExplanation;
-  /** Who the call was sent to, or was to be. */
+  /** The address that the call was sent to, or would have been sent to. */
   readonly peer: string;
 }
 
-/** The call waited for a stream: those of all connections were in use. */
+/** The call waited for a stream: all streams of all connections were in use. */
 const WAITED_FOR_STREAM: Wording<PassedDeadline> = {
   tells: ['waitedFor', 'usedStreams', 'streamCapacity', 'limit', 'limitedBy'],
   write: ({ seconds, explanation: { usedStreams, streamCapacity, limit, limitedBy } }) =>
@@ -31,7 +31,7 @@ const WAITED_FOR_STREAM: Wording<PassedDeadline> = {
   }),
 };
 
-/** The call waited for a connection with free streams to show that it lives. */
+/** The call waited for the verification of a connection with free streams. */
 const WAITED_FOR_LIFE: Wording<PassedDeadline> = {
   tells: ['waitedFor', 'usedStreams', 'streamCapacity'],
   write: ({ seconds, explanation: { usedStreams, streamCapacity } }) =>
@@ -89,7 +89,7 @@ const WAITED_FOR_SLOT: Wording<PassedDeadline> = {
   }),
 };
 
-/** The deadline had passed when the call came. */
+/** The deadline had passed before the call was started. */
 const BEFORE_SENT: Wording<PassedDeadline> = {
   tells: ['neverSent'],
   write: ({ seconds }) => `Deadline exceeded after ${seconds}s,before it was sent`,
@@ -97,7 +97,7 @@ const BEFORE_SENT: Wording<PassedDeadline> = {
   read: () => ({ neverSent: true, queueWaitMs: 0 }),
 };
 
-/** The call was on a connection. */
+/** A connection carried the call. */
 const ON_CONNECTION: Wording<PassedDeadline> = {
   tells: ['channelId'],
   write: ({ seconds, peer, explanation: { channelId } }) =>
@@ -106,7 +106,7 @@ const ON_CONNECTION: Wording<PassedDeadline> = {
   read: ({ channelId }) => ({ channelId: Number(channelId), queueWaitMs: 0 }),
 };
 
-/** What is said of deadlines. */
+/** All wordings of a passed deadline. */
 export const DEADLINE_WORDINGS: readonly Wording<PassedDeadline>[] = [
   WAITED_FOR_STREAM,
   WAITED_FOR_LIFE,
@@ -117,7 +117,7 @@ export const DEADLINE_WORDINGS: readonly Wording<PassedDeadline>[] = [
   ON_CONNECTION,
 ];
 
-/** Chooses the words for a deadline that has passed, by what the call waited for and where it was. */
+/** Selects the wording of a passed deadline by what the call waited for. */
 export function deadlineWording({ waitedFor, channelId }: CallExplanation): Wording<PassedDeadline> {
   switch (waitedFor) {
     case 'stream':

@@ -2,7 +2,7 @@ import type { CallExplanation } from '../explanation/explanation.js';
 import type { TransportFault } from '../faults/fault.js';
 import { freeText, type Wording } from './wording.js';
 
-/** A call on a connection was ended with its pool or its client. */
+/** A call on a connection ended because its pool or client was closed. */
 export const CANCELLED: Wording<{ readonly reason: string }> = {
   tells: [],
   write: ({ reason }) => `Cancelled by grpc-manifold: ${freeText(reason)}`,
@@ -10,7 +10,7 @@ export const CANCELLED: Wording<{ readonly reason: string }> = {
   read: () => ({ queueWaitMs: 0 }),
 };
 
-/** A connection was given up with calls on it. */
+/** The pool gave up a connection that carried calls. */
 export const GIVEN_UP: Wording<{ readonly channelId: number; readonly reason: string }> = {
   tells: ['channelId'],
   write: ({ channelId, reason }) => `Connection ${channelId} was given up: ${freeText(reason)}`,
@@ -18,7 +18,7 @@ export const GIVEN_UP: Wording<{ readonly channelId: number; readonly reason: st
   read: ({ channelId }) => ({ channelId: Number(channelId), queueWaitMs: 0 }),
 };
 
-/** The channel of a connection threw instead of making the call. */
+/** The channel of a connection threw when the call was created. */
 export const NOT_TAKEN: Wording<{ readonly channelId: number; readonly error: string }> = {
   tells: ['channelId'],
   write: ({ channelId, error }) => `Connection ${channelId} did not take the call: ${freeText(error)}`,
@@ -26,7 +26,7 @@ export const NOT_TAKEN: Wording<{ readonly channelId: number; readonly error: st
   read: ({ channelId }) => ({ channelId: Number(channelId), queueWaitMs: 0 }),
 };
 
-/** The servers of several connections in turn refused the call before they began on it. */
+/** The servers of several connections refused the call, one after the other, before they processed it. */
 export const NOT_PROCESSED: Wording<{ readonly connections: number; readonly fault: TransportFault }> = {
   tells: [],
   write: ({ connections, fault }) =>
@@ -35,7 +35,7 @@ export const NOT_PROCESSED: Wording<{ readonly connections: number; readonly fau
   read: () => ({ queueWaitMs: 0 }),
 };
 
-/** The interceptor or channel below a bounded queue threw instead of making the call. */
+/** The interceptor or channel behind a bounded queue threw when the call was created. */
 export const THREW_BELOW: Wording<{ readonly error: string }> = {
   tells: [],
   write: ({ error }) => `What follows the bounded queue threw: ${freeText(error)}`,
@@ -43,7 +43,9 @@ export const THREW_BELOW: Wording<{ readonly error: string }> = {
   read: () => ({ queueWaitMs: 0 }),
 };
 
-/** The words of a fault are those of others. */
+/**
+ * Adds the detail of a fault to an explanation that was parsed from text. The detail is the free text of the status.
+ */
 export function withFaultDetail(explanation: CallExplanation, detail: string): CallExplanation {
   const { fault } = explanation;
   return fault === undefined ? explanation : { ...explanation, fault: { tag: fault.tag, detail } };

@@ -4,17 +4,17 @@ import type { TransportFaultTag } from '../faults/fault.js';
 /** A number as JavaScript writes it, without a sign. */
 export const NUMBER = '(?:\\d+(?:\\.\\d+)?(?:e[+-]?\\d+)?|Infinity)';
 
-/** One fact of an explanation in words: how it is written, and how it is read. */
+/** One fact of an explanation as text: how it is written and how it is parsed. */
 interface FactInWords {
   readonly key: keyof CallExplanation;
-  /** The words; undefined where there is nothing to say. */
+  /** Returns the text of the fact; undefined when the explanation does not contain it. */
   readonly write: (explanation: CallExplanation) => string | undefined;
   readonly pattern: string;
-  /** @param words what the pattern matched. */
+  /** @param words the text that the pattern matched. */
   readonly read: (words: string) => CallExplanation;
 }
 
-/** A fact that is one number. A pattern has `#` where the number stands. */
+/** A fact that is one number. `#` in the pattern stands for the number. */
 function numberFact(
   key: keyof CallExplanation,
   pattern: string,
@@ -29,13 +29,13 @@ function numberFact(
   };
 }
 
-/** The facts that stand behind a sentence, in this order. Nobody waits where it is not said. */
+/** The facts that follow a sentence, in this order. A wait of 0 ms is left out. */
 const FACTS: readonly FactInWords[] = [
   numberFact('inFlightCalls', '# calls in flight'),
   numberFact('queuedCalls', '# queued'),
   numberFact('queueWaitMs', 'waited # ms', (value) => value > 0),
   {
-    // The connection that a call was tried on again is the one that carried it.
+    // The connection that a call was retried on is the connection that carried it.
     key: 'retriedOn',
     write: ({ retriedOn }) => (retriedOn === undefined ? undefined : `tried again on connection ${retriedOn}`),
     pattern: 'tried again on connection \\d+',
@@ -66,14 +66,14 @@ const FACTS: readonly FactInWords[] = [
 ];
 
 const ANY_FACT = FACTS.map(({ pattern }) => pattern).join('|');
-/** Behind a sentence, its facts: `; 3 calls in flight, 0 queued`. */
+/** Matches the facts that follow a sentence: `; 3 calls in flight, 0 queued`. */
 const ALL_FACTS = new RegExp(`; ((?:${ANY_FACT})(?:, (?:${ANY_FACT}))*)(?![\\w-])`, 'y');
 
 /**
- * Writes what stands behind a sentence: `; 3 calls in flight, 0 queued, waited 12 ms`. Empty where there is nothing to
- * say.
+ * Writes the facts that follow a sentence: `; 3 calls in flight, 0 queued, waited 12 ms`. Returns an empty string when
+ * there are none.
  *
- * @param told what the sentence has told already.
+ * @param told the facts that the sentence already contains.
  */
 export function factsInWords(explanation: CallExplanation, told: readonly (keyof CallExplanation)[]): string {
   const words = FACTS.flatMap(({ key, write }) => (told.includes(key) ? [] : (write(explanation) ?? [])));
@@ -81,10 +81,10 @@ export function factsInWords(explanation: CallExplanation, told: readonly (keyof
 }
 
 /**
- * Reads the facts that stand behind a sentence: the last ones in the text.
+ * Parses the facts that follow a sentence: the last facts in the text.
  *
- * @param from where the sentence's own words end.
- * @returns the facts, and where they begin: the end of the text where there are none.
+ * @param from the index where the sentence ends.
+ * @returns the facts and the index where they begin; the length of the text when there are none.
  */
 export function readFacts(text: string, from: number): { readonly facts: CallExplanation; readonly at: number } {
   let found: RegExpExecArray | undefined;

@@ -5,7 +5,7 @@ import { CANCELLED, GIVEN_UP, NOT_PROCESSED, NOT_TAKEN, THREW_BELOW, withFaultDe
 import { REFUSAL_WORDINGS } from './refusal.js';
 import type { Wording } from './wording.js';
 
-/** All that our layers say of a call in words of their own. */
+/** All wordings that grpc-manifold uses in the details of a status. */
 const WORDINGS: readonly Pick<Wording<never>, 'pattern' | 'read'>[] = [
   ...Object.values(REFUSAL_WORDINGS),
   CANCELLED,
@@ -16,10 +16,10 @@ const WORDINGS: readonly Pick<Wording<never>, 'pattern' | 'read'>[] = [
   ...DEADLINE_WORDINGS,
 ];
 
-/** Characters of a text that are looked at. Ours are shorter, and a wrapper puts little before them. */
+/** The number of characters that are parsed. The details of grpc-manifold are shorter, also with a short prefix. */
 const MOST_READ = 2_048;
 
-/** Reads the first of our sentences in a text, wherever it stands; undefined where there is none. */
+/** Parses the first sentence of grpc-manifold in a text, at any position; undefined when there is none. */
 export function readWords(text: string): CallExplanation | undefined {
   const read = text.slice(0, MOST_READ);
   let first: RegExpExecArray | undefined;

@@ -3,21 +3,21 @@ import type { BreakerExplanation, RefusedBy } from '../explanation/explanation.j
 import { NUMBER } from './facts-in-words.js';
 import { freeText, type Wording } from './wording.js';
 
-/** Why a call is refused before any byte of it is sent: the status, and what follows the reason's name in `details`. */
+/** A reason to refuse a call before any byte of it is sent: the status code, and the text after the reason's name. */
 interface RefusalReason<Said> extends Omit<Wording<Said>, 'pattern'> {
   readonly code: status;
-  /** The source of the pattern that finds what `write` wrote. */
+  /** The source of a regular expression that matches the text of `write`. */
   readonly pattern: string;
 }
 
 const reason = <Said>(entry: RefusalReason<Said>): RefusalReason<Said> => entry;
 
 /**
- * Every reason that a call is refused for. A new one is an entry here and a name in {@link RefusedBy}; `refusal` makes
- * its status and `explain` reads it back. No layer refuses a call by 'limit'.
+ * All reasons to refuse a call. To add a reason, add an entry here and a name in {@link RefusedBy}: `refusal` then
+ * creates its status and `explain` parses it. No layer refuses a call by 'limit'.
  */
 export const REFUSAL_REASONS = {
-  /** The queue holds as many calls as it may. */
+  /** The queue holds `maxQueuedCalls` calls. */
   'queue-full': reason<{ readonly queuedCalls: number; readonly limit: number }>({
     code: status.RESOURCE_EXHAUSTED,
     tells: ['limit'],
@@ -26,7 +26,7 @@ export const REFUSAL_REASONS = {
     read: ({ limit }) => ({ limit: Number(limit), queueWaitMs: 0 }),
   }),
 
-  /** The queue holds as many bytes as it may. */
+  /** The queue holds `maxQueuedBytes` bytes. */
   'queue-bytes': reason<{ readonly queuedBytes: number; readonly limit: number }>({
     code: status.RESOURCE_EXHAUSTED,
     tells: ['limit'],
@@ -35,7 +35,7 @@ export const REFUSAL_REASONS = {
     read: ({ limit }) => ({ limit: Number(limit), queueWaitMs: 0 }),
   }),
 
-  /** The call has waited for as long as it may. */
+  /** The call has waited for `maxQueueTimeMs`. */
   'queue-time': reason<{ readonly waitedMs: number; readonly limit: number }>({
     code: status.RESOURCE_EXHAUSTED,
     tells: ['limit', 'queueWaitMs'],
@@ -44,7 +44,7 @@ export const REFUSAL_REASONS = {
     read: ({ waited, limit }) => ({ limit: Number(limit), queueWaitMs: Number(waited) }),
   }),
 
-  /** The partition of the call has its share of the queue. */
+  /** The partition of the call uses its whole share of the queue. */
   share: reason<{
     readonly key: string;
     readonly queuedCalls: number;
@@ -63,7 +63,7 @@ export const REFUSAL_REASONS = {
     read: ({ limit }) => ({ limit: Number(limit), queueWaitMs: 0 }),
   }),
 
-  /** The call would be admitted, or answered, after its deadline. */
+  /** The call would be admitted or answered after its deadline. */
   'early-drop': reason<{ readonly expectedMs: number; readonly remainingMs: number }>({
     code: status.RESOURCE_EXHAUSTED,
     tells: ['limit'],
@@ -73,7 +73,7 @@ export const REFUSAL_REASONS = {
     read: ({ limit }) => ({ limit: Number(limit), queueWaitMs: 0 }),
   }),
 
-  /** A circuit lets no call through. Ratios have three decimals: {@link roundedRatio}. */
+  /** The circuit of the call is open. Ratios have three decimals: {@link roundedRatio}. */
   breaker: reason<BreakerExplanation>({
     code: status.UNAVAILABLE,
     tells: ['breaker'],
@@ -96,7 +96,7 @@ export const REFUSAL_REASONS = {
     }),
   }),
 
-  /** The pool, the client or the queue takes no calls any more. */
+  /** The pool, the client or the queue is closed. */
   closed: reason<{ readonly reason: string }>({
     code: status.UNAVAILABLE,
     tells: [],
@@ -105,7 +105,7 @@ export const REFUSAL_REASONS = {
     read: () => ({ queueWaitMs: 0 }),
   }),
 
-  /** Every connection has failed. */
+  /** All connections have failed. */
   'no-connection': reason<{ readonly target: string; readonly error: string }>({
     code: status.UNAVAILABLE,
     tells: ['lastConnectionError'],
@@ -115,12 +115,12 @@ export const REFUSAL_REASONS = {
   }),
 } satisfies Readonly<Record<Exclude<RefusedBy, 'limit'>, RefusalReason<never>>>;
 
-/** Rounds a ratio to the three decimals that the refusal of a circuit breaker tells. */
+/** Rounds a ratio to three decimals, as the refusal of a circuit breaker shows it. */
 export function roundedRatio(ratio: number): number {
   return Math.round(ratio * 1_000) / 1_000;
 }
 
-/** Characters of the key of a partition that are shown: it may be anything that a caller sent. */
+/** The number of characters of a partition key that are shown: the key may come from a remote caller. */
 const MOST_KEY = 64;
 
 function shortened(key: string): string {

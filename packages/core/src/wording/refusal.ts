@@ -5,17 +5,17 @@ import { wordedStatus, type Wording } from './wording.js';
 
 type Reasons = typeof REFUSAL_REASONS;
 type Reason = keyof Reasons;
-/** What the sentence of a reason says. */
+/** The facts in the sentence of a reason. */
 type Said<By extends Reason> = Parameters<Reasons[By]['write']>[0];
 
-/** The whole sentence of each reason: how it is written, and how it is read. */
+/** The complete wording of each reason: how its sentence is written and how it is parsed. */
 export const REFUSAL_WORDINGS = Object.fromEntries(
   Object.entries(REFUSAL_REASONS).map(([refusedBy, reason]) => [refusedBy, wordingOf(refusedBy as Reason, reason)]),
 ) as unknown as { readonly [By in Reason]: Wording<Said<By>> };
 
 /**
- * Makes the status of a call that is refused before any byte of it is sent. Its code and its words are those of
- * {@link REFUSAL_REASONS}; `explain` reads back the facts.
+ * Creates the status of a call that is refused before any byte of it is sent. {@link REFUSAL_REASONS} defines its code
+ * and text; `explain` parses the facts.
  */
 export function refusal<By extends Reason>(
   refusedBy: By,

@@ -3,25 +3,25 @@ import { explainedStatus } from '../explanation/explain-object.js';
 import type { CallExplanation } from '../explanation/explanation.js';
 import { factsInWords } from './facts-in-words.js';
 
-/** Characters of somebody else's words that go into ours: a header carries them, and a log. */
+/** The number of characters of foreign text in a status: its details end up in headers and logs. */
 const MOST_FREE_TEXT = 1_000;
 
 /**
- * One kind of words that our layers say of a call: how they are written, and beside it how they are read. The facts
- * that the sentence does not tell stand behind it.
+ * One kind of sentence in the details of a status: how it is written and how it is parsed. Facts that the sentence does
+ * not contain follow it.
  */
 export interface Wording<Said> {
-  /** What of the explanation the sentence tells. */
+  /** The properties of the explanation that the sentence contains. */
   readonly tells: readonly (keyof CallExplanation)[];
-  /** Writes the sentence. Words of others stand at its end, through {@link freeText}. */
+  /** Writes the sentence. Foreign text comes at its end and goes through {@link freeText}. */
   readonly write: (said: Said) => string;
-  /** Finds the sentence, as far as the words are ours. */
+  /** Matches the sentence without the foreign text at its end. */
   readonly pattern: RegExp;
-  /** Reads what the sentence tells; `free` are the words of others that follow it. */
+  /** Parses the sentence; `free` is the foreign text at its end. */
   readonly read: (groups: Readonly<Record<string, string | undefined>>, free: string) => CallExplanation;
 }
 
-/** Makes a status in our words, which {@link explain} reads back from the status and from its `details` alone. */
+/** Creates a status whose explanation {@link explain} can read from the object or parse from the `details`. */
 export function wordedStatus<Said>(
   code: Status,
   wording: Wording<Said>,
@@ -32,7 +32,7 @@ export function wordedStatus<Said>(
   return explainedStatus(code, wording.write(said) + factsInWords(explanation, wording.tells), explanation, metadata);
 }
 
-/** Words of others, so that they cannot be taken for facts of ours: at most 1,000 characters, no `; `. */
+/** Shortens foreign text to 1,000 characters and replaces `; `, so that it cannot be mistaken for facts. */
 export function freeText(text: string): string {
   const short = text.length > MOST_FREE_TEXT ? `${text.slice(0, MOST_FREE_TEXT - 1)}…` : text;
   return short.replaceAll('; ', ', ');

@@ -48,7 +48,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   id = 0;
   /** True when its server has said that it never acted on it. */
   neverActedOn = false;
-  placeAtParent: ChildCall['placeAtParent'];
+  childNode: ChildCall['childNode'];
   dueMs = Infinity;
   heapIndex = -1;
   /** When its deadline passes, monotonic; Infinity for none. */
