@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { resolveThreadChannelFactoryOptions } from './options.js';
 
 describe('the limits of a thread', () => {
-  it('are those that were given, and room for the garbage of calls', () => {
+  it('are the given limits and the default of maxYoungGenerationSizeMb', () => {
     const { resourceLimits } = resolveThreadChannelFactoryOptions({ resourceLimits: { maxOldGenerationSizeMb: 64 } });
     expect(resourceLimits).toEqual({ maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 192 });
   });
 
-  it('keep that room where it was left open', () => {
+  it('keep the default of maxYoungGenerationSizeMb when it is undefined', () => {
     const limits = { maxYoungGenerationSizeMb: undefined } as never;
     expect(resolveThreadChannelFactoryOptions({ resourceLimits: limits }).resourceLimits).toEqual({
       maxYoungGenerationSizeMb: 192,
@@ -29,7 +29,7 @@ describe('the limits of a thread', () => {
 });
 
 describe('the program of a thread', () => {
-  it.each([new URL('https://example.org/worker.js'), '/worker.js'])('is not %s', (workerUrl) => {
+  it.each([new URL('https://example.org/worker.js'), '/worker.js'])('must not be %s', (workerUrl) => {
     expect(() => resolveThreadChannelFactoryOptions({ workerUrl } as never)).toThrow(
       /workerUrl must be a URL of file: or data:, got/,
     );

@@ -2,24 +2,25 @@ import { inspect } from 'node:util';
 import type { ResourceLimits } from 'node:worker_threads';
 import { OptionReader } from '@grpc-manifold/core/internal';
 
-/** Garbage that a thread makes before it is collected; Node's own bound is 48. */
+/** Default of `maxYoungGenerationSizeMb`. Node's default is 48. */
 const YOUNG_GENERATION_MB = 192;
-/** What Node starts a worker from. */
+/** The URL schemes that Node's `Worker` accepts. */
 const WORKER_PROTOCOLS: readonly string[] = ['file:', 'data:'];
 
 /** Options of {@link threadChannelFactory}. */
 export interface ThreadChannelFactoryOptions {
-  /** Threads that connections are spread over; each is started when a connection needs it. 1 to 64; default 1. */
+  /** How many threads the connections are spread over. Each starts when a connection needs it. 1 to 64; default 1. */
   readonly threads?: number;
   /**
-   * The program of the threads, for who bundles: where the bundler has put `@grpc-manifold/thread-channel/worker`.
-   * Default: the one beside this module.
+   * The program of the threads. Needed in a bundle: the file that the bundler made of
+   * `@grpc-manifold/thread-channel/worker`. Default: the file of this package.
    */
   readonly workerUrl?: URL;
   /**
-   * Memory that each thread may use, as Node's `Worker` takes it; one that needs more ends, and its calls with
-   * UNAVAILABLE. Default: Node's, but for `maxYoungGenerationSizeMb: 192`. A call leaves some 15 KB of garbage, and the
-   * collector's helpers take the cores from the calls: with Node's 48 MB two threads carry a fifth fewer.
+   * Memory limits of each thread, as for Node's `Worker`. A thread that exceeds them ends, and its calls end with
+   * UNAVAILABLE. Default: Node's, except `maxYoungGenerationSizeMb: 192`. A call leaves about 15 KB of garbage, and the
+   * garbage collector's threads compete with the calls for the cores: with Node's 48 MB two threads carry a fifth fewer
+   * calls.
    */
   readonly resourceLimits?: ResourceLimits;
 }
@@ -36,7 +37,7 @@ export function resolveThreadChannelFactoryOptions(
   options: ThreadChannelFactoryOptions | undefined,
 ): ResolvedThreadChannelFactoryOptions {
   const read = new OptionReader('threadChannelFactory', options, ['threads', 'workerUrl', 'resourceLimits']);
-  const workerUrl: unknown = options?.workerUrl ?? workerBesideThis();
+  const workerUrl: unknown = options?.workerUrl ?? packagedWorker();
   if (!(workerUrl instanceof URL && WORKER_PROTOCOLS.includes(workerUrl.protocol))) {
     throw new TypeError(
       `threadChannelFactory: workerUrl must be a URL of ${WORKER_PROTOCOLS.join(' or ')}, got ${inspect(workerUrl, { depth: 0 })}`,
@@ -59,12 +60,12 @@ function resolveResourceLimits(limits: ResourceLimits | undefined): ResourceLimi
   return resolved;
 }
 
-function workerBesideThis(): URL {
-  // A bundler that makes CommonJS leaves nothing there.
+function packagedWorker(): URL {
+  // A bundler that emits CommonJS leaves `import.meta.url` undefined.
   const here = import.meta.url as string | undefined;
   if (here !== undefined) return new URL('./thread/worker.js', here);
   throw new TypeError(
-    'threadChannelFactory: workerUrl must be given where this module is bundled: a URL of the program that ' +
-      '@grpc-manifold/thread-channel/worker is, got undefined',
+    'threadChannelFactory: workerUrl must be set where this module is bundled: the URL of the file that the bundler made ' +
+      'of @grpc-manifold/thread-channel/worker, got undefined',
   );
 }

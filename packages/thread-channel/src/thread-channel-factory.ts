@@ -3,22 +3,22 @@ import { ChannelThreads } from './calling/channel-threads.js';
 import { ThreadChannel } from './calling/thread-channel.js';
 import { resolveThreadChannelFactoryOptions, type ThreadChannelFactoryOptions } from './options.js';
 
-/** A `ChannelFactory` of a pool, and a `channelFactoryOverride` of a plain grpc-js client. */
+/** For the `channelFactory` of a pool, or the `channelFactoryOverride` of a grpc-js client. */
 export interface ThreadChannelFactory extends AsyncDisposable {
-  /** @throws TypeError for credentials, options and targets that cannot cross to a thread, saying what can. */
+  /** @throws TypeError for credentials, options and targets that cannot cross to a thread. The message names a fix. */
   (target: string, credentials: ChannelCredentials, options: ChannelOptions): ChannelInterface;
-  /** Throws what making a channel of these would throw. */
+  /** Throws the error that making a channel with these arguments would throw. */
   check(target: string, credentials: ChannelCredentials, options: ChannelOptions): void;
-  /** Its channels show a pool their connections. */
+  /** True: a pool can observe the connections of its channels. */
   readonly showsConnections: boolean;
 }
 
 /**
- * Makes a factory of channels whose connections live in worker threads, for `channelFactory` of a pool. The calling
- * thread serializes messages and hands them over in batches; HTTP/2, TLS and the rest of gRPC are the threads'. A
- * thread is started with the first connection that needs it, holds the process only while somebody waits for it, is
- * replaced when it ends by an error, and stops ten seconds after its last connection was closed. Several pools may
- * share a factory.
+ * Makes a factory of channels whose connections live in worker threads, for the `channelFactory` of a pool. The calling
+ * thread serializes messages and sends them to the worker threads in batches. The worker threads run HTTP/2, TLS and
+ * the rest of gRPC. A thread starts with the first connection that needs it, keeps the process alive only while a
+ * caller waits for it, is replaced when it ends by an error, and stops ten seconds after its last connection was
+ * closed. Pools may share a factory.
  *
  * @throws TypeError, RangeError naming the option, its range and the value.
  */

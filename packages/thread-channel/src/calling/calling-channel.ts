@@ -2,13 +2,13 @@ import type { CallCredentials } from '@grpc/grpc-js';
 import type { DeadlineTimers, Timed } from '@grpc-manifold/core/internal';
 import type { ThreadConnection } from './thread-connection.js';
 
-/** The channel that a call was made on. */
+/** What a call needs of the channel that it was made on. */
 export interface CallingChannel<Call extends Timed> {
-  /** True for the member of a pool, which tells its calls in their async context itself. */
+  /** True for a channel of a pool. The pool runs the callbacks of its calls in their async context itself. */
   readonly isMember: boolean;
   readonly deadlines: DeadlineTimers<Call>;
   readonly callCredentials: CallCredentials | undefined;
   getTarget(): string;
-  /** Where a call is carried; undefined when the channel is closed. */
+  /** The connection for a new call; undefined when the channel is closed. */
   connectionForCall(): ThreadConnection | undefined;
 }

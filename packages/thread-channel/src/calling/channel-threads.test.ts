@@ -3,14 +3,16 @@ import { credentials, connectivityState } from '@grpc/grpc-js';
 import { connectionOf } from '@grpc-manifold/core/internal';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { resolveThreadChannelFactoryOptions } from '../options.js';
-import type { ChannelThread, ThreadedCall, ThreadedConnection } from './channel-thread.js';
+import type { ChannelThread } from './channel-thread.js';
+import type { ThreadedCall } from './threaded-call.js';
+import type { ThreadedConnection } from './threaded-connection.js';
 import { ChannelThreads } from './channel-threads.js';
 import { ThreadChannel } from './thread-channel.js';
 
-/** A worker that does what the test says. */
+/** A worker that the test controls. */
 class ScriptedWorker extends EventEmitter {
   static readonly all: ScriptedWorker[] = [];
-  /** How many of those to come cannot be made. */
+  /** How many of the next constructor calls throw. */
   static failures = 0;
   readonly posted: unknown[] = [];
   isRefd = true;
@@ -54,12 +56,12 @@ vi.mock('node:worker_threads', async (original) => ({
 const SECOND_MS = 1_000;
 const connection = (): ThreadedConnection => ({
   number: 0,
-  told: () => undefined,
-  stateIs: () => undefined,
-  sees: () => undefined,
-  lost: () => undefined,
+  onEvent: () => undefined,
+  onStateChange: () => undefined,
+  onSnapshot: () => undefined,
+  onThreadEnd: () => undefined,
 });
-const call = (): ThreadedCall => ({ id: 0, lost: () => undefined }) as unknown as ThreadedCall;
+const call = (): ThreadedCall => ({ id: 0, onThreadEnd: () => undefined }) as unknown as ThreadedCall;
 const open = (threads: number): ChannelThreads => new ChannelThreads(resolveThreadChannelFactoryOptions({ threads }));
 const workers = (): ScriptedWorker[] => ScriptedWorker.all;
 
@@ -88,21 +90,21 @@ describe('a thread that cannot be started', () => {
     expect(threads.next().end).toBeUndefined();
   });
 
-  it.each(['cannot be made', 'ends before it says anything'])(
-    'takes nothing that another can take, when it %s',
+  it.each(['cannot be made', 'ends before its first message'])(
+    'gets no connection that another thread can take, when it %s',
     (how) => {
       const threads = open(2);
       if (how === 'cannot be made') {
         ScriptedWorker.failures = 1;
         threads.next();
       } else {
-        threads.next().add(connection());
+        threads.next().addConnection(connection());
         workers()[0]?.emit('exit', 1);
       }
       for (let count = 0; count < 3; count += 1) {
         const thread = threads.next();
         expect(thread.end).toBeUndefined();
-        thread.add(connection());
+        thread.addConnection(connection());
       }
       vi.advanceTimersByTime(SECOND_MS);
       expect(threads.next().connectionCount).toBe(0);
@@ -110,13 +112,13 @@ describe('a thread that cannot be started', () => {
   );
 });
 
-describe('a thread that nobody needs', () => {
+describe('an idle thread', () => {
   const idleAfterACall = (threads: ChannelThreads): { thread: ChannelThread; last: ThreadedCall } => {
     const thread = threads.next();
     const [only, last] = [connection(), call()];
-    thread.add(only);
-    thread.enter(last);
-    thread.remove(only);
+    thread.addConnection(only);
+    thread.addCall(last);
+    thread.removeConnection(only);
     return { thread, last };
   };
 
@@ -124,18 +126,18 @@ describe('a thread that nobody needs', () => {
     const { thread, last } = idleAfterACall(open(1));
     await vi.advanceTimersByTimeAsync(60 * SECOND_MS);
     expect(workers()[0]).toMatchObject({ isTerminated: false, isRefd: true });
-    expect(thread.leave(last)).toBe(true);
-    expect(thread.leave(last)).toBe(false);
+    expect(thread.removeCall(last)).toBe(true);
+    expect(thread.removeCall(last)).toBe(false);
     await vi.advanceTimersByTimeAsync(10 * SECOND_MS - 1);
     expect(workers()[0]).toMatchObject({ isTerminated: false, isRefd: false });
     await vi.advanceTimersByTimeAsync(1);
     expect([workers()[0]?.isTerminated, thread.end?.neverStarted]).toEqual([true, true]);
   });
 
-  it('is waited for by whoever disposes of all', async () => {
+  it('has ended when the disposal of the factory resolves', async () => {
     const threads = open(1);
     const { thread, last } = idleAfterACall(threads);
-    thread.leave(last);
+    thread.removeCall(last);
     vi.advanceTimersByTime(10 * SECOND_MS);
     expect([workers()[0]?.isTerminated, thread.end]).toEqual([true, undefined]);
     await threads[Symbol.asyncDispose]();
@@ -150,17 +152,17 @@ describe('a connection in a thread', () => {
     return { threads, channel, connection: connectionOf(channel) as NonNullable<ReturnType<typeof connectionOf>> };
   };
 
-  it('starts none before it is to connect, and can be closed before', async () => {
+  it('starts no thread before it connects, and can be closed before', async () => {
     const { connection: spare } = setUp();
     expect([spare.session, workers().length]).toEqual(['unseen', 0]);
     spare.closeChannel();
     expect([await spare.close('enough'), workers().length]).toEqual([0, 0]);
   });
 
-  it('lives in a thread that lives, whatever has become of those before', () => {
+  it('gets a running thread after an earlier thread has ended', () => {
     const { threads, connection: spare } = setUp();
     const before = threads.next();
-    before.add(connection());
+    before.addConnection(connection());
     workers()[0]?.emit('message', { kind: 'started' });
     workers()[0]?.emit('exit', 1);
     const states: connectivityState[] = [];
@@ -169,7 +171,7 @@ describe('a connection in a thread', () => {
     expect(workers()[1]?.posted).toMatchObject([{ kind: 'open', target: 'dns:x' }, { kind: 'connect' }]);
   });
 
-  it('is closed after five seconds, should its thread never say so', async () => {
+  it('counts as closed after five seconds if its thread does not answer', async () => {
     const { connection: opened } = setUp();
     opened.connect(() => undefined);
     const [worker] = workers();
@@ -180,38 +182,38 @@ describe('a connection in a thread', () => {
     expect([await closed, worker?.isRefd, worker?.isTerminated]).toEqual([0, false, false]);
   });
 
-  it('ends a thread that has never said anything when it is to be closed', async () => {
+  it('terminates a thread that has sent no message when the close times out', async () => {
     const { connection: opened } = setUp();
     opened.connect(() => undefined);
     const closed = opened.close('enough');
     await vi.advanceTimersByTimeAsync(5 * SECOND_MS);
     expect([await closed, workers()[0]?.isTerminated]).toEqual([0, true]);
     expect(process.emitWarning).toHaveBeenCalledWith(
-      expect.stringMatching(/has said nothing for 5000 ms: is workerUrl the program/),
+      expect.stringMatching(/the thread sent no message for 5000 ms: is workerUrl the program/),
       expect.anything(),
     );
   });
 });
 
-describe('a channel in a thread by itself', () => {
+describe('a channel without a pool', () => {
   const alone = () => new ThreadChannel(open(1), 'dns:x', credentials.createInsecure(), {});
 
   it.each([
     [[3, Infinity], /method must be a string, got 3/],
     [['/a/B', undefined], /deadline must be a number or a Date, got undefined/],
     [['/a/B', '2030'], /deadline must be a number or a Date, got '2030'/],
-  ])('makes no call of %j', (given, message) => {
+  ])('throws for the arguments %j of createCall', (given, message) => {
     const [method, deadline] = given as [string, number];
     expect(() => alone().createCall(method, deadline, null, null, null)).toThrow(message);
   });
 
-  it('asks its thread once to connect, however often it is asked', () => {
+  it('sends one connect command for several requests to connect', () => {
     const channel = alone();
     for (let count = 0; count < 3; count += 1) channel.getConnectivityState(true);
     expect(workers()[0]?.posted).toMatchObject([{ kind: 'open' }, { kind: 'connect' }]);
   });
 
-  it('holds the process while it connects', () => {
+  it('keeps the process alive while it connects', () => {
     const channel = alone();
     channel.getConnectivityState(true);
     expect(workers()[0]?.isRefd).toBe(true);
@@ -220,7 +222,7 @@ describe('a channel in a thread by itself', () => {
     expect(workers()[0]?.isRefd).toBe(false);
   });
 
-  it('has one timer a watcher, which ends with it', async () => {
+  it('has one timer for each watcher with a deadline, and clears it with the watcher', async () => {
     const channel = alone();
     const told: unknown[] = [];
     for (const afterMs of [10, 1_000]) {

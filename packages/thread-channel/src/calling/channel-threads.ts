@@ -4,100 +4,101 @@ import type { ResolvedThreadChannelFactoryOptions } from '../options.js';
 import { processDefaults } from '../crossing/process-defaults.js';
 import { ChannelThread } from './channel-thread.js';
 
-/** Milliseconds for which a thread without connections is kept: starting one takes some 100. */
+/** Milliseconds for which an idle thread is kept. Starting a thread takes about 100 ms. */
 const LINGER_MS = 10_000;
-/** Milliseconds after which another thread is tried in the place of one that could not be started. */
+/** Milliseconds after a failed start until the slot starts another thread. */
 const RETRY_START_MS = 1_000;
 
-interface Place {
+/** Holds at most one thread of the factory. */
+interface Slot {
   thread: ChannelThread | undefined;
   timer: Timer | undefined;
 }
 
 /**
- * The threads of one factory: started when a connection needs one, replaced when they end, stopped when nobody needs
- * them.
+ * The threads of one factory. A thread is started when a connection needs it, reslotd when it ends, and stopped when it
+ * has been idle for a while.
  */
 export class ChannelThreads implements AsyncDisposable {
-  readonly #places: readonly Place[];
-  /** Threads that nobody needs any more, on their way out. */
+  readonly #slots: readonly Slot[];
+  /** Idle threads that are being stopped. */
   readonly #stopping = new Set<Promise<void>>();
   #isDisposed = false;
 
   constructor(private readonly options: ResolvedThreadChannelFactoryOptions) {
-    this.#places = Array.from({ length: options.threads }, () => ({ thread: undefined, timer: undefined }));
+    this.#slots = Array.from({ length: options.threads }, () => ({ thread: undefined, timer: undefined }));
   }
 
-  /** The thread for another connection: that with the fewest. It has ended where none can be started. */
+  /** Returns the thread with the fewest connections. When no thread can be started, the thread has ended already. */
   next(): ChannelThread {
-    const place = this.#places.reduce((best, each) => (sizeOf(each) < sizeOf(best) ? each : best));
-    const thread = (place.thread ??= this.#start(place));
-    // One whose Worker could not even be made: nobody else tells of it.
-    if (thread.end?.neverStarted === true && place.timer === undefined && !this.#isDisposed) {
-      this.#later(place, RETRY_START_MS);
+    const slot = this.#slots.reduce((best, each) => (loadOf(each) < loadOf(best) ? each : best));
+    const thread = (slot.thread ??= this.#start(slot));
+    // When `new Worker` throws, `onChange` is not called, so the retry is scheduled here.
+    if (thread.end?.neverStarted === true && slot.timer === undefined && !this.#isDisposed) {
+      this.#emptyLater(slot, RETRY_START_MS);
     }
     return thread;
   }
 
-  /** Stops them all; the calls in them end with UNAVAILABLE. */
+  /** Stops all threads. Their calls end with UNAVAILABLE. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
     await Promise.all([
       ...this.#stopping,
-      ...this.#places.map(async (place) => {
-        this.#forget(place);
-        await place.thread?.stop();
+      ...this.#slots.map(async (slot) => {
+        this.#clearTimer(slot);
+        await slot.thread?.stop();
       }),
     ]);
   }
 
-  #start(place: Place): ChannelThread {
-    const name = `grpc-manifold ${this.#places.indexOf(place) + 1}`;
+  #start(slot: Slot): ChannelThread {
+    const name = `grpc-manifold ${this.#slots.indexOf(slot) + 1}`;
     return new ChannelThread(
       () => {
         if (this.#isDisposed) throw new Error('its threads were disposed of');
         const { workerUrl, resourceLimits } = this.options;
         return new Worker(workerUrl, { name, resourceLimits, workerData: processDefaults(), ...execArgv() });
       },
-      (thread) => this.#changed(place, thread),
+      (thread) => this.#changed(slot, thread),
     );
   }
 
-  #changed(place: Place, thread: ChannelThread): void {
-    if (place.thread !== undefined && place.thread !== thread) return;
-    this.#forget(place);
+  #changed(slot: Slot, thread: ChannelThread): void {
+    if (slot.thread !== undefined && slot.thread !== thread) return;
+    this.#clearTimer(slot);
     if (this.#isDisposed) return;
-    if (thread.end?.neverStarted === true) this.#later(place, RETRY_START_MS);
-    else if (thread.end !== undefined) place.thread = undefined;
-    else if (thread.isIdle) this.#later(place, LINGER_MS);
+    if (thread.end?.neverStarted === true) this.#emptyLater(slot, RETRY_START_MS);
+    else if (thread.end !== undefined) slot.thread = undefined;
+    else if (thread.isIdle) this.#emptyLater(slot, LINGER_MS);
   }
 
-  /** Empties a place after a while, unless something happens to it before. */
-  #later(place: Place, delayMs: number): void {
-    place.timer = systemClock.setTimer(() => {
-      const { thread } = place;
-      place.thread = place.timer = undefined;
+  /** Empties the slot and stops its thread after the delay, unless the thread changes before. */
+  #emptyLater(slot: Slot, delayMs: number): void {
+    slot.timer = systemClock.setTimer(() => {
+      const { thread } = slot;
+      slot.thread = slot.timer = undefined;
       if (thread === undefined) return;
       const stopped = thread.stop().finally(() => this.#stopping.delete(stopped));
       this.#stopping.add(stopped);
     }, delayMs);
   }
 
-  #forget(place: Place): void {
-    if (place.timer !== undefined) systemClock.clearTimer(place.timer);
-    place.timer = undefined;
+  #clearTimer(slot: Slot): void {
+    if (slot.timer !== undefined) systemClock.clearTimer(slot.timer);
+    slot.timer = undefined;
   }
 }
 
 /**
- * A worker takes over how this process was started, and Node refuses one that would read its program from where
- * `--input-type` says: there it gets nothing of it, as a list of the rest would be refused for any flag of V8's in it.
+ * A worker inherits the flags of this process, and Node refuses a worker with `--input-type`. Such a worker gets no
+ * flags at all: Node would also refuse a list of the others if it had a V8 flag in it.
  */
 function execArgv(): { execArgv?: string[] } {
   return process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {};
 }
 
-/** One that has ended, and whose place is not free yet, takes nothing that another can. */
-function sizeOf({ thread }: Place): number {
+/** Counts a thread that has ended as full, so that a connection goes to a thread that runs. */
+function loadOf({ thread }: Slot): number {
   return thread?.end === undefined ? (thread?.connectionCount ?? 0) : Infinity;
 }

@@ -21,10 +21,10 @@ import type { ChannelThreads } from './channel-threads.js';
 import { ThreadChannel } from './thread-channel.js';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-/** More than anything here needs to come to rest. */
+/** More turns of the event loop than any pending work here needs. */
 const TURNS = 8;
 
-/** A call of the grpc-js in a thread, whose server the test is. */
+/** A scripted grpc-js call in the thread: the test plays the server. */
 class ServedCall {
   isOver = false;
   #reads = 0;
@@ -47,7 +47,7 @@ class ServedCall {
       process.nextTick(() => this.#settle());
     },
     sendMessageWithContext: ({ callback }: MessageContext) => {
-      // After a cancel grpc-js never tells.
+      // After a cancel grpc-js does not call the callback.
       if (!this.isOver && this.acknowledges() && callback !== undefined) process.nextTick(callback);
     },
     halfClose: () => undefined,
@@ -68,7 +68,7 @@ class ServedCall {
     this.#settle();
   }
 
-  /** As grpc-js: OK comes behind the messages, an error at once. */
+  /** Like grpc-js: OK comes after the messages, an error at once. */
   end(code: status, isAtOnce = code !== status.OK): void {
     this.#ending ??= { code, details: '', metadata: new Metadata() };
     if (isAtOnce) this.#unread.length = 0;
@@ -86,7 +86,7 @@ class ServedCall {
   }
 }
 
-/** A thread without a thread: what is posted waits until the test delivers it. */
+/** A worker without a thread: posted messages wait until the test delivers them. */
 class Simulation extends EventEmitter {
   readonly toThread: unknown[] = [];
   readonly toCaller: unknown[] = [];
@@ -94,7 +94,7 @@ class Simulation extends EventEmitter {
   refs = 0;
   refusesPosts = false;
   isGone = false;
-  /** It is to end, and has not been heard to. */
+  /** True from `terminate` until the exit event. */
   isEnding = false;
   #host: Host | undefined;
   readonly thread: ChannelThread;
@@ -107,7 +107,7 @@ class Simulation extends EventEmitter {
     );
   }
 
-  /** The program of the thread begins. */
+  /** Starts the program of the thread. */
   begin(): void {
     if (this.isGone) return;
     this.#host ??= new Host(
@@ -148,7 +148,7 @@ class Simulation extends EventEmitter {
     return Promise.resolve(1);
   }
 
-  /** Lets messages arrive at the thread: it takes in none before its program has begun. */
+  /** Delivers messages to the thread, if its program has started. */
   deliverToThread(count: number): void {
     if (this.#host === undefined || this.isGone) return;
     for (const message of this.toThread.splice(0, count)) this.#host.receive(message as Batch | Command);
@@ -158,7 +158,7 @@ class Simulation extends EventEmitter {
     for (const message of this.toCaller.splice(0, count)) this.emit('message', message);
   }
 
-  /** It ends, and what it has posted is lost with it or arrives before. */
+  /** Ends the thread. Messages that it posted and the test did not deliver are lost. */
   end(): void {
     if (this.isGone) return;
     this.isGone = true;
@@ -168,10 +168,10 @@ class Simulation extends EventEmitter {
   }
 }
 
-/** A call as its caller has it. */
+/** A call and what its caller has received. */
 class Caller {
   readonly statuses: StatusObject[] = [];
-  /** What was told behind the status. */
+  /** Events after the status. */
   late = 0;
   readonly call: ChannelCall;
 
@@ -256,7 +256,7 @@ class Play {
     const open = this.channels.find(({ channel, isClosed }) => !isClosed && channel.isMember === isMember);
     if (open !== undefined) return open.channel;
     const channel = new ThreadChannel(this.#threads, 'dns:x', credentials.createInsecure(), {});
-    // As a pool does.
+    // A pool connects its members itself.
     if (isMember) connectionOf(channel)?.connect(() => undefined);
     this.channels.push({ channel, isClosed: false });
     return channel;
@@ -328,7 +328,7 @@ class Play {
     }
   }
 
-  /** Everything that is under way comes to its end: threads begin, servers answer, callers read. */
+  /** Completes all pending work: threads start, servers answer, callers read. */
   async finish(): Promise<void> {
     for (let round = 0; round < 60; round += 1) {
       for (const hanging of this.#hanging.splice(0)) hanging();
@@ -354,12 +354,12 @@ class Play {
   }
 }
 
-// Threads end here by the hundred, with a warning each.
+// Hundreds of threads end in this test, each with a warning.
 beforeEach(() => void vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined));
 afterEach(() => void vi.restoreAllMocks());
 
-describe('calls in a thread, whatever is delayed, cancelled or lost', () => {
-  it('have one status each, and nothing behind it', async () => {
+describe('calls in a thread, with delays, cancels and losses', () => {
+  it('have one status each, and no event after it', async () => {
     const ends: Record<string, number> = {};
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 80, size: 'max' }), async (steps) => {
@@ -372,12 +372,12 @@ describe('calls in a thread, whatever is delayed, cancelled or lost', () => {
           const code = status[statuses[0]?.code ?? 0] as string;
           ends[code] = (ends[code] ?? 0) + 1;
         }
-        // Nobody is waited for any more; who has not closed its channel does not hold the process.
+        // No call is left, so the thread must not keep the process alive, even if channels are still open.
         for (const { isGone, refs } of play.simulations) expect(isGone ? 0 : refs).toBe(0);
       }),
       { seed: Number(process.env['FC_SEED'] ?? 20_261_130), numRuns: Number(process.env['FC_RUNS'] ?? 150) },
     );
-    // Each road was gone.
+    // The generated steps covered every kind of ending.
     if (process.env['MANIFOLD_SHOW'] !== undefined) console.log(ends);
     for (const code of ['OK', 'CANCELLED', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'UNAUTHENTICATED']) {
       expect(ends[code]).toBeGreaterThan(0);

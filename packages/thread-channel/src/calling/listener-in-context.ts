@@ -1,7 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { InterceptingListener } from '@grpc/grpc-js';
 
-/** A listener that is told everything in an async context: that of its call. */
+/** Wraps a listener so that its callbacks run in the async context of its call. */
 export function listenerIn(context: AsyncResource, listener: InterceptingListener): InterceptingListener {
   return {
     onReceiveMetadata: (metadata) => context.runInAsyncScope(() => listener.onReceiveMetadata(metadata)),

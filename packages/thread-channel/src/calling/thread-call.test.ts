@@ -15,12 +15,12 @@ const NUMBER = 7;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const statusOf = (code: status, details = ''): StatusObject => ({ code, details, metadata: new Metadata() });
 
-/** A call on a connection whose thread the test is. */
-/** What the wall clock of a stage says at first. */
+/** The wall clock of a stage when it starts. */
 const STARTED_MS = new FakeClock().now();
 
+/** A call on a scripted connection: the test plays the thread. */
 class Stage {
-  readonly heard: (number | string)[] = [];
+  readonly received: (number | string)[] = [];
   readonly statuses: StatusObject[] = [];
   readonly writer = new BatchWriter();
   readonly clock = new FakeClock();
@@ -43,12 +43,12 @@ class Stage {
         return this.writer;
       },
       undo: () => this.writer.undo(),
-      enterCall: (call: ThreadCall) => {
+      addCall: (call: ThreadCall) => {
         call.id = 1;
         this.entered += 1;
         this.#isIn = true;
       },
-      leaveCall: () => {
+      removeCall: () => {
         if (this.#isIn) this.left += 1;
         this.#isIn = false;
       },
@@ -64,13 +64,13 @@ class Stage {
   }
 
   readonly listener: InterceptingListener = {
-    onReceiveMetadata: () => this.heard.push('headers'),
+    onReceiveMetadata: () => this.received.push('headers'),
     onReceiveMessage: (message: Buffer) => {
-      this.heard.push(message.length);
+      this.received.push(message.length);
       this.onMessage();
     },
     onReceiveStatus: (ending) => {
-      this.heard.push(`status ${ending.code}`);
+      this.received.push(`status ${ending.code}`);
       this.statuses.push(ending);
     },
   };
@@ -80,8 +80,8 @@ class Stage {
     return this;
   }
 
-  /** The records that were written since it was asked last, by their kind. */
-  told(): number[] {
+  /** The kinds of the records that the call has written since the last look. */
+  takeRecords(): number[] {
     const from = new BatchReader(this.writer.take());
     const records: number[] = [];
     for (let record = from.u8(); record !== Record.End; record = from.u8()) {
@@ -113,78 +113,78 @@ function skip(record: number, from: BatchReader): void {
       from.f64();
       from.text();
       return;
-    case Record.Taken:
+    case Record.Consumed:
       from.u32();
       from.f64();
   }
 }
 
-describe('what a call is told', () => {
-  it('is a message for each time that it asks, in order, and the status after the last', async () => {
+describe('the messages and the status of a call', () => {
+  it('come in order, one message for each read, and the status after the last message', async () => {
     const stage = new Stage().start();
-    stage.call.received(Buffer.alloc(1));
-    stage.call.received(Buffer.alloc(2));
-    stage.call.ended(statusOf(status.OK), false);
-    expect(stage.heard).toEqual([]);
+    stage.call.onMessage(Buffer.alloc(1));
+    stage.call.onMessage(Buffer.alloc(2));
+    stage.call.onStatus(statusOf(status.OK), false);
+    expect(stage.received).toEqual([]);
     stage.call.startRead();
     await turn();
-    expect(stage.heard).toEqual([1]);
+    expect(stage.received).toEqual([1]);
     stage.call.startRead();
     await turn();
-    expect(stage.heard).toEqual([1, 2, 'status 0']);
+    expect(stage.received).toEqual([1, 2, 'status 0']);
     expect([stage.entered, stage.left]).toEqual([1, 1]);
   });
 
-  it('comes at once when it was asked for before, and never in the stack of who asks', async () => {
+  it('come at once when a read is pending, and never synchronously within startRead', async () => {
     const stage = new Stage().start();
     stage.call.startRead();
     stage.call.startRead();
-    stage.call.received(Buffer.alloc(1));
-    stage.call.received(Buffer.alloc(2));
-    expect(stage.heard).toEqual([1]);
+    stage.call.onMessage(Buffer.alloc(1));
+    stage.call.onMessage(Buffer.alloc(2));
+    expect(stage.received).toEqual([1]);
     stage.call.startRead();
-    expect(stage.heard).toEqual([1]);
+    expect(stage.received).toEqual([1]);
     await turn();
-    expect(stage.heard).toEqual([1, 2]);
+    expect(stage.received).toEqual([1, 2]);
   });
 
-  it('is an error behind the messages that a reader still takes', async () => {
+  it('let an error wait for the messages that the reader still reads', async () => {
     const stage = new Stage().start();
     stage.onMessage = () => stage.call.startRead();
     stage.call.startRead();
-    for (let size = 1; size <= 5; size += 1) stage.call.received(Buffer.alloc(size));
-    stage.call.ended(statusOf(status.ABORTED), false);
+    for (let size = 1; size <= 5; size += 1) stage.call.onMessage(Buffer.alloc(size));
+    stage.call.onStatus(statusOf(status.ABORTED), false);
     await turn();
     await turn();
-    expect(stage.heard).toEqual([1, 2, 3, 4, 5, 'status 10']);
+    expect(stage.received).toEqual([1, 2, 3, 4, 5, 'status 10']);
   });
 
-  it('is an error at once, and no message, when the reader has stopped', async () => {
+  it('deliver an error without the messages before it when the reader has stopped', async () => {
     const stage = new Stage().start();
-    stage.call.received(Buffer.alloc(1));
-    stage.call.ended(statusOf(status.ABORTED), true);
+    stage.call.onMessage(Buffer.alloc(1));
+    stage.call.onStatus(statusOf(status.ABORTED), true);
     await turn();
     await turn();
-    expect(stage.heard).toEqual(['status 10']);
+    expect(stage.received).toEqual(['status 10']);
     expect(stage.call.neverActedOn).toBe(true);
   });
 
-  it('gives the thread new credit before the old is used up, by messages and by bytes', () => {
+  it('grant the thread new credit at half the limit, in messages and in bytes', () => {
     const stage = new Stage().start();
     stage.onMessage = () => stage.call.startRead();
     stage.call.startRead();
-    stage.told();
-    for (let count = 0; count < READ_AHEAD.messages / 2 - 1; count += 1) stage.call.received(Buffer.alloc(1));
-    expect(stage.told()).toEqual([]);
-    stage.call.received(Buffer.alloc(1));
-    expect(stage.told()).toEqual([Record.Taken]);
-    stage.call.received(Buffer.alloc(READ_AHEAD.bytes / 2));
-    expect(stage.told()).toEqual([Record.Taken]);
+    stage.takeRecords();
+    for (let count = 0; count < READ_AHEAD.messages / 2 - 1; count += 1) stage.call.onMessage(Buffer.alloc(1));
+    expect(stage.takeRecords()).toEqual([]);
+    stage.call.onMessage(Buffer.alloc(1));
+    expect(stage.takeRecords()).toEqual([Record.Consumed]);
+    stage.call.onMessage(Buffer.alloc(READ_AHEAD.bytes / 2));
+    expect(stage.takeRecords()).toEqual([Record.Consumed]);
   });
 });
 
-describe('what a call writes', () => {
-  it('is acknowledged ahead of the connection for so many messages, and no more', async () => {
+describe('a message that a call writes', () => {
+  it('is acknowledged before the connection has written it, up to a number of messages', async () => {
     const stage = new Stage().start();
     let acknowledged = 0;
     const callback = (): void => void (acknowledged += 1);
@@ -193,13 +193,13 @@ describe('what a call writes', () => {
     }
     await turn();
     expect(acknowledged).toBe(WRITE_AHEAD.messages);
-    stage.call.written(WRITE_AHEAD.messages);
+    stage.call.onWritten(WRITE_AHEAD.messages);
     expect(acknowledged).toBe(WRITE_AHEAD.messages);
-    stage.call.written(2);
+    stage.call.onWritten(2);
     expect(acknowledged).toBe(WRITE_AHEAD.messages + 2);
   });
 
-  it('is acknowledged ahead for so many bytes, and no more', async () => {
+  it('is acknowledged before the connection has written it, up to a number of bytes', async () => {
     const stage = new Stage().start();
     let acknowledged = 0;
     const callback = (): void => void (acknowledged += 1);
@@ -207,11 +207,11 @@ describe('what a call writes', () => {
     stage.call.sendMessageWithContext({ callback }, Buffer.alloc(1));
     await turn();
     expect(acknowledged).toBe(1);
-    stage.call.written(2);
+    stage.call.onWritten(2);
     expect(acknowledged).toBe(2);
   });
 
-  it('is settled when the call ends, and after it', async () => {
+  it('is acknowledged when the call ends, and after its end', async () => {
     const stage = new Stage().start();
     let acknowledged = 0;
     const callback = (): void => void (acknowledged += 1);
@@ -222,23 +222,23 @@ describe('what a call writes', () => {
     expect(acknowledged).toBe(31);
   });
 
-  it('may come before the start', () => {
+  it('may be written before the start', () => {
     const stage = new Stage();
     stage.call.sendMessageWithContext({}, Buffer.alloc(1));
     stage.call.halfClose();
     stage.start();
-    expect(stage.told()).toEqual([Record.Start, Record.Message, Record.HalfClose]);
+    expect(stage.takeRecords()).toEqual([Record.Start, Record.Message, Record.HalfClose]);
   });
 });
 
 describe('a call', () => {
-  it('that is cancelled before its start never gets to the thread', async () => {
+  it('that is cancelled before its start is never sent to the thread', async () => {
     const stage = new Stage();
     stage.call.cancelWithStatus(status.CANCELLED, 'too early');
     stage.start();
     await turn();
     expect(stage.statuses).toEqual([expect.objectContaining({ code: status.CANCELLED, details: 'too early' })]);
-    expect([stage.told(), stage.entered]).toEqual([[], 0]);
+    expect([stage.takeRecords(), stage.entered]).toEqual([[], 0]);
   });
 
   it.each([
@@ -252,14 +252,14 @@ describe('a call', () => {
     expect(stage.entered).toBe(0);
   });
 
-  it('has one status and is released once, whatever comes in whatever order', async () => {
+  it('has one status and is released once, for events in any order', async () => {
     const actions = {
-      headers: ({ call }: Stage) => call.headers(new Metadata()),
-      message: ({ call }: Stage) => call.received(Buffer.alloc(1)),
-      ok: ({ call }: Stage) => call.ended(statusOf(status.OK), false),
-      error: ({ call }: Stage) => call.ended(statusOf(status.ABORTED), false),
-      lost: ({ call }: Stage) => call.lost('gone'),
-      written: ({ call }: Stage) => call.written(1),
+      headers: ({ call }: Stage) => call.onHeaders(new Metadata()),
+      message: ({ call }: Stage) => call.onMessage(Buffer.alloc(1)),
+      ok: ({ call }: Stage) => call.onStatus(statusOf(status.OK), false),
+      error: ({ call }: Stage) => call.onStatus(statusOf(status.ABORTED), false),
+      lost: ({ call }: Stage) => call.onThreadEnd('gone'),
+      written: ({ call }: Stage) => call.onWritten(1),
       read: ({ call }: Stage) => call.startRead(),
       write: ({ call }: Stage) => call.sendMessageWithContext({ callback: () => undefined }, Buffer.alloc(9_000)),
       halfClose: ({ call }: Stage) => call.halfClose(),
@@ -275,10 +275,10 @@ describe('a call', () => {
           const stage = new Stage().start();
           if (readsOn) stage.onMessage = () => stage.call.startRead();
           for (const step of steps) await actions[step](stage);
-          stage.call.lost('in the end');
+          stage.call.onThreadEnd('in the end');
           for (let left = 4; left > 0; left -= 1) await turn();
           expect(stage.statuses).toHaveLength(1);
-          expect(stage.heard.at(-1)).toMatch(/status/);
+          expect(stage.received.at(-1)).toMatch(/status/);
           expect([stage.entered, stage.left]).toEqual([1, 1]);
         },
       ),
@@ -287,17 +287,17 @@ describe('a call', () => {
   });
 });
 
-describe('a call that is asked for several things at once', () => {
-  it('gives out as many messages as were asked for, where they are there', async () => {
+describe('several operations on a call at once', () => {
+  it('deliver one message for each read', async () => {
     const stage = new Stage().start();
-    for (const length of [1, 2, 3]) stage.call.received(Buffer.alloc(length));
+    for (const length of [1, 2, 3]) stage.call.onMessage(Buffer.alloc(length));
     stage.call.startRead();
     stage.call.startRead();
     await turn();
-    expect(stage.heard).toEqual([1, 2]);
+    expect(stage.received).toEqual([1, 2]);
   });
 
-  it('hands over in order what came before its start, and what comes meanwhile behind it', async () => {
+  it('are sent in order: those before the start first, then those that come while the first are sent', async () => {
     const stage = new Stage();
     const taken: string[] = [];
     const send = (text: string): void =>
@@ -306,18 +306,18 @@ describe('a call that is asked for several things at once', () => {
     stage.start();
     send('c');
     stage.call.halfClose();
-    expect(stage.told()).toEqual([Record.Start, Record.Message]);
+    expect(stage.takeRecords()).toEqual([Record.Start, Record.Message]);
     await turn();
-    // The first was acknowledged ahead.
-    expect(stage.told()).toEqual([Record.Message]);
-    stage.call.written(2);
-    expect(stage.told()).toEqual([Record.Message, Record.HalfClose]);
-    stage.call.written(1);
+    // The first message was acknowledged before it was written.
+    expect(stage.takeRecords()).toEqual([Record.Message]);
+    stage.call.onWritten(2);
+    expect(stage.takeRecords()).toEqual([Record.Message, Record.HalfClose]);
+    stage.call.onWritten(1);
     await turn();
     expect(taken).toEqual(['a', 'b', 'c']);
   });
 
-  it('tells its status behind a message that nobody could bear', async () => {
+  it('end with the status even when the listener throws for a message', async () => {
     const stage = new Stage().start();
     stage.onMessage = () => {
       throw new Error('not that one');
@@ -325,52 +325,52 @@ describe('a call that is asked for several things at once', () => {
     const thrown = new Promise((resolve) => process.once('uncaughtException', resolve));
     const others = process.listeners('uncaughtException').slice(0, -1);
     for (const other of others) process.removeListener('uncaughtException', other);
-    stage.call.received(Buffer.alloc(1));
-    stage.call.ended(statusOf(status.OK), false);
+    stage.call.onMessage(Buffer.alloc(1));
+    stage.call.onStatus(statusOf(status.OK), false);
     stage.call.startRead();
     expect(await thrown).toMatchObject({ message: 'not that one' });
     for (const other of others) process.on('uncaughtException', other);
-    expect(stage.heard).toEqual([1, 'status 0']);
+    expect(stage.received).toEqual([1, 'status 0']);
   });
 });
 
 describe('the deadline of a call', () => {
-  it('is told at once where it has passed, and the thread hears nothing of the call', async () => {
+  it('ends the call before it is sent when it has passed already', async () => {
     const stage = new Stage(STARTED_MS - 1).start();
     await turn();
     expect(stage.statuses).toMatchObject([
       { code: status.DEADLINE_EXCEEDED, details: 'Deadline exceeded after 0.000s,before it was sent' },
     ]);
-    expect([stage.told(), stage.entered]).toEqual([[], 0]);
+    expect([stage.takeRecords(), stage.entered]).toEqual([[], 0]);
   });
 
   it.each([
     ['', 0],
     [', though the wall clock was set back', -3_600_000],
     [', though the wall clock was set forward', 3_600_000],
-  ])('is left to the thread for a while, and then told%s', async (_what, wallClockStepMs) => {
+  ])('is enforced by the thread first, and 50 ms later by the calling thread%s', async (_what, wallClockStepMs) => {
     const stage = new Stage(STARTED_MS + 60_000).start();
     stage.clock.stepWallClock(wallClockStepMs);
     stage.clock.advance(60_000);
     await turn();
-    expect(stage.heard).toEqual([]);
+    expect(stage.received).toEqual([]);
     stage.clock.advance(50);
     await turn();
-    expect(stage.heard).toEqual([`status ${status.DEADLINE_EXCEEDED}`]);
-    expect(stage.told()).toEqual([Record.Start, Record.Cancel]);
+    expect(stage.received).toEqual([`status ${status.DEADLINE_EXCEEDED}`]);
+    expect(stage.takeRecords()).toEqual([Record.Start, Record.Cancel]);
     expect(stage.left).toBe(1);
   });
 
-  it('is forgotten with the call', () => {
+  it('has no timer after the call has ended', () => {
     const stage = new Stage(STARTED_MS + 60_000).start();
     expect(stage.deadlines.size).toBe(1);
-    stage.call.ended(statusOf(status.OK), false);
+    stage.call.onStatus(statusOf(status.OK), false);
     expect([stage.deadlines.size, stage.clock.pendingTimers]).toEqual([0, 0]);
   });
 });
 
-describe('a message that there is no memory for', () => {
-  it('ends its call, and leaves no half of a record', () => {
+describe('a message for which no memory can be allocated', () => {
+  it('ends its call, and leaves no partial record', () => {
     const stage = new Stage().start();
     stage.writer.payload = () => {
       throw new RangeError('Array buffer allocation failed');

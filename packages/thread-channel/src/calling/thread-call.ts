@@ -17,7 +17,6 @@ import {
   messageOf,
   propagates,
   settleWrite,
-  systemClock,
   unsendable,
   type ChildCall,
   type MessageContext,
@@ -26,53 +25,48 @@ import {
 } from '@grpc-manifold/core/internal';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
-import { READ_AHEAD } from '../wire/credit.js';
-import { writeMetadata } from '../wire/metadata-record.js';
+import { writeCredentials, writeCredentialsError } from '../wire/credentials-record.js';
 import type { AuthContext } from '../wire/thread-event.js';
-import { START } from '../wire/start.js';
+import { writeStart } from '../wire/start-record.js';
+import { CallInbox, type InboxOwner } from './call-inbox.js';
 import type { CallingChannel } from './calling-channel.js';
-import type { ThreadedCall } from './channel-thread.js';
 import { listenerIn } from './listener-in-context.js';
 import type { ThreadConnection } from './thread-connection.js';
+import type { ThreadedCall } from './threaded-call.js';
 import { UnwrittenMessages } from './unwritten-messages.js';
 
-/** Milliseconds that the thread is given to end a call by its deadline itself: it knows what the call waited for. */
+/** Milliseconds by which the thread's own deadline goes first: its status says what the call was waiting for. */
 const DEADLINE_GRACE_MS = 50;
 
-/** What has nothing to say is not asked, as in grpc-js. */
+/** The class of credentials that make no metadata. Like grpc-js, a call does not ask them. */
 const NO_CREDENTIALS = CallCredentials.createEmpty();
 
-/** A call on a channel in a thread, as the calling thread has it. */
-export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
-  /** Its number in its thread; 0 before it is started. */
+/**
+ * A call on a channel in a worker thread, on the side of the calling thread. It writes records for the thread and
+ * passes the thread's answers to the listener.
+ */
+export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, InboxOwner, Timed {
+  /** The call's number in its thread; 0 before it starts. */
   id = 0;
-  /** True when its server has said that it never acted on it. */
+  /** True when the server has said that it did not process the call. */
   neverActedOn = false;
   childNode: ChildCall['childNode'];
   dueMs = Infinity;
   heapIndex = -1;
-  /** When its deadline passes, monotonic; Infinity for none. */
+  /** When the deadline passes, in monotonic milliseconds; Infinity for none. */
   readonly #deadlineMs: number = Infinity;
-  /** Monotonic; only where it has a deadline. */
+  /** Monotonic milliseconds; set only for a call with a deadline. */
   readonly #createdMs: number = 0;
   #connection: ThreadConnection | undefined;
   #listener: InterceptingListener | undefined;
   #credentials: CallCredentials | undefined;
-  #early: HeldOperations<Buffer> | undefined;
-  /** Our own ending, of a call that is not started yet. */
+  /** The operations that the client called before `start`. */
+  #held: HeldOperations<Buffer> | undefined;
+  /** The status of a call that was cancelled before its start. */
   #cancelled: { readonly code: status; readonly details: string } | undefined;
   #isEnded = false;
-  #wantsMessage = false;
-  /** Messages that were asked for, and are given out in the next tick. */
-  #due = 0;
   #context: AsyncResource | undefined;
-  /** Messages that came before they were asked for: as many as the thread was given credit for. */
-  #inbox: Buffer[] | undefined;
-  #takenMessages = 0;
-  #takenBytes = 0;
-  /** The status, while messages are before it. */
-  #ending: StatusObject | undefined;
-  #deliveries = 0;
+  readonly #inbox = new CallInbox(this);
   #unwritten: UnwrittenMessages | undefined;
 
   constructor(
@@ -86,9 +80,13 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     const deadlineMs = callDeadlineMs(deadline, parent, propagateFlags);
     if (deadlineMs === Infinity) return;
     const { clock } = channel.deadlines;
-    // Counted from here, as in grpc-js, whatever the wall clock is set to meanwhile.
+    // Like grpc-js, the call's time starts here. A change of the wall clock does not move the deadline.
     this.#createdMs = clock.elapsed();
     this.#deadlineMs = dueMsOf(deadlineMs, clock);
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   start(metadata: Metadata, listener: InterceptingListener): void {
@@ -108,14 +106,14 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       attachToParent(parent, this);
       if (this.#isEnded) return;
     }
-    connection.enterCall(this);
+    connection.addCall(this);
     try {
-      this.#writeStart(connection, metadata);
+      this.#writeStart(connection.number, metadata);
     } catch (error) {
       connection.undo();
       return this.#endSoon(status.INTERNAL, `Failed to start HTTP/2 stream with error ${messageOf(error)}`);
     }
-    this.#early?.replayOn({
+    this.#held?.replayOn({
       startRead: () => this.startRead(),
       sendMessageWithContext: (context, message) => this.#send(context, message),
       halfClose: () => this.#halfClose(),
@@ -123,52 +121,50 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
   }
 
   startRead(): void {
-    if (this.#isEnded) return;
-    if (this.#inbox === undefined || this.#inbox.length <= this.#due) this.#wantsMessage = true;
-    else this.#deliverSoon();
+    if (!this.#isEnded) this.#inbox.startRead();
   }
 
   sendMessageWithContext(context: MessageContext, message: Buffer): void {
     if (this.#isEnded) return settleWrite(context);
-    const complaint = unsendable(message);
-    if (complaint !== undefined) {
+    const reason = unsendable(message);
+    if (reason !== undefined) {
       settleWrite(context);
-      return this.cancelWithStatus(status.INTERNAL, complaint);
+      return this.cancelWithStatus(status.INTERNAL, reason);
     }
-    if (this.#holds) this.#hold().sendMessage(context, message, message.length);
+    if (this.#isHolding) this.#holdOperations().sendMessage(context, message, message.length);
     else this.#send(context, message);
   }
 
   halfClose(): void {
     if (this.#isEnded) return;
-    if (this.#holds) this.#hold().halfClose();
+    if (this.#isHolding) this.#holdOperations().halfClose();
     else this.#halfClose();
   }
 
   #send(context: MessageContext, message: Buffer): void {
     if (this.#isEnded) return settleWrite(context);
     const isAwaited = context.callback !== undefined;
-    // A writer that waits is told in the context of its call.
+    // The callback of a writer that has to wait runs in the caller's async context, which is captured here.
     if (isAwaited && (this.#unwritten ??= new UnwrittenMessages()).add(context, message.length)) this.#inContext();
     try {
-      const to = this.#tell(Record.Message);
+      const to = this.#openRecord(Record.Message);
       to.u32(context.flags ?? 0);
       to.u8(isAwaited ? 1 : 0);
       to.payload(message, false);
     } catch (error) {
-      // There is no memory for it.
+      // The batch could not allocate memory for the message.
       this.#connection?.undo();
       this.cancelWithStatus(status.RESOURCE_EXHAUSTED, `The message cannot be handed to a thread: ${messageOf(error)}`);
     }
   }
 
   #halfClose(): void {
-    if (!this.#isEnded) this.#tell(Record.HalfClose);
+    if (!this.#isEnded) this.#openRecord(Record.HalfClose);
   }
 
-  /** It is not started, or what was asked for before that is not all handed over. */
-  get #holds(): boolean {
-    return this.id === 0 || this.#early?.replaying === true;
+  /** True until the call has started and every operation before the start is sent. */
+  get #isHolding(): boolean {
+    return this.id === 0 || this.#held?.replaying === true;
   }
 
   cancelWithStatus(code: status, details: string): void {
@@ -177,16 +173,16 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
       this.#cancelled ??= { code, details };
       return;
     }
-    if (this.id !== 0 && this.#ending === undefined) {
-      const to = this.#tell(Record.Cancel);
+    if (this.id !== 0 && !this.#inbox.hasStatus) {
+      const to = this.#openRecord(Record.Cancel);
       to.f64(code);
-      // Whoever cancels by an interceptor may have left them out.
+      // An interceptor in JavaScript may cancel without details.
       to.text(String((details as string | undefined) ?? ''));
     }
     this.#endSoon(code, details);
   }
 
-  /** The thread has not said so itself: it is blocked, or has ended the call behind messages that nobody reads. */
+  /** The thread did not end the call at its deadline: it is blocked, or its status waits behind unread messages. */
   deadlinePassed(): void {
     const seconds = (Math.max(0, this.#deadlineMs - this.#createdMs) / 1_000).toFixed(3);
     this.cancelWithStatus(
@@ -199,7 +195,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     this.#credentials = credentials;
   }
 
-  /** As grpc-js tells it: the target, until there is a connection. */
+  /** Like grpc-js, returns the target until there is a connection. */
   getPeer(): string {
     return this.#connection?.peer ?? this.channel.getTarget();
   }
@@ -212,41 +208,30 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     return this.#connection?.authContext ?? null;
   }
 
-  headers(metadata: Metadata): void {
+  onHeaders(metadata: Metadata): void {
     if (!this.#isEnded) this.#listener?.onReceiveMetadata(metadata);
   }
 
-  received(message: Buffer): void {
-    if (this.#isEnded) return;
-    if (this.#wantsMessage) {
-      this.#wantsMessage = false;
-      this.#deliver(message);
-    } else {
-      (this.#inbox ??= []).push(message);
-    }
+  onMessage(message: Buffer): void {
+    if (!this.#isEnded) this.#inbox.receive(message);
   }
 
-  /** The connection has taken messages. */
-  written(messages: number): void {
+  onWritten(messages: number): void {
     this.#unwritten?.written(messages, () => this.#inContext());
   }
 
-  /** It has its status. What came before is given out first, for as long as somebody takes it. */
-  ended(ending: StatusObject, neverActedOn: boolean): void {
+  onStatus(ending: StatusObject, neverActedOn: boolean): void {
     if (this.#isEnded) return;
     this.neverActedOn = neverActedOn;
-    this.#ending = ending;
-    this.#leave();
-    this.#settle();
-    if (!this.#isEnded && ending.code !== status.OK) this.#endUnlessRead();
+    this.#leaveThread();
+    this.#inbox.receiveStatus(ending);
   }
 
-  /** Nothing more will come: its thread is gone. */
-  lost(reason: string): void {
-    if (!this.#isEnded) this.#end({ code: status.UNAVAILABLE, details: reason, metadata: new Metadata() });
+  onThreadEnd(reason: string): void {
+    if (!this.#isEnded) this.end({ code: status.UNAVAILABLE, details: reason, metadata: new Metadata() });
   }
 
-  /** Asks the credentials, which are of this thread, for what they have to say of a call. */
+  /** Asks the call credentials, which stay on this thread, for the metadata of one attempt. */
   async askCredentials(question: number, url: string, method: string): Promise<void> {
     let metadata: Metadata | undefined;
     let failure: unknown;
@@ -260,7 +245,7 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     if (this.#isEnded) return;
     if (failure === undefined) {
       try {
-        return writeMetadata(this.#answer(question, true), metadata ?? new Metadata());
+        return writeCredentials(this.#openRecord(Record.Credentials), question, metadata ?? new Metadata());
       } catch (error) {
         this.#connection?.undo();
         failure = error;
@@ -268,35 +253,60 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     }
     const code: unknown = (failure as { code?: unknown }).code;
     const details = messageOf(failure);
-    const to = this.#answer(question, false);
-    to.f64(typeof code === 'number' ? code : NaN);
-    to.text(details);
+    const to = this.#openRecord(Record.Credentials);
+    writeCredentialsError(to, question, typeof code === 'number' ? code : NaN, details);
   }
 
-  #answer(question: number, isMade: boolean): BatchWriter {
-    const to = this.#tell(Record.Credentials);
-    to.u32(question);
-    to.u8(isMade ? 1 : 0);
-    return to;
+  // ── for its inbox ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  deliver(message: Buffer): void {
+    this.#listener?.onReceiveMessage(message);
   }
 
-  #writeStart({ number }: ThreadConnection, metadata: Metadata): void {
-    const { host } = this;
-    const hasHost = host !== null && host !== undefined;
+  grantCredit(messages: number, bytes: number): void {
+    const to = this.#openRecord(Record.Consumed);
+    to.u32(messages);
+    to.f64(bytes);
+  }
+
+  end(ending: StatusObject): void {
+    this.#isEnded = true;
+    this.#release();
+    this.#listener?.onReceiveStatus(ending);
+  }
+
+  #endSoon(code: status, details: string): void {
+    this.#isEnded = true;
+    this.#release();
+    process.nextTick(() => this.#listener?.onReceiveStatus({ code, details, metadata: new Metadata() }));
+  }
+
+  /** Releases everything that the call holds, before the listener is told. */
+  #release(): void {
+    this.#leaveThread();
+    if (this.heapIndex >= 0) this.channel.deadlines.remove(this);
+    this.#inbox.clear();
+    this.#unwritten?.release();
+    this.#held?.drop();
+    if (this.parent !== null) detachFromParent(this.parent, this);
+  }
+
+  #leaveThread(): void {
+    this.#connection?.removeCall(this);
+  }
+
+  #writeStart(channel: number, metadata: Metadata): void {
     const hasCredentials = this.#allCredentials() !== undefined;
-    // Credentials may depend on the caller's async context, and are asked inside a message of the thread.
+    // Credentials may depend on the caller's async context. They are asked when a message of the thread comes in.
     if (hasCredentials) this.#inContext();
-    const to = this.#tell(Record.Start);
-    to.u32(number);
-    to.u8(
-      (this.#deadlineMs === Infinity ? 0 : START.hasDeadline) |
-        (hasHost ? START.hasHost : 0) |
-        (hasCredentials ? START.hasCredentials : 0),
-    );
-    to.text(this.method);
-    if (this.#deadlineMs !== Infinity) to.f64(this.#deadlineMs);
-    if (hasHost) to.text(host);
-    writeMetadata(to, metadata);
+    writeStart(this.#openRecord(Record.Start), {
+      channel,
+      method: this.method,
+      dueMs: this.#deadlineMs,
+      host: this.host ?? null,
+      hasCredentials,
+      metadata,
+    });
   }
 
   #allCredentials(): CallCredentials | undefined {
@@ -307,93 +317,21 @@ export class ThreadCall implements ChannelCall, ChildCall, ThreadedCall, Timed {
     return all.constructor === NO_CREDENTIALS.constructor ? undefined : all;
   }
 
-  /** The caller's async context, captured here; callbacks that a message of the thread triggers run in it. */
+  /**
+   * The caller's async context, captured at the first call. Callbacks that a message of the thread triggers run in it.
+   */
   #inContext(): AsyncResource {
     return (this.#context ??= new AsyncResource('GRPCMANIFOLD_THREAD_CALL'));
   }
 
-  #hold(): HeldOperations<Buffer> {
-    return (this.#early ??= new HeldOperations());
+  #holdOperations(): HeldOperations<Buffer> {
+    return (this.#held ??= new HeldOperations());
   }
 
-  #tell(record: number): BatchWriter {
+  #openRecord(record: number): BatchWriter {
     const to = (this.#connection as ThreadConnection).open();
     to.u8(record);
     to.u32(this.id);
     return to;
-  }
-
-  #deliver(message: Buffer): void {
-    this.#deliveries += 1;
-    this.#takenMessages += 1;
-    this.#takenBytes += message.length;
-    // Topped up before it runs out.
-    if (this.#takenMessages >= READ_AHEAD.messages / 2 || this.#takenBytes >= READ_AHEAD.bytes / 2) this.#tellTaken();
-    this.#listener?.onReceiveMessage(message);
-  }
-
-  #tellTaken(): void {
-    if (this.#ending === undefined) {
-      const to = this.#tell(Record.Taken);
-      to.u32(this.#takenMessages);
-      to.f64(this.#takenBytes);
-    }
-    this.#takenMessages = this.#takenBytes = 0;
-  }
-
-  /** Never in the stack of whoever asks, as in grpc-js. */
-  #deliverSoon(): void {
-    this.#due += 1;
-    process.nextTick(() => {
-      this.#due -= 1;
-      const message = this.#isEnded ? undefined : this.#inbox?.shift();
-      if (message === undefined) return;
-      try {
-        this.#deliver(message);
-      } finally {
-        if (!this.#isEnded) this.#settle();
-      }
-    });
-  }
-
-  /** Tells the status when nothing is before it. */
-  #settle(): void {
-    if (this.#ending !== undefined && (this.#inbox === undefined || this.#inbox.length === 0)) this.#end(this.#ending);
-  }
-
-  /** An error does not wait for a reader who has stopped: grpc-js, too, then drops what it had not given out. */
-  #endUnlessRead(): void {
-    const seen = this.#deliveries;
-    systemClock.soon(() => {
-      if (this.#isEnded) return;
-      if (this.#deliveries > seen) this.#endUnlessRead();
-      else this.#end(this.#ending as StatusObject);
-    });
-  }
-
-  #endSoon(code: status, details: string): void {
-    this.#isEnded = true;
-    this.#release();
-    process.nextTick(() => this.#listener?.onReceiveStatus({ code, details, metadata: new Metadata() }));
-  }
-
-  #end(ending: StatusObject): void {
-    this.#isEnded = true;
-    this.#release();
-    this.#listener?.onReceiveStatus(ending);
-  }
-
-  /** Gives back all that it holds, before anybody is told. */
-  #release(): void {
-    this.#leave();
-    if (this.heapIndex >= 0) this.channel.deadlines.remove(this);
-    this.#inbox = undefined;
-    this.#unwritten?.release();
-    this.#early?.drop();
-    if (this.parent !== null) detachFromParent(this.parent, this);
-  }
-
-  #leave(): void {
-    this.#connection?.leaveCall(this);
   }
 }

@@ -29,8 +29,8 @@ import { ThreadConnection } from './thread-connection.js';
 import type { ChannelThreads } from './channel-threads.js';
 
 /**
- * Where calls write at most as far ahead as this of what the server takes, unless `grpc.per_rpc_retry_buffer_size` is
- * set.
+ * How many bytes a call may write ahead of what the server has accepted, unless `grpc.per_rpc_retry_buffer_size` is
+ * set. Equals the default of grpc-js.
  */
 const DEFAULT_RETRY_BUFFER_BYTES = 1_048_576;
 const RETRY_BUFFER = 'grpc.per_rpc_retry_buffer_size';
@@ -42,13 +42,13 @@ interface Watcher {
 }
 
 /**
- * A grpc-js channel whose connection lives in a worker thread. As a member of a pool it makes one connection in its
- * life; used by itself it connects again when it must, as grpc-js's own does.
+ * A grpc-js channel whose connection lives in a worker thread. In a pool it connects once. Without a pool it reconnects
+ * when needed, as a channel of grpc-js does.
  */
 export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCall> {
   readonly callCredentials: CallCredentials | undefined;
   readonly deadlines = new DeadlineTimers<ThreadCall>(systemClock, (call) => call.deadlinePassed());
-  /** grpc-js's own channel, which is never connected: it checks what it is given, and has a place in channelz. */
+  /** A grpc-js channel that never connects. It checks the arguments, and registers the channel with channelz. */
   readonly #shadow: Channel;
   readonly #crossing: CrossingCredentials;
   readonly #options: ChannelOptions;
@@ -57,7 +57,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
   #isClosed = false;
   #watchers: Watcher[] = [];
 
-  /** @throws what grpc-js throws of its arguments; TypeError for what cannot cross to a thread. */
+  /** @throws what grpc-js throws for its arguments; TypeError for arguments that cannot cross to a thread. */
   constructor(
     private readonly threads: ChannelThreads,
     private readonly target: string,
@@ -66,7 +66,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
   ) {
     this.#crossing = crossingCredentials(credentials);
     this.callCredentials = this.#crossing.callCredentials;
-    this.#options = withRoomForWrites(crossingOptions(options));
+    this.#options = withSmallerRetryBuffer(crossingOptions(options));
     this.#shadow = new Channel(target, credentials, options);
     try {
       checkTarget(isXdsTarget(target) ? target : this.#shadow.getTarget());
@@ -79,7 +79,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
   /** For a pool: the one connection of this channel. */
   get [CONNECTION](): Connection {
     this.isMember = true;
-    return this.#connected();
+    return this.#currentConnection();
   }
 
   getTarget(): string {
@@ -92,7 +92,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
 
   getConnectivityState(tryToConnect: boolean): connectivityState {
     if (this.#isClosed) return connectivityState.SHUTDOWN;
-    if (tryToConnect && !this.isMember) this.#connectByItself();
+    if (tryToConnect && !this.isMember) this.#connectWithoutPool();
     return this.#connection?.state ?? connectivityState.IDLE;
   }
 
@@ -104,7 +104,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
     if (dueMs !== Infinity) this.#waitUntil(watcher, dueMs);
   }
 
-  /** A moment further off than Node's timers reach is waited for in steps. */
+  /** Waits in steps when the deadline is further away than the longest timer of Node. */
   #waitUntil(watcher: Watcher, dueMs: number): void {
     watcher.timer = systemClock.setTimer(
       () => {
@@ -114,7 +114,7 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
       },
       Math.ceil(dueMs - systemClock.elapsed()),
     );
-    // Somebody waits for it, as grpc-js has it.
+    // Like grpc-js: a caller waits for the callback, so the timer keeps the process alive.
     watcher.timer.ref();
   }
 
@@ -136,26 +136,26 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
   close(): void {
     const connection = this.#connection;
     if (connection === undefined) return this.#closed();
-    // A member's is closed for good by its pool.
+    // The pool closes the connection of its member itself.
     if (this.isMember) connection.closeChannel();
-    else connection.leave();
+    else connection.closeWhenIdle();
   }
 
   connectionForCall(): ThreadConnection | undefined {
     if (this.#isClosed) return undefined;
-    if (!this.isMember) this.#connectByItself();
-    return this.#connected();
+    if (!this.isMember) this.#connectWithoutPool();
+    return this.#currentConnection();
   }
 
-  #connectByItself(): void {
+  #connectWithoutPool(): void {
     const before = this.#connection;
-    const connection = this.#connected();
+    const connection = this.#currentConnection();
     if (connection !== before) connection.connect((state) => this.#tellWatchers(state));
     else if (connection.state === connectivityState.IDLE) connection.connectAgain();
   }
 
-  /** What it has, or a new one in a thread that lives. */
-  #connected(): ThreadConnection {
+  /** Returns the connection, or makes another one if its thread has ended and the channel may reconnect. */
+  #currentConnection(): ThreadConnection {
     const current = this.#connection;
     if (current !== undefined && (this.isMember || !current.isLost)) return current;
     const { target } = this;
@@ -189,10 +189,10 @@ export class ThreadChannel implements ConnectedChannel, CallingChannel<ThreadCal
 }
 
 /**
- * Leaves room for what is acknowledged on this thread, so that all that is acknowledged stays within what was asked
- * for.
+ * Takes the bytes that are acknowledged on this thread off the retry buffer in the worker thread, so that both together
+ * stay within the option's value.
  */
-function withRoomForWrites(options: ChannelOptions): ChannelOptions {
+function withSmallerRetryBuffer(options: ChannelOptions): ChannelOptions {
   const bytes = options[RETRY_BUFFER] ?? DEFAULT_RETRY_BUFFER_BYTES;
   return { ...options, [RETRY_BUFFER]: Math.max(0, bytes - WRITE_AHEAD.bytes) };
 }

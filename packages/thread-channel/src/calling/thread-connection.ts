@@ -5,18 +5,20 @@ import type { CredentialsRecipe } from '../crossing/credentials-recipe.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import type { AuthContext, ThreadEvent } from '../wire/thread-event.js';
 import type { ConnectionSnapshot } from '../wire/connection-snapshot.js';
-import type { ChannelThread, ThreadedCall, ThreadedConnection } from './channel-thread.js';
+import type { ChannelThread } from './channel-thread.js';
+import type { ThreadedCall } from './threaded-call.js';
+import type { ThreadedConnection } from './threaded-connection.js';
 
-/** What a connection in a thread is made of. */
+/** How the thread makes a connection. */
 export interface ThreadConnectionSettings {
   readonly target: string;
   readonly options: ChannelOptions;
   readonly credentials: CredentialsRecipe;
-  /** It makes one connection in its life; else as many as it takes. */
+  /** True for a channel that connects once, as members of a pool do. Others reconnect. */
   readonly isOnce: boolean;
 }
 
-/** Milliseconds that a thread has to close a connection; it needs 100 where the other end does not close its side. */
+/** Milliseconds for a thread to close a connection. It needs up to 100 when the server does not close its side. */
 const CLOSE_TIMEOUT_MS = 5_000;
 
 interface Closing {
@@ -26,9 +28,9 @@ interface Closing {
   isOver: boolean;
 }
 
-/** A connection that lives in a thread: what is to be seen of it is as of the last batch from there. */
+/** A connection in a worker thread. Its fields are as the last batch of the thread has reported them. */
 export class ThreadConnection implements Connection, ThreadedConnection {
-  /** Its number in its thread; 0 before it connects. */
+  /** The connection's number in its thread; 0 before it connects. */
   number = 0;
   session: SessionState = 'unseen';
   serverLimit: number | undefined;
@@ -42,35 +44,34 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   #onState: ((state: connectivityState) => void) | undefined;
   readonly #questions = new Map<number, (isAnswered: boolean) => void>();
   #nextQuestion = 1;
-  /** Where it lives, from when it connects. */
+  /** Set when the connection connects. */
   #thread: ChannelThread | undefined;
   #callCount = 0;
-  /** It is to be closed when its calls have ended. */
-  #isLeaving = false;
+  /** True when the connection closes after its last call. */
+  #closesWhenIdle = false;
   #isChannelClosed = false;
-  #isHeld = false;
+  #isRetained = false;
   #closing: Closing | undefined;
 
   constructor(
     readonly channel: ChannelInterface,
     private readonly settings: ThreadConnectionSettings,
-    /** Finds the thread to live in. */
+    /** Chooses the thread when the connection connects. */
     private readonly findThread: () => ChannelThread,
-    /** Called when the channel is closed. */
     private readonly onChannelClosed: () => void,
   ) {}
 
-  /** A thread gives numbers to its streams by itself; see {@link neverActedOn}. */
+  /** Not known here: stream ids are assigned in the thread, which also tells {@link neverActedOn}. */
   get nextStreamId(): number {
     return 0;
   }
 
-  /** True when its thread is gone, and it with it. */
+  /** True when the thread has ended, and the connection with it. */
   get isLost(): boolean {
     return this.#thread?.end !== undefined;
   }
 
-  /** Undefined before it connects, and when its thread is gone. */
+  /** Undefined before the connection connects, and when its thread has ended. */
   get #livingThread(): ChannelThread | undefined {
     return this.isLost ? undefined : this.#thread;
   }
@@ -79,8 +80,8 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     this.#onState = onState;
     const thread = this.findThread();
     this.#thread = thread;
-    if (thread.end !== undefined) return this.lost(thread.end.reason);
-    thread.add(this);
+    if (thread.end !== undefined) return this.onThreadEnd(thread.end.reason);
+    thread.addConnection(this);
     thread.post({ kind: 'open', channel: this.number, ...this.settings });
     this.connectAgain();
   }
@@ -97,7 +98,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     return (call as ChannelCall & { readonly neverActedOn?: boolean }).neverActedOn === true;
   }
 
-  /** Begins to connect once more, where it may. */
+  /** Starts another attempt to connect. */
   connectAgain(): void {
     this.#setState(connectivityState.CONNECTING);
     this.#post('connect');
@@ -118,19 +119,19 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     const promise = new Promise<number>((settle) => {
       resolve = settle;
     });
-    const timer = systemClock.setTimer(() => this.#neverClosed(thread), CLOSE_TIMEOUT_MS);
+    const timer = systemClock.setTimer(() => this.#onCloseTimeout(thread), CLOSE_TIMEOUT_MS);
     this.#closing = { promise, resolve, timer, isOver: false };
-    // Who waits for the sockets to close waits in this thread.
-    thread.hold();
+    // The caller waits for the sockets to close, so the process must stay alive.
+    thread.retain();
     thread.post({ kind: 'close', channel: this.number, reason });
     return promise;
   }
 
   /** Closes the channel now, and the connection when the calls on it have ended. */
-  leave(): void {
+  closeWhenIdle(): void {
     this.closeChannel();
-    this.#isLeaving = true;
-    this.#closeWhenLeft();
+    this.#closesWhenIdle = true;
+    this.#closeIfIdle();
   }
 
   // ── for its calls ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,24 +144,24 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     this.#thread?.undo();
   }
 
-  enterCall(call: ThreadedCall): void {
-    this.#thread?.enter(call);
+  addCall(call: ThreadedCall): void {
+    this.#thread?.addCall(call);
     this.#callCount += 1;
   }
 
-  leaveCall(call: ThreadedCall): void {
-    if (this.#thread?.leave(call) !== true) return;
+  removeCall(call: ThreadedCall): void {
+    if (this.#thread?.removeCall(call) !== true) return;
     this.#callCount -= 1;
-    this.#closeWhenLeft();
+    this.#closeIfIdle();
   }
 
-  // ── what the thread tells ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── events of the thread ──────────────────────────────────────────────────────────────────────────────────────────
 
-  told(event: Exclude<ThreadEvent, { kind: 'started' }>): void {
+  onEvent(event: Exclude<ThreadEvent, { kind: 'started' }>): void {
     switch (event.kind) {
       case 'refused':
         this.error = { message: event.error };
-        return this.stateIs(connectivityState.TRANSIENT_FAILURE);
+        return this.onStateChange(connectivityState.TRANSIENT_FAILURE);
       case 'answer':
         return this.#answered(event.question, event.isAnswered);
       case 'peer':
@@ -174,16 +175,15 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     }
   }
 
-  stateIs(state: connectivityState): void {
+  onStateChange(state: connectivityState): void {
     this.#setState(state);
   }
 
-  sees(changes: Partial<ConnectionSnapshot>): void {
+  onSnapshot(changes: Partial<ConnectionSnapshot>): void {
     Object.assign(this, changes);
   }
 
-  /** Its thread is gone. */
-  lost(reason: string): void {
+  onThreadEnd(reason: string): void {
     if (this.session !== 'unseen') this.session = 'destroyed';
     this.isConnecting = false;
     this.error = { message: reason };
@@ -198,7 +198,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     if (this.#isChannelClosed) return;
     this.#isChannelClosed = true;
     this.#onState = undefined;
-    this.#holdWhileConnecting(false);
+    this.#retainWhileConnecting(false);
     this.onChannelClosed();
   }
 
@@ -221,11 +221,11 @@ export class ThreadConnection implements Connection, ThreadedConnection {
 
   #closed(forcedSockets: number): void {
     if (!this.#endClosing(forcedSockets)) return;
-    this.#thread?.remove(this);
+    this.#thread?.removeConnection(this);
     this.#thread?.release();
   }
 
-  /** False when nobody waits for its end, or no longer. */
+  /** @returns false when no `close` is pending. */
   #endClosing(forcedSockets: number): boolean {
     const closing = this.#closing;
     if (closing === undefined || closing.isOver) return false;
@@ -235,33 +235,33 @@ export class ThreadConnection implements Connection, ThreadedConnection {
     return true;
   }
 
-  #closeWhenLeft(): void {
-    if (this.#isLeaving && this.#callCount === 0) void this.close('the channel was closed');
+  #closeIfIdle(): void {
+    if (this.#closesWhenIdle && this.#callCount === 0) void this.close('the channel was closed');
   }
 
-  /** Its thread is blocked, or is a program that knows nothing of connections: nobody is to wait for it. */
-  #neverClosed(thread: ChannelThread): void {
+  /** Ends the wait for a thread that is blocked, or that runs a program other than the package's own. */
+  #onCloseTimeout(thread: ChannelThread): void {
     if (thread.hasStarted) return this.#closed(0);
     thread.giveUp(
-      new Error(`it has said nothing for ${CLOSE_TIMEOUT_MS} ms: is workerUrl the program of the threads?`),
+      new Error(`the thread sent no message for ${CLOSE_TIMEOUT_MS} ms: is workerUrl the program of the threads?`),
     );
   }
 
   /**
-   * A channel by itself holds the process while it connects, as the socket of grpc-js does. A pool sees to that for its
-   * own.
+   * A channel without a pool keeps the process alive while it connects, as the socket of a grpc-js channel does. A pool
+   * does that for its members itself.
    */
-  #holdWhileConnecting(isConnecting: boolean): void {
-    if (this.settings.isOnce || isConnecting === this.#isHeld) return;
-    this.#isHeld = isConnecting;
-    if (isConnecting) this.#thread?.hold();
+  #retainWhileConnecting(isConnecting: boolean): void {
+    if (this.settings.isOnce || isConnecting === this.#isRetained) return;
+    this.#isRetained = isConnecting;
+    if (isConnecting) this.#thread?.retain();
     else this.#thread?.release();
   }
 
   #setState(state: connectivityState): void {
     if (state === this.state) return;
     this.state = state;
-    if (!this.#isChannelClosed) this.#holdWhileConnecting(state === connectivityState.CONNECTING);
+    if (!this.#isChannelClosed) this.#retainWhileConnecting(state === connectivityState.CONNECTING);
     this.#onState?.(state);
   }
 
@@ -270,7 +270,7 @@ export class ThreadConnection implements Connection, ThreadedConnection {
   }
 }
 
-/** A certificate crosses with its bytes as plain arrays of them. */
+/** Structured clone turns the Buffers of a certificate into Uint8Arrays. This makes them Buffers again. */
 function withBuffers(context: AuthContext): AuthContext {
   const certificate = context.sslPeerCertificate;
   if (certificate === undefined) return context;

@@ -4,18 +4,18 @@ import { WRITE_AHEAD } from '../wire/credit.js';
 
 interface UnwrittenMessage {
   readonly bytes: number;
-  /** The writer, where it still waits to be told that the message was taken. */
+  /** The writer's context, if its callback has not been called yet. */
   readonly context: MessageContext | undefined;
 }
 
-/** Messages of a call that its connection has not taken yet, oldest first, and their writers. */
+/** The messages of a call that its connection has not written yet, oldest first, and their writers' callbacks. */
 export class UnwrittenMessages {
   #messages: UnwrittenMessage[] = [];
   #bytes = 0;
 
   /**
-   * Adds a message. Its writer is told at once that the message was taken while few are under way, else when the
-   * connection has taken it.
+   * Adds a message. Calls its writer's callback at once while few messages are unwritten, and otherwise when the
+   * connection has written the message.
    *
    * @returns true when the writer has to wait.
    */
@@ -27,7 +27,7 @@ export class UnwrittenMessages {
     return !isAhead;
   }
 
-  /** The connection has taken so many: tells their writers, in the context of their call. */
+  /** The connection has written so many messages: calls their callbacks in the async context of the call. */
   written(count: number, inContext: () => AsyncResource): void {
     for (let left = count; left > 0; left -= 1) {
       const oldest = this.#messages.shift();
@@ -37,7 +37,7 @@ export class UnwrittenMessages {
     }
   }
 
-  /** The call has ended: tells every writer that still waits. */
+  /** The call has ended: calls every callback that is left. */
   release(): void {
     const messages = this.#messages;
     this.#messages = [];

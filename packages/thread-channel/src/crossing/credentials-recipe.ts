@@ -1,6 +1,6 @@
 import { credentials as grpcCredentials, type CallCredentials, type ChannelCredentials } from '@grpc/grpc-js';
 
-/** What a thread makes channel credentials of: nothing in it but bytes and flags. */
+/** How a thread makes channel credentials. Has only bytes and flags, so that it can be cloned. */
 export type CredentialsRecipe =
   | { readonly kind: 'insecure' }
   | {
@@ -11,14 +11,14 @@ export type CredentialsRecipe =
       readonly rejectUnauthorized: boolean | undefined;
     };
 
-/** What becomes of channel credentials on their way to a thread. */
+/** Channel credentials, divided into the part for the thread and the part for the calling thread. */
 export interface CrossingCredentials {
   readonly recipe: CredentialsRecipe;
-  /** They stay where they are, and are asked from the thread. */
+  /** Stay on the calling thread. The thread asks them for metadata. */
   readonly callCredentials: CallCredentials | undefined;
 }
 
-/** Makes, in the thread, the credentials that a recipe is of. */
+/** Makes the channel credentials of a recipe; called in the thread. */
 export function credentialsOf(recipe: CredentialsRecipe): ChannelCredentials {
   if (recipe.kind === 'insecure') return grpcCredentials.createInsecure();
   const { rootCerts, privateKey, certChain, rejectUnauthorized } = recipe;

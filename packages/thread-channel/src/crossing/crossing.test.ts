@@ -21,7 +21,7 @@ describe('credentials', () => {
     expect(credentialsOf(crossing.recipe)._isSecure()).toBe(false);
   });
 
-  it('cross when they were made by tlsCredentials, with all that they were made of', async () => {
+  it('cross with all their options when tlsCredentials made them', async () => {
     const { cert, key } = await selfSignedCertificate();
     const options = { rootCerts: Buffer.from(cert), privateKey: Buffer.from(key), certChain: Buffer.from(cert) };
     const made = tlsCredentials({ ...options, verifyOptions: { rejectUnauthorized: false } });
@@ -31,7 +31,7 @@ describe('credentials', () => {
     expect(credentialsOf(structuredClone(recipe))._isSecure()).toBe(true);
   });
 
-  it('leave call credentials behind, also those that were composed one after the other', async () => {
+  it('leave their call credentials on the calling thread, also when composed twice', async () => {
     const made = credentials.combineChannelCredentials(tlsCredentials(), token('a'));
     const { recipe, callCredentials } = crossingCredentials(made.compose(token('b')));
     expect(recipe.kind).toBe('tls');
@@ -50,7 +50,7 @@ describe('credentials', () => {
     expect(() => crossingCredentials(make())).toThrow(/tlsCredentials.*createInsecure.*threads: 0/);
   });
 
-  it('do not cross with a function that checks who is at the other end', () => {
+  it('do not cross with checkServerIdentity', () => {
     const made = tlsCredentials({ verifyOptions: { checkServerIdentity: () => undefined } });
     expect(() => crossingCredentials(made)).toThrow(/checkServerIdentity is a function.*threads: 0/);
   });
@@ -65,7 +65,7 @@ describe('credentials', () => {
     expect(() => tlsCredentials(options as never)).toThrow(message);
   });
 
-  it('are not taken for insecure ones when they only inherit from those', () => {
+  it('do not count as insecure when they only inherit from insecure credentials', () => {
     const own = Object.create(credentials.createInsecure(), {}) as ChannelCredentials;
     expect(() => crossingCredentials(own)).toThrow(/cannot cross to a thread/);
   });
@@ -76,7 +76,7 @@ describe('credentials', () => {
       getCACertificates(kind: string): string[];
       setDefaultCACertificates(certificates: readonly string[]): void;
     };
-    // What that names is trusted in every thread.
+    // Every thread trusts the certificates of the file that the variable names.
     vi.stubEnv('GRPC_DEFAULT_SSL_ROOTS_FILE_PATH', undefined);
     const before = getCACertificates('default');
     try {
@@ -90,7 +90,7 @@ describe('credentials', () => {
     vi.unstubAllEnvs();
   });
 
-  it('have keys of their own: the caller may change or clear the originals', async () => {
+  it('keep copies of the keys, so that the caller may change or clear the originals', async () => {
     const { cert, key } = await selfSignedCertificate();
     const [certChain, privateKey] = [Buffer.from(cert), Buffer.from(key)];
     const made = tlsCredentials({ certChain, privateKey });
@@ -100,7 +100,7 @@ describe('credentials', () => {
     expect(recipe.kind === 'tls' && recipe.privateKey?.buffer.byteLength).toBe(key.length);
   });
 
-  it('do not take the options of the caller for their own', () => {
+  it('do not change the options object of the caller', () => {
     const options = { rootCerts: null as Buffer | null };
     const made = tlsCredentials(options);
     options.rootCerts = Buffer.from('changed');
@@ -116,7 +116,7 @@ describe('channel options', () => {
     expect(crossing['other']).not.toBe(options.other);
   });
 
-  it('do not cross when they cannot be cloned, and the error names the first that cannot', () => {
+  it('do not cross when one cannot be cloned, and the error names the first such option', () => {
     const options = { 'grpc.keepalive_time_ms': 1, custom: () => 3 };
     expect(() => crossingOptions(options)).toThrow(
       /channel option custom must be a plain value.*\[Function.*threads: 0/,
@@ -124,7 +124,7 @@ describe('channel options', () => {
   });
 });
 
-describe('channel options that lose something when they are cloned', () => {
+describe('channel options that structured clone changes', () => {
   class Balancer {
     readonly name = 'mine';
   }
@@ -136,7 +136,7 @@ describe('channel options that lose something when they are cloned', () => {
     expect(() => crossingOptions({ custom: value })).toThrow(/channel option custom must be a plain value/);
   });
 
-  it('cross when they are undefined: the key is there', () => {
+  it('cross when they are undefined, and keep their key', () => {
     expect(crossingOptions({ 'grpc.primary_user_agent': undefined } as never)).toEqual({
       'grpc.primary_user_agent': undefined,
     });
@@ -148,7 +148,10 @@ describe('targets', () => {
     expect(() => checkTarget(target)).not.toThrow();
   });
 
-  it.each(['xds:///service', 'consul:service'])('are not resolved in a thread when they are %s', (target) => {
-    expect(() => checkTarget(target)).toThrow(new RegExp(`${target}.*threads: 0`));
-  });
+  it.each(['xds:///service', 'consul:service'])(
+    'are refused when their scheme is not resolved in a thread: %s',
+    (target) => {
+      expect(() => checkTarget(target)).toThrow(new RegExp(`${target}.*threads: 0`));
+    },
+  );
 });

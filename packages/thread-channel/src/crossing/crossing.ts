@@ -3,14 +3,14 @@ import { credentials as grpcCredentials, type ChannelCredentials, type ChannelOp
 import type { CrossingCredentials } from './credentials-recipe.js';
 import { tlsRecipeOf } from './tls-credentials.js';
 
-/** Schemes that grpc-js resolves by itself, in every thread alike. */
+/** Schemes that grpc-js resolves itself. Other resolvers are registered in one thread only. */
 const SCHEMES: ReadonlySet<string> = new Set(['dns', 'unix', 'ipv4', 'ipv6']);
-const STAY = 'keep the connections on this thread with threads: 0';
+const WITHOUT_THREADS = 'keep the connections on this thread with threads: 0';
 
 /**
- * Tells what credentials become in a thread.
+ * Divides credentials into what crosses to a thread and what stays.
  *
- * @throws TypeError for credentials that cannot cross, saying what can.
+ * @throws TypeError for credentials that cannot cross. The message names those that can.
  */
 export function crossingCredentials(credentials: ChannelCredentials): CrossingCredentials {
   const tls = tlsRecipeOf(credentials);
@@ -20,14 +20,14 @@ export function crossingCredentials(credentials: ChannelCredentials): CrossingCr
   }
   throw new TypeError(
     'thread-channel: these credentials cannot cross to a thread, because grpc-js does not tell what they were made of; ' +
-      `make them with tlsCredentials({ rootCerts, privateKey, certChain }), or with credentials.createInsecure(), or ${STAY}`,
+      `make them with tlsCredentials({ rootCerts, privateKey, certChain }), or with credentials.createInsecure(), or ${WITHOUT_THREADS}`,
   );
 }
 
 /**
- * Tells what channel options become in a thread: themselves, where they can be cloned.
+ * Clones channel options for a thread.
  *
- * @throws TypeError naming the first one that cannot.
+ * @throws TypeError naming the first option that cannot be cloned without loss.
  */
 export function crossingOptions(options: ChannelOptions): ChannelOptions {
   const crossing: Record<string, unknown> = {};
@@ -37,14 +37,14 @@ export function crossingOptions(options: ChannelOptions): ChannelOptions {
     } catch {
       throw new TypeError(
         `thread-channel: the channel option ${key} must be a plain value to cross to a thread, got ${inspect(value, { depth: 0 })}; ` +
-          `leave it out, or ${STAY}`,
+          `leave it out, or ${WITHOUT_THREADS}`,
       );
     }
   }
   return crossing;
 }
 
-/** @throws for what is not there once it is cloned: functions, symbols, and the class of an object. */
+/** @throws for a value that structured clone changes: functions, symbols and instances of classes. */
 function cloneOf(value: unknown): unknown {
   const clone: unknown = structuredClone(value);
   if (!isDeepStrictEqual(clone, value)) throw new TypeError('It is an object of a class');
@@ -52,16 +52,16 @@ function cloneOf(value: unknown): unknown {
 }
 
 /**
- * Checks that a thread resolves a target as this one does.
+ * Checks that a thread resolves a target as this thread does.
  *
- * @param resolved the target as a grpc-js channel tells it, with its scheme.
- * @throws TypeError for one whose resolver was registered on this thread only.
+ * @param resolved the target with its scheme, as `getTarget` of a grpc-js channel returns it.
+ * @throws TypeError for a target whose resolver was registered on this thread only.
  */
 export function checkTarget(resolved: string): void {
   const scheme = resolved.slice(0, resolved.indexOf(':'));
   if (SCHEMES.has(scheme)) return;
   throw new TypeError(
     `thread-channel: the target ${resolved} has a resolver of its own, and those are not there in a thread: ` +
-      `use one of ${[...SCHEMES].join(', ')}, or ${STAY}`,
+      `use one of ${[...SCHEMES].join(', ')}, or ${WITHOUT_THREADS}`,
   );
 }

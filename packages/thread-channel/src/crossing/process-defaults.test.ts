@@ -7,8 +7,8 @@ const before = processDefaults();
 
 afterEach(() => adoptProcessDefaults(before));
 
-describe('what a process has set for all of its connections', () => {
-  it('holds in a thread as well', () => {
+describe('the process-wide settings of connections', () => {
+  it('apply in a thread as well', () => {
     tls.DEFAULT_MIN_VERSION = 'TLSv1.3';
     tls.DEFAULT_CIPHERS = 'TLS_AES_256_GCM_SHA384';
     dns.setDefaultResultOrder('ipv6first');

@@ -8,21 +8,25 @@ import {
 import { OptionReader } from '@grpc-manifold/core/internal';
 import type { CrossingCredentials } from './credentials-recipe.js';
 
-/** What TLS credentials are made of; all are PEM, and optional, as in `credentials.createSsl`. */
+/**
+ * Options of {@link tlsCredentials}. All are optional, and certificates and keys are PEM, as in
+ * `credentials.createSsl`.
+ */
 export interface TlsCredentialsOptions {
   /**
-   * Certificates to trust. Default: those that Node trusts, or the file that GRPC_DEFAULT_SSL_ROOTS_FILE_PATH names.
+   * Certificates to trust. Default: the certificates that Node trusts, or the file named by
+   * GRPC_DEFAULT_SSL_ROOTS_FILE_PATH.
    */
   readonly rootCerts?: Buffer | null;
   /** The key of the client; needs `certChain`. */
   readonly privateKey?: Buffer | null;
   /** The certificates of the client; needs `privateKey`. */
   readonly certChain?: Buffer | null;
-  /** As of grpc-js. A `checkServerIdentity` is a function, and cannot cross to a thread. */
+  /** As in grpc-js. `checkServerIdentity` is a function and cannot cross to a thread. */
   readonly verifyOptions?: VerifyOptions;
 }
 
-const remembered = new WeakMap<ChannelCredentials, TlsCredentials>();
+const known = new WeakMap<ChannelCredentials, TlsCredentials>();
 
 interface TlsCredentials {
   readonly options: TlsCredentialsOptions;
@@ -30,10 +34,10 @@ interface TlsCredentials {
 }
 
 /**
- * Makes TLS credentials that can also cross to a thread: grpc-js's own, which cannot be read back, and beside them what
- * they were made of. Call credentials may be composed with them as usual; those stay on the thread that calls.
+ * Makes TLS credentials that can cross to a thread. The options cannot be read back from credentials of grpc-js, so
+ * they are kept beside them. Call credentials may be composed with them as usual, and stay on the calling thread.
  *
- * @throws TypeError naming the option, or what `credentials.createSsl` throws of it.
+ * @throws TypeError naming the option, or what `credentials.createSsl` throws.
  */
 export function tlsCredentials(options: TlsCredentialsOptions = {}): ChannelCredentials {
   const read = new OptionReader('tlsCredentials', options, ['rootCerts', 'privateKey', 'certChain', 'verifyOptions']);
@@ -46,10 +50,10 @@ export function tlsCredentials(options: TlsCredentialsOptions = {}): ChannelCred
     certChain: copyOf(certChain),
     verifyOptions: { ...verifyOptions },
   };
-  return remembering(made, { options: copies, callCredentials: undefined });
+  return withKnownOptions(made, { options: copies, callCredentials: undefined });
 }
 
-/** A copy in memory of its own, as createSsl makes one: the owner of the original may change or clear it. */
+/** Copies the bytes, as `createSsl` does: the caller may change or clear the original. */
 function copyOf(pem: Buffer | null | undefined): Buffer | null {
   if (pem === null || pem === undefined) return null;
   const copy = Buffer.allocUnsafeSlow(pem.length);
@@ -58,28 +62,29 @@ function copyOf(pem: Buffer | null | undefined): Buffer | null {
 }
 
 /**
- * The certificates that this thread trusts, where it was told so by `tls.setDefaultCACertificates` (Node 22.19, 24.5):
- * that is for one thread only. Null where every thread trusts the same.
+ * The certificates that this thread trusts, if they were set by `tls.setDefaultCACertificates` (Node 22.19, 24.5),
+ * which applies to one thread only. Null when every thread trusts the same certificates.
  */
 function trustedHere(): Buffer | null {
   const { getCACertificates } = tls as {
     getCACertificates?: (kind: 'default' | 'bundled' | 'system' | 'extra') => readonly string[];
   };
   if (getCACertificates === undefined || process.env['GRPC_DEFAULT_SSL_ROOTS_FILE_PATH'] !== undefined) return null;
-  // The same certificate comes with its lines broken in one way or another.
+  // Node breaks the lines of the same certificate differently, depending on its source.
   const all = (...kinds: Parameters<typeof getCACertificates>[0][]): Set<string> =>
     new Set(kinds.flatMap((kind) => getCACertificates(kind).map((certificate) => certificate.replaceAll(/\s/g, ''))));
   const trusted = all('default');
-  const isWhatIsTrusted = (certificates: Set<string>): boolean =>
+  const equalsTrusted = (certificates: Set<string>): boolean =>
     trusted.size === certificates.size && [...trusted].every((certificate) => certificates.has(certificate));
-  // With --use-system-ca, which threads are started with as well, there are more; looking for them takes a while.
-  const isAsStarted = isWhatIsTrusted(all('bundled', 'extra')) || isWhatIsTrusted(all('bundled', 'extra', 'system'));
-  return isAsStarted ? null : Buffer.from(getCACertificates('default').join('\n'));
+  // With --use-system-ca, which threads inherit, the system's certificates are trusted too. Reading them is slow, so
+  // they come second.
+  const isUnchanged = equalsTrusted(all('bundled', 'extra')) || equalsTrusted(all('bundled', 'extra', 'system'));
+  return isUnchanged ? null : Buffer.from(getCACertificates('default').join('\n'));
 }
 
-/** Tells what {@link tlsCredentials} were made of, as a thread can use it. Undefined for others. */
+/** Returns the recipe of credentials that {@link tlsCredentials} made; undefined for other credentials. */
 export function tlsRecipeOf(credentials: ChannelCredentials): CrossingCredentials | undefined {
-  const tls = remembered.get(credentials);
+  const tls = known.get(credentials);
   if (tls === undefined) return undefined;
   const { rootCerts, privateKey, certChain, verifyOptions } = tls.options;
   if (verifyOptions?.checkServerIdentity !== undefined) {
@@ -100,13 +105,13 @@ export function tlsRecipeOf(credentials: ChannelCredentials): CrossingCredential
   };
 }
 
-/** An object that inherits from the credentials, and goes on remembering when it is composed with call credentials. */
-function remembering(made: ChannelCredentials, tls: TlsCredentials): ChannelCredentials {
+/** Wraps credentials so that their options are still known after they are composed with call credentials. */
+function withKnownOptions(made: ChannelCredentials, tls: TlsCredentials): ChannelCredentials {
   const compose = (more: CallCredentials): ChannelCredentials => {
     const callCredentials = tls.callCredentials?.compose(more) ?? more;
-    return remembering(made.compose(more), { options: tls.options, callCredentials });
+    return withKnownOptions(made.compose(more), { options: tls.options, callCredentials });
   };
   const credentials = Object.create(made, { compose: { value: compose } }) as ChannelCredentials;
-  remembered.set(credentials, tls);
+  known.set(credentials, tls);
   return credentials;
 }

@@ -36,8 +36,8 @@ function setUp() {
   return { host, events, statuses, startCall };
 }
 
-describe('a channel that a thread cannot make', () => {
-  it('says why to each call, and is forgotten when it is closed', async () => {
+describe('a channel that the thread fails to make', () => {
+  it('refuses each call with the reason, until the channel is closed', async () => {
     const { host, events, statuses, startCall } = setUp();
     const broken = Buffer.from('no key');
     const recipe = {

@@ -4,51 +4,51 @@ import { Record, type Batch } from '../wire/batch.js';
 import { BatchReader } from '../wire/batch-reader.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
 import { CallTable } from '../wire/call-table.js';
-import { readMetadata } from '../wire/metadata-record.js';
+import { readCredentials } from '../wire/credentials-record.js';
 import type { Command } from '../wire/command.js';
 import type { ThreadEvent } from '../wire/thread-event.js';
 import { Outbox, type Port } from '../wire/outbox.js';
-import { START } from '../wire/start.js';
+import { readStart } from '../wire/start-record.js';
 import { writeStatus } from '../wire/status-record.js';
 import { HostedCall, type HostedCallOwner } from './hosted-call.js';
 import { connectionFor, HostedChannel, type Opening } from './hosted-channel.js';
 
-/** Milliseconds between two looks at connections, for what Node tells nobody of: the server's limit, and silence. */
-const LOOK_MS = 20;
+/** Milliseconds between two polls of the connections: Node has no event for a change of the server's stream limit. */
+const POLL_MS = 20;
 
-/** As grpc-js says it. */
+/** The message of grpc-js for a closed channel. */
 const CLOSED = 'Channel closed before call started';
 
-/** All that lives in a thread: channels and their calls, by the numbers that the calling thread has given them. */
+/** The channels and calls of a worker thread, by the numbers that the calling thread has assigned to them. */
 export class Host implements HostedCallOwner {
   readonly #channels = new Map<number, HostedChannel>();
-  /** Why there is none of a number, until it is closed. */
+  /** Why the channel of a number could not be made. Kept until the calling thread closes that number. */
   readonly #refusals = new Map<number, string>();
   readonly #calls = new CallTable<HostedCall>();
   readonly #outbox: Outbox<ThreadEvent>;
   readonly #inbox: (Batch | Command)[] = [];
-  /** A batch was carried out in this turn. */
+  /** True when a batch was run in this turn of the event loop. */
   #isBusy = false;
-  #look: Timer | undefined;
+  #poll: Timer | undefined;
 
-  /** @param connect makes a connection. Default: one of grpc-js. */
+  /** @param connect makes a connection. Default: a grpc-js channel. */
   constructor(
     port: Port,
     private readonly connect: (opening: Opening) => Connection = connectionFor,
   ) {
-    // The calling thread ends the calls of this thread when it is told that this thread has ended.
+    // The error ends this thread, and the calling thread then ends the calls of this thread.
     this.#outbox = new Outbox<ThreadEvent>(port, systemClock, (error) =>
       systemClock.soon(() => {
         throw error;
       }),
     );
-    this.#outbox.beforeSending = () => this.#tellSights();
+    this.#outbox.beforeSending = () => this.#sendSnapshots();
     this.#outbox.post({ kind: 'started' });
   }
 
   /**
-   * Does what the calling thread asks for, in command: one batch a turn of the event loop. What came of it goes out to
-   * the servers at the end of the turn, so that they work on the first calls of a burst while this thread is at the
+   * Runs what the calling thread sends, in order, and at most one batch in a turn of the event loop. Node writes to the
+   * servers at the end of the turn, so the servers work on the first calls of a burst while this thread starts the
    * next.
    */
   receive(message: Batch | Command): void {
@@ -64,10 +64,10 @@ export class Host implements HostedCallOwner {
       if (Array.isArray(message)) {
         this.#isBusy = true;
         systemClock.soon(this.#next);
-        this.#carryOut(new BatchReader(message));
+        this.#runBatch(new BatchReader(message));
         this.#outbox.reuse(message);
       } else {
-        this.#obey(message);
+        this.#execute(message);
       }
     }
   };
@@ -80,11 +80,11 @@ export class Host implements HostedCallOwner {
     systemClock.soon(callback);
   }
 
-  ended(call: HostedCall): void {
+  onCallEnd(call: HostedCall): void {
     this.#calls.delete(call);
   }
 
-  #carryOut(from: BatchReader): void {
+  #runBatch(from: BatchReader): void {
     for (let record = from.u8(); record !== Record.End; record = from.u8()) {
       const id = from.u32();
       switch (record) {
@@ -94,62 +94,57 @@ export class Host implements HostedCallOwner {
         case Record.Message: {
           const [flags, isAwaited] = [from.u32(), from.u8() === 1];
           const message = from.payload();
-          this.#tell(id, (call) => call.send(message, flags, isAwaited));
+          this.#onCall(id, (call) => call.send(message, flags, isAwaited));
           break;
         }
         case Record.HalfClose:
-          this.#tell(id, (call) => call.halfClose());
+          this.#onCall(id, (call) => call.halfClose());
           break;
         case Record.Cancel: {
           const [code, details] = [from.f64(), from.text()];
-          this.#tell(id, (call) => call.cancel(code, details));
+          this.#onCall(id, (call) => call.cancel(code, details));
           break;
         }
-        case Record.Taken: {
+        case Record.Consumed: {
           const [messages, bytes] = [from.u32(), from.f64()];
-          this.#tell(id, (call) => call.taken(messages, bytes));
+          this.#onCall(id, (call) => call.onConsumed(messages, bytes));
           break;
         }
         case Record.Credentials:
           this.#answerCredentials(id, from);
           break;
         default:
-          throw new Error(`thread-channel: an unknown record ${record}; are both threads of one version?`);
+          throw new Error(
+            `thread-channel: unknown record ${record}: both threads must run the same version of @grpc-manifold/thread-channel`,
+          );
       }
     }
   }
 
-  /** What a call throws ends that call: neither the thread nor what else came in its batch. */
-  #tell(id: number, tell: (call: HostedCall) => void): void {
+  /** Runs an operation of a call. An error ends that call only: not the thread, nor other calls of the batch. */
+  #onCall(id: number, operation: (call: HostedCall) => void): void {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     try {
-      tell(call);
+      operation(call);
     } catch (error) {
       call.fail(error);
     }
   }
 
   #start(id: number, from: BatchReader): void {
-    const number = from.u32();
+    const { channel: number, method, dueMs, host, hasCredentials, metadata } = readStart(from);
     const channel = this.#channels.get(number);
-    const flags = from.u8();
-    const method = from.text();
-    // Monotonic: the wall clock may have been set on the way.
-    const dueMs = flags & START.hasDeadline ? from.f64() : Infinity;
-    const host = flags & START.hasHost ? from.text() : null;
-    const metadata = readMetadata(from);
     if (channel === undefined) return this.#refuse(id, this.#refusals.get(number) ?? CLOSED);
     let call: HostedCall | undefined;
     try {
-      const hasCredentials = (flags & START.hasCredentials) !== 0;
       const deadlineMs = systemClock.now() + (dueMs - systemClock.elapsed());
       call = new HostedCall(id, channel, this, { method, deadlineMs, host, hasCredentials });
       this.#calls.add(call);
       call.start(metadata);
     } catch (error) {
       const isKnown = call !== undefined && this.#calls.delete(call);
-      // grpc-js throws for a channel that was closed meanwhile.
+      // `createCall` of grpc-js throws when the channel was closed in the meantime.
       this.#refuse(id, isKnown ? messageOf(error) : CLOSED);
     }
   }
@@ -163,21 +158,14 @@ export class Host implements HostedCallOwner {
   }
 
   #answerCredentials(id: number, from: BatchReader): void {
-    const [question, isMade] = [from.u32(), from.u8() === 1];
-    if (isMade) {
-      const metadata = readMetadata(from);
-      this.#tell(id, (call) => call.answerCredentials(question, null, metadata));
-    } else {
-      const code = from.f64();
-      const error = Object.assign(new Error(from.text()), Number.isNaN(code) ? {} : { code });
-      this.#tell(id, (call) => call.answerCredentials(question, error));
-    }
+    const answer = readCredentials(from);
+    this.#onCall(id, (call) => call.answerCredentials(answer));
   }
 
-  #obey(command: Command): void {
+  #execute(command: Command): void {
     if (command.kind === 'open') return this.#open(command);
     const channel = this.#channels.get(command.channel);
-    if (channel === undefined) return this.#answerForNobody(command);
+    if (channel === undefined) return this.#answerWithoutChannel(command);
     switch (command.kind) {
       case 'connect':
         return channel.connect();
@@ -194,7 +182,7 @@ export class Host implements HostedCallOwner {
   #open(command: Extract<Command, { kind: 'open' }>): void {
     try {
       this.#channels.set(command.channel, new HostedChannel(command.channel, this.connect(command), this.#outbox));
-      if (this.#look === undefined) this.#lookLater();
+      if (this.#poll === undefined) this.#schedulePoll();
     } catch (error) {
       const reason = messageOf(error);
       this.#refusals.set(command.channel, reason);
@@ -202,7 +190,8 @@ export class Host implements HostedCallOwner {
     }
   }
 
-  #answerForNobody(command: Command): void {
+  /** Answers a command whose channel was refused or closed, so that the calling thread does not wait. */
+  #answerWithoutChannel(command: Command): void {
     const { channel } = command;
     if (command.kind === 'close') {
       this.#refusals.delete(channel);
@@ -212,15 +201,15 @@ export class Host implements HostedCallOwner {
     this.#outbox.post({ kind: 'answer', channel, question: command.question, isAnswered: false });
   }
 
-  #tellSights(): void {
-    for (const channel of this.#channels.values()) channel.tellSight();
+  #sendSnapshots(): void {
+    for (const channel of this.#channels.values()) channel.sendSnapshot();
   }
 
-  #lookLater(): void {
-    this.#look = systemClock.setTimer(() => {
-      this.#look = undefined;
-      this.#tellSights();
-      if (this.#channels.size > 0) this.#lookLater();
-    }, LOOK_MS);
+  #schedulePoll(): void {
+    this.#poll = systemClock.setTimer(() => {
+      this.#poll = undefined;
+      this.#sendSnapshots();
+      if (this.#channels.size > 0) this.#schedulePoll();
+    }, POLL_MS);
   }
 }

@@ -7,7 +7,7 @@ import { readStatus } from '../wire/status-record.js';
 import { HostedCall } from './hosted-call.js';
 import type { HostedChannel } from './hosted-channel.js';
 
-/** A call in a thread whose grpc-js the test is. */
+/** A hosted call on a scripted grpc-js call. */
 function setUp() {
   const asked: string[] = [];
   let listener: InterceptingListener | undefined;
@@ -27,15 +27,15 @@ function setUp() {
   const channel = {
     connection: { nextStreamId: 1, neverActedOn: () => false },
     channel: { createCall: () => inner },
-    tellOtherEnd: () => undefined,
-    tellSight: () => undefined,
+    sendPeer: () => undefined,
+    sendSnapshot: () => undefined,
   } as unknown as HostedChannel;
   const ended: HostedCall[] = [];
   const told = new BatchWriter();
   const host = {
     open: () => told,
     soon: (callback: () => void) => callback(),
-    ended: (each: HostedCall) => void ended.push(each),
+    onCallEnd: (each: HostedCall) => void ended.push(each),
   };
   const request = { method: '/a/B', deadlineMs: Infinity, host: null, hasCredentials: false };
   const call = new HostedCall(1, channel, host, request);
@@ -52,7 +52,7 @@ function setUp() {
 }
 
 describe('a call in a thread', () => {
-  it('sends one message after the other, and then the end', () => {
+  it('sends one message at a time, and half-closes after the last', () => {
     const { asked, call, take } = setUp();
     for (const text of ['a', 'b']) call.send(Buffer.from(text), 0, true);
     call.halfClose();
@@ -61,7 +61,7 @@ describe('a call in a thread', () => {
     expect(asked).toEqual(['a', 'b', 'half close']);
   });
 
-  it('sends nothing more behind its status', () => {
+  it('sends nothing after its status', () => {
     const { asked, call, end, ended, take } = setUp();
     for (const text of ['a', 'b', 'c']) call.send(Buffer.from(text), 0, true);
     call.halfClose();
@@ -73,7 +73,7 @@ describe('a call in a thread', () => {
     expect(ended).toEqual([call]);
   });
 
-  it('ends by what grpc-js throws, once', () => {
+  it('ends once, with the error that grpc-js throws', () => {
     const { asked, call, end, ended, told, inner } = setUp();
     inner.sendMessageWithContext = () => {
       throw new Error('not now');
@@ -98,7 +98,7 @@ describe('a call in a thread', () => {
     expect(from.u8()).toBe(Record.End);
   });
 
-  it('sends nothing more behind a cancel', () => {
+  it('sends nothing after a cancel', () => {
     const { asked, call, take } = setUp();
     for (const text of ['a', 'b']) call.send(Buffer.from(text), 0, true);
     call.cancel(status.CANCELLED, '');

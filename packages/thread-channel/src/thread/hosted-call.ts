@@ -9,12 +9,13 @@ import type { ChannelCall } from '@grpc-manifold/core';
 import { messageOf } from '@grpc-manifold/core/internal';
 import { Record } from '../wire/batch.js';
 import type { BatchWriter } from '../wire/batch-writer.js';
+import type { CredentialsAnswer } from '../wire/credentials-record.js';
 import { READ_AHEAD } from '../wire/credit.js';
 import { writeMetadata } from '../wire/metadata-record.js';
 import { writeStatus } from '../wire/status-record.js';
 import type { HostedChannel } from './hosted-channel.js';
 
-/** What a call is asked for at its start. */
+/** The start of a call, as the calling thread has sent it. */
 export interface HostedCallRequest {
   readonly method: string;
   /** Epoch milliseconds; Infinity for none. */
@@ -23,12 +24,12 @@ export interface HostedCallRequest {
   readonly hasCredentials: boolean;
 }
 
-/** Who has the call. */
+/** The owner of a call. */
 export interface HostedCallOwner {
   open(): BatchWriter;
   soon(callback: () => void): void;
-  /** It has its status: nothing more comes of it. */
-  ended(call: HostedCall): void;
+  /** The call has its status. */
+  onCallEnd(call: HostedCall): void;
 }
 
 interface Outgoing {
@@ -37,30 +38,33 @@ interface Outgoing {
   readonly isAwaited: boolean;
 }
 
-type AnswerOfCredentials = (error: Error | null, metadata?: Metadata) => void;
+type CredentialsCallback = (error: Error | null, metadata?: Metadata) => void;
 
-/** A call in the thread: carries out what the calling thread asks for, and tells it what comes. */
+/** A call in the worker thread: runs the operations that the calling thread sends, and sends back what comes in. */
 export class HostedCall implements InterceptingListener {
   readonly #call: ChannelCall;
-  /** The lowest number that its stream can have. */
+  /** The lowest HTTP/2 stream id that the call can get. */
   readonly #streamId: number;
-  #untakenMessages = 0;
-  #untakenBytes = 0;
+  #unreadMessages = 0;
+  #unreadBytes = 0;
   #isReading = false;
   #isSending = false;
-  /** Behind the one that is being sent: before its stream exists a call of grpc-js keeps only the last it was given. */
+  /**
+   * The messages after the one that is being sent. Until its stream exists, a grpc-js call keeps only the last message
+   * that it was given.
+   */
   #outgoing: Outgoing[] | undefined;
   #isHalfClosed = false;
-  /** It has its status, or was cancelled: nothing more is sent, and nobody is told. */
+  /** True after the status or a cancel: the call sends nothing more, and reports nothing more. */
   #isOver = false;
-  #credentialQuestions: Map<number, AnswerOfCredentials> | undefined;
+  #credentialQuestions: Map<number, CredentialsCallback> | undefined;
   #nextQuestion = 1;
 
-  /** @throws what grpc-js throws for a channel that is closed. */
+  /** @throws what grpc-js throws for a closed channel. */
   constructor(
     readonly id: number,
     readonly channel: HostedChannel,
-    private readonly host: HostedCallOwner,
+    private readonly owner: HostedCallOwner,
     request: HostedCallRequest,
   ) {
     const { method, deadlineMs, host: authority, hasCredentials } = request;
@@ -69,11 +73,11 @@ export class HostedCall implements InterceptingListener {
     if (hasCredentials) this.#call.setCredentials(this.#remoteCredentials());
   }
 
-  // ── what the calling thread asks ──────────────────────────────────────────────────────────────────────────────────
+  // ── operations of the calling thread ──────────────────────────────────────────────────────────────────────────────
 
   start(metadata: Metadata): void {
     this.#call.start(metadata, this);
-    this.#readOn();
+    this.#readWithinCredit();
   }
 
   send(message: Buffer, flags: number, isAwaited: boolean): void {
@@ -93,12 +97,12 @@ export class HostedCall implements InterceptingListener {
     this.#isOver = true;
     this.#outgoing = undefined;
     this.#call.cancelWithStatus(code, details);
-    // A grpc-js call that was started in this very tick has no stream yet, and opens it in spite of the cancel
-    // (resolving-call.ts, after `sendMetadata`). Cancelled again, it ends it.
-    this.host.soon(() => this.#call.cancelWithStatus(code, details));
+    // A grpc-js call that was started in this tick has no stream yet, and opens one in spite of the cancel
+    // (resolving-call.ts, after `sendMetadata`). A second cancel ends that stream.
+    this.owner.soon(() => this.#call.cancelWithStatus(code, details));
   }
 
-  /** Ends it with an error that was thrown where it was asked for something. */
+  /** Ends the call with the error of one of its operations. */
   fail(error: unknown): void {
     if (this.#isOver) return;
     const details = `The call failed in its thread: ${messageOf(error)}`;
@@ -106,64 +110,63 @@ export class HostedCall implements InterceptingListener {
     try {
       this.#call.cancelWithStatus(status.INTERNAL, details);
     } catch {
-      // Its status is told: what it throws now is nobody's.
+      // The calling thread has the status already, so this error has no receiver.
     }
   }
 
-  /** The reader has taken messages. */
-  taken(messages: number, bytes: number): void {
-    this.#untakenMessages -= messages;
-    this.#untakenBytes -= bytes;
-    this.#readOn();
+  /** The reader has consumed messages: the call may read as many more. */
+  onConsumed(messages: number, bytes: number): void {
+    this.#unreadMessages -= messages;
+    this.#unreadBytes -= bytes;
+    this.#readWithinCredit();
   }
 
-  /** The credentials of the call have answered. */
-  answerCredentials(question: number, error: Error | null, metadata?: Metadata): void {
+  answerCredentials({ question, error, metadata }: CredentialsAnswer): void {
     const answer = this.#credentialQuestions?.get(question);
     this.#credentialQuestions?.delete(question);
     answer?.(error, metadata);
   }
 
-  // ── what the connection tells ─────────────────────────────────────────────────────────────────────────────────────
+  // ── events of the connection ──────────────────────────────────────────────────────────────────────────────────────
 
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#isOver) return;
-    this.channel.tellOtherEnd(this.#call);
-    writeMetadata(this.#tell(Record.Headers), metadata);
+    this.channel.sendPeer(this.#call);
+    writeMetadata(this.#openRecord(Record.Headers), metadata);
   }
 
   onReceiveMessage(message: Buffer): void {
     if (this.#isOver) return;
     this.#isReading = false;
-    this.#untakenMessages += 1;
-    this.#untakenBytes += message.length;
-    this.#tell(Record.Received).payload(message, true);
-    this.#readOn();
+    this.#unreadMessages += 1;
+    this.#unreadBytes += message.length;
+    this.#openRecord(Record.Received).payload(message, true);
+    this.#readWithinCredit();
   }
 
   onReceiveStatus(ending: StatusObject): void {
-    this.host.ended(this);
+    this.owner.onCallEnd(this);
     if (this.#isOver) return;
     this.#isOver = true;
-    // What waits behind the message that is being sent would only fill the retry buffer of the channel, for good.
+    // Messages sent after the status would stay in the retry buffer of the channel for good.
     this.#outgoing = undefined;
-    this.channel.tellOtherEnd(this.#call);
-    // Why a call was lost is seen at its connection.
-    if (ending.code !== status.OK) this.channel.tellSight();
-    const to = this.#tell(Record.Status);
+    this.channel.sendPeer(this.#call);
+    // The calling thread reads the cause of a lost call from the connection's snapshot.
+    if (ending.code !== status.OK) this.channel.sendSnapshot();
+    const to = this.#openRecord(Record.Status);
     to.u8(this.channel.connection.neverActedOn(this.#call, this.#streamId) ? 1 : 0);
     writeStatus(to, ending);
   }
 
-  #tell(record: number): BatchWriter {
-    const to = this.host.open();
+  #openRecord(record: number): BatchWriter {
+    const to = this.owner.open();
     to.u8(record);
     to.u32(this.id);
     return to;
   }
 
-  #readOn(): void {
-    if (this.#isReading || this.#untakenMessages >= READ_AHEAD.messages || this.#untakenBytes >= READ_AHEAD.bytes) {
+  #readWithinCredit(): void {
+    if (this.#isReading || this.#unreadMessages >= READ_AHEAD.messages || this.#unreadBytes >= READ_AHEAD.bytes) {
       return;
     }
     this.#isReading = true;
@@ -175,7 +178,7 @@ export class HostedCall implements InterceptingListener {
     const callback = (): void => {
       this.#isSending = false;
       if (this.#isOver) return;
-      if (isAwaited) this.#tell(Record.Written).u32(1);
+      if (isAwaited) this.#openRecord(Record.Written).u32(1);
       const next = this.#outgoing?.shift();
       if (next === undefined) return;
       this.#send(next);
@@ -184,13 +187,13 @@ export class HostedCall implements InterceptingListener {
     this.#call.sendMessageWithContext({ flags, callback }, message);
   }
 
-  /** Credentials of the call that ask those on the calling thread, each time that grpc-js would. */
+  /** Call credentials that ask the calling thread's credentials, once for each attempt, as grpc-js does. */
   #remoteCredentials(): ReturnType<typeof grpcCredentials.createFromMetadataGenerator> {
     return grpcCredentials.createFromMetadataGenerator(({ service_url: url, method_name: method }, callback) => {
       const question = this.#nextQuestion;
       this.#nextQuestion += 1;
       (this.#credentialQuestions ??= new Map()).set(question, callback);
-      const to = this.#tell(Record.AskCredentials);
+      const to = this.#openRecord(Record.AskCredentials);
       to.u32(question);
       to.text(url);
       to.text(method);

@@ -8,7 +8,7 @@ import type { AuthContext, ThreadEvent } from '../wire/thread-event.js';
 import type { Outbox } from '../wire/outbox.js';
 import { changesOf, UNSEEN, writeSnapshot, type ConnectionSnapshot } from '../wire/connection-snapshot.js';
 
-/** What a channel is opened by. */
+/** The command that opens a channel. */
 export type Opening = Extract<Command, { kind: 'open' }>;
 
 /**
@@ -17,7 +17,7 @@ export type Opening = Extract<Command, { kind: 'open' }>;
  * @throws what grpc-js throws for a target or options that it cannot use.
  */
 export function connectionFor({ target, options, credentials: recipe, isOnce }: Opening): Connection {
-  // Nobody can ask for channelz in this thread: the channel that its user asks is on the calling thread.
+  // The user's channelz is on the calling thread and cannot see this channel.
   const channelOptions = { ...options, 'grpc.enable_channelz': 0 };
   const credentials = credentialsOf(recipe);
   const observed = { target, credentials, channelOptions, clock: systemClock };
@@ -25,14 +25,14 @@ export function connectionFor({ target, options, credentials: recipe, isOnce }: 
   return new ObservedConnection({ ...observed, channel: new Channel(target, credentials, channelOptions) });
 }
 
-/** A channel in the thread, with what the calling thread is told of its connection. */
+/** A channel in the worker thread. It reports the changes of its connection to the calling thread. */
 export class HostedChannel {
-  #toldAuth: AuthContext | null = null;
-  /** As its calls tell it. */
+  #sentAuth: AuthContext | null = null;
+  /** The peer that was sent last, as grpc-js calls report it. */
   #peer: string | undefined;
   #isClosed = false;
-  #told: ConnectionSnapshot = UNSEEN;
-  #isFollowed = false;
+  #sent: ConnectionSnapshot = UNSEEN;
+  #isWatched = false;
 
   constructor(
     readonly id: number,
@@ -46,20 +46,20 @@ export class HostedChannel {
 
   connect(): void {
     try {
-      // One that may connect more than once goes on being followed.
-      if (this.#isFollowed) this.channel.getConnectivityState(true);
-      else this.connection.connect((state) => this.#tellState(state));
-      this.#isFollowed = true;
+      // A channel that reconnects keeps its first watcher of states.
+      if (this.#isWatched) this.channel.getConnectivityState(true);
+      else this.connection.connect((state) => this.#sendState(state));
+      this.#isWatched = true;
     } catch (error) {
       this.outbox.post({ kind: 'refused', channel: this.id, error: String(error) });
     }
   }
 
-  /** Asks the other end for an answer of a kind. */
+  /** Asks the server for a sign of life: `ask` with SETTINGS, `ping` with PING. */
   ask(kind: 'ask' | 'ping', question: number): void {
     const answer = (isAnswered: boolean): void => {
-      // The snapshot goes first: the answer may depend on it.
-      this.tellSight();
+      // The pool reads the snapshot when the answer comes, so the snapshot goes first.
+      this.sendSnapshot();
       this.outbox.post({ kind: 'answer', channel: this.id, question, isAnswered });
     };
     const isAsked =
@@ -77,40 +77,40 @@ export class HostedChannel {
   async close(reason: string): Promise<void> {
     this.#isClosed = true;
     const forcedSockets = await this.connection.close(reason);
-    this.tellSight();
+    this.sendSnapshot();
     this.outbox.post({ kind: 'closed', channel: this.id, forcedSockets });
   }
 
-  /** Tells the calling thread who is at the other end of a call, where that is somebody else than for the last. */
-  tellOtherEnd(call: ChannelCall): void {
-    // grpc-js has one object for each connection.
+  /** Sends the peer and the auth context of a call, if they differ from those sent last. */
+  sendPeer(call: ChannelCall): void {
+    // grpc-js has one auth context object for each connection, so identity tells whether it changed.
     const context = call.getAuthContext();
-    if (context !== null && context !== this.#toldAuth) {
-      this.#toldAuth = context;
+    if (context !== null && context !== this.#sentAuth) {
+      this.#sentAuth = context;
       this.outbox.post({ kind: 'auth', channel: this.id, context });
     }
-    // Where its sockets are not seen, or have no port.
+    // The snapshot has the peer, unless the socket is not observed or has no port.
     if (this.connection.peer !== undefined) return;
     const peer = call.getPeer();
-    // Without a connection it is the target.
+    // Before the call has a connection, `getPeer` returns the target.
     if (peer === this.#peer || peer === this.channel.getTarget()) return;
     this.#peer = peer;
     this.outbox.post({ kind: 'peer', channel: this.id, peer });
   }
 
-  /** Tells what has changed of what is to be seen of the connection. */
-  tellSight(): void {
-    const changes = changesOf(this.connection, this.#told);
+  /** Sends what has changed in the connection's snapshot. */
+  sendSnapshot(): void {
+    const changes = changesOf(this.connection, this.#sent);
     if (changes === 0) return;
     const to = this.outbox.open();
-    to.u8(Record.Sight);
+    to.u8(Record.Snapshot);
     to.u32(this.id);
-    this.#told = writeSnapshot(to, changes, this.connection, this.#told);
+    this.#sent = writeSnapshot(to, changes, this.connection, this.#sent);
   }
 
-  #tellState(state: connectivityState): void {
+  #sendState(state: connectivityState): void {
     if (this.#isClosed) return;
-    this.tellSight();
+    this.sendSnapshot();
     const to = this.outbox.open();
     to.u8(Record.State);
     to.u32(this.id);

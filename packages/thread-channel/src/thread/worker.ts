@@ -9,10 +9,10 @@ import { Host } from './host.js';
 
 if (parentPort === null) throw new Error('thread-channel: this module is the program of a worker thread');
 adoptProcessDefaults(workerData as ProcessDefaults);
-// The members of a pool begin at different addresses by it; what is registered is so in one thread only.
+// Members of a pool start at different addresses by this policy. grpc-js registers policies for one thread only.
 registerRotatedPickFirst();
-// Also those of channels that connect more than once: a socket that grpc-js has given up must not end the thread by its
-// error.
+// An error of a socket that grpc-js has abandoned must not end the thread. ObservedConnection handles this for channels
+// that connect once; this subscription covers channels that reconnect.
 subscribe('net.client.socket', (message) => watchSocketClose((message as { socket: Socket }).socket));
 const host = new Host(parentPort);
 parentPort.on('message', (message: Batch | Command) => host.receive(message));

@@ -1,6 +1,6 @@
 import type { Batch } from './batch.js';
 
-/** Takes a batch apart. What it gives out is copied out of the batch, or the memory of an attachment itself. */
+/** Reads a batch. Its results are copies, or the memory of an attachment. */
 export class BatchReader {
   readonly #buffer: Buffer;
   readonly #view: DataView;
@@ -39,7 +39,7 @@ export class BatchReader {
     return value;
   }
 
-  /** Copied: a view of some bytes would keep the whole batch alive for as long as somebody holds it. */
+  /** Copies the bytes: a view would keep the memory of the whole batch alive. */
   bytes(): Buffer {
     const length = this.u32();
     const value = Buffer.allocUnsafe(length);

@@ -1,19 +1,19 @@
 import { Record, type Batch } from './batch.js';
 
-/** A buffer is this large at first, and never smaller: what most batches of a turn come to. */
+/** The size of the first buffer, and the least size of every other: most batches fit in it. */
 const SMALLEST_BYTES = 4_096;
-/** The next buffer is made as large as the last batch was, up to here. */
+/** The next buffer gets the size of the last batch, up to this limit. */
 const LARGEST_BYTES = 262_144;
 
 /**
- * Bytes from which on a message gets an ArrayBuffer of its own, that is handed over and not copied. Below it two copies
- * cost less than the hand-over: measured, docs/guides/threads.md.
+ * Messages of at least so many bytes get an ArrayBuffer of their own, which is transferred. For smaller messages two
+ * copies cost less than the transfer (measured in docs/guides/threads.md).
  */
 export const TRANSFER_BYTES = 16_384;
-/** Bytes beside a message that may be handed over with it. */
-const MOST_BESIDES_BYTES = 64;
+/** A message's ArrayBuffer may have so many other bytes and still be transferred without a copy. */
+const MOST_SURPLUS_BYTES = 64;
 
-/** Gathers what one thread has to say to the other in a turn of the event loop. */
+/** Writes the records of one batch. */
 export class BatchWriter {
   #size = SMALLEST_BYTES;
   #buffer = Buffer.allocUnsafeSlow(SMALLEST_BYTES);
@@ -21,23 +21,23 @@ export class BatchWriter {
   #at = 0;
   #spare: Buffer<ArrayBuffer> | undefined;
   #attachments: ArrayBuffer[] = [];
-  #begun = { at: 0, attachments: 0 };
+  #recordStart = { at: 0, attachments: 0 };
 
-  /** Bytes of the records that were gathered. */
+  /** Bytes written since the last {@link take}. */
   get length(): number {
     return this.#at;
   }
 
-  /** A record begins: {@link undo} goes back to here. */
+  /** Marks the start of a record for {@link undo}. */
   mark(): void {
-    this.#begun.at = this.#at;
-    this.#begun.attachments = this.#attachments.length;
+    this.#recordStart.at = this.#at;
+    this.#recordStart.attachments = this.#attachments.length;
   }
 
-  /** Takes back what was written of the last record: half of one would be read as part of the next. */
+  /** Discards the last record. The reader would take half a record for part of the next one. */
   undo(): void {
-    this.#at = this.#begun.at;
-    this.#attachments.length = this.#begun.attachments;
+    this.#at = this.#recordStart.at;
+    this.#attachments.length = this.#recordStart.attachments;
   }
 
   u8(value: number): void {
@@ -59,7 +59,7 @@ export class BatchWriter {
   }
 
   text(value: string): void {
-    // A UTF-16 unit is three bytes of UTF-8 at the most.
+    // A UTF-16 code unit takes at most three bytes of UTF-8.
     this.#reserve(4 + value.length * 3);
     const length = this.#buffer.write(value, this.#at + 4, 'utf8');
     this.#view.setUint32(this.#at, length, true);
@@ -74,9 +74,9 @@ export class BatchWriter {
   }
 
   /**
-   * A message.
+   * Writes a message.
    *
-   * @param isOurs nobody else holds it: its memory may be handed over as it is.
+   * @param isOurs true when nothing else refers to the message, so that its memory may be transferred.
    */
   payload(message: Buffer, isOurs: boolean): void {
     if (message.length < TRANSFER_BYTES) {
@@ -90,11 +90,11 @@ export class BatchWriter {
     this.#attachments.push(buffer as ArrayBuffer);
   }
 
-  /** Gives what was gathered, and begins anew. The buffers in it are to be transferred. */
+  /** Returns the batch and starts the next one. The caller must transfer the buffers of the batch. */
   take(): Batch {
     this.#view.setUint8(this.#at, Record.End);
     const batch: Batch = [this.#buffer.buffer, ...this.#attachments];
-    // One that grew keeps its size for a while: a quarter less each time.
+    // After a large batch the size shrinks by a quarter each time, so that bursts do not grow the buffer again.
     this.#size = Math.min(LARGEST_BYTES, Math.max(SMALLEST_BYTES, this.#at, Math.ceil(this.#size * 0.75)));
     this.#begin(this.#spare ?? Buffer.allocUnsafeSlow(this.#size));
     this.#spare = undefined;
@@ -104,8 +104,8 @@ export class BatchWriter {
   }
 
   /**
-   * Takes memory that is of no more use for the batch after this one: what one thread has read comes back with what it
-   * answers, and neither has to make, nor to collect, a buffer for each batch.
+   * Keeps the memory of a batch that was read for a later batch. The same buffers go back and forth between the
+   * threads, so that neither thread allocates and collects a buffer for each batch.
    */
   reuse(memory: ArrayBuffer): void {
     if (memory.byteLength >= this.#size && memory.byteLength <= LARGEST_BYTES) this.#spare = Buffer.from(memory);
@@ -118,7 +118,7 @@ export class BatchWriter {
 
   #reserve(bytes: number): void {
     const needed = this.#at + bytes;
-    // One more, for the end.
+    // One byte more, for Record.End.
     if (needed < this.#buffer.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed + 1, this.#buffer.length * 2));
     this.#buffer.copy(larger, 0, 0, this.#at);
@@ -130,9 +130,9 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
-/** grpc-js gives out a message behind the five bytes of its frame, in memory that is nobody else's. */
+/** A message of grpc-js has an ArrayBuffer of its own, with the five bytes of the gRPC frame before the message. */
 function isAlmostWhole({ buffer, length }: Buffer): boolean {
-  return buffer instanceof ArrayBuffer && buffer.byteLength - length <= MOST_BESIDES_BYTES;
+  return buffer instanceof ArrayBuffer && buffer.byteLength - length <= MOST_SURPLUS_BYTES;
 }
 
 function copyOf(message: Buffer): Buffer {

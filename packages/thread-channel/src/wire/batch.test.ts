@@ -8,7 +8,7 @@ import { BatchWriter, TRANSFER_BYTES } from './batch-writer.js';
 import { readMetadata, writeMetadata } from './metadata-record.js';
 import { readStatus, writeStatus } from './status-record.js';
 
-/** Hands a batch over as a port does. */
+/** Transfers a batch as a port does. */
 function across(batch: Batch): Batch {
   return structuredClone(batch, { transfer: batch });
 }
@@ -55,13 +55,13 @@ function read(from: BatchReader, { kind }: Part): unknown {
 }
 
 describe('a batch', () => {
-  it('brings what was written, in order, whatever it is', () => {
+  it('is read as it was written, in order, for values of every kind', () => {
     const to = new BatchWriter();
     fc.assert(
       fc.property(parts, fc.boolean(), (given, isOurs) => {
         for (const part of given) write(to, part, isOurs);
         const from = new BatchReader(across(to.take()));
-        // A lone surrogate has no UTF-8.
+        // A lone surrogate has no UTF-8 encoding.
         for (const part of given) {
           const expected = part.kind === 'text' ? Buffer.from(part.value).toString() : part.value;
           const got = read(from, part);
@@ -74,7 +74,7 @@ describe('a batch', () => {
     );
   });
 
-  it('leaves a message that somebody else holds as it is', () => {
+  it('copies a message that is not ours', () => {
     const to = new BatchWriter();
     const message = Buffer.alloc(TRANSFER_BYTES, 7);
     to.payload(message, false);
@@ -82,7 +82,7 @@ describe('a batch', () => {
     expect(message).toEqual(Buffer.alloc(TRANSFER_BYTES, 7));
   });
 
-  it('hands over the memory of a large message that is ours', () => {
+  it('transfers the memory of a large message that is ours', () => {
     const to = new BatchWriter();
     const message = Buffer.from(new ArrayBuffer(TRANSFER_BYTES));
     to.payload(message, true);
@@ -90,7 +90,7 @@ describe('a batch', () => {
     expect(message).toHaveLength(0);
   });
 
-  it('hands over the memory of one that is ours behind the few bytes of its frame', () => {
+  it('transfers the memory of a message with the few bytes of its frame before it', () => {
     const to = new BatchWriter();
     const message = Buffer.from(new ArrayBuffer(TRANSFER_BYTES + 5), 5).fill(4);
     to.payload(message, true);
@@ -98,7 +98,7 @@ describe('a batch', () => {
     expect(message).toHaveLength(0);
   });
 
-  it('copies a large message that is a part of something larger', () => {
+  it('copies a large message that is part of a larger ArrayBuffer', () => {
     const to = new BatchWriter();
     const whole = Buffer.alloc(3 * TRANSFER_BYTES, 1);
     to.payload(whole.subarray(TRANSFER_BYTES, 2 * TRANSFER_BYTES).fill(2), true);
@@ -106,14 +106,14 @@ describe('a batch', () => {
     expect(whole[0]).toBe(1);
   });
 
-  it('takes a message in shared memory', () => {
+  it('copies a message in shared memory', () => {
     const to = new BatchWriter();
     const shared = Buffer.from(new SharedArrayBuffer(TRANSFER_BYTES)).fill(3);
     to.payload(shared, true);
     expect(new BatchReader(across(to.take())).payload()).toEqual(Buffer.alloc(TRANSFER_BYTES, 3));
   });
 
-  it('is made in a buffer that goes back to its size after a large one', () => {
+  it('uses smaller buffers again after a large batch', () => {
     const to = new BatchWriter();
     to.bytes(Buffer.alloc(1 << 20));
     expect(to.take()[0].byteLength).toBeGreaterThan(1 << 20);
@@ -125,7 +125,7 @@ describe('a batch', () => {
     expect(sizes.at(-1)).toBe(4_096);
   });
 
-  it('gives out copies: nothing that was read keeps it alive', () => {
+  it('is read into copies, which do not keep the batch alive', () => {
     const to = new BatchWriter();
     to.bytes(Buffer.from('kept'));
     const batch = across(to.take());
@@ -136,7 +136,7 @@ describe('a batch', () => {
 });
 
 describe('metadata', () => {
-  it('comes with every value, in order, binary ones and options too', () => {
+  it('is read with every value in order, binary values and options included', () => {
     const metadata = new Metadata({ waitForReady: true, idempotentRequest: true });
     metadata.add('key', 'one');
     metadata.add('key', 'two');
@@ -150,7 +150,7 @@ describe('metadata', () => {
     expect(read.getOptions()).toEqual({ waitForReady: true, idempotentRequest: true });
   });
 
-  it('is empty where it was', () => {
+  it('is read as empty when it was empty', () => {
     const to = new BatchWriter();
     writeMetadata(to, new Metadata());
     const read = readMetadata(new BatchReader(across(to.take())));
@@ -159,7 +159,7 @@ describe('metadata', () => {
   });
 });
 
-describe('metadata of values that grpc-js lets pass', () => {
+describe('metadata with values that are not strings', () => {
   const odd = (key: string, value: unknown): Metadata => {
     const metadata = new Metadata();
     metadata.set(key, value as string);
@@ -178,7 +178,7 @@ describe('metadata of values that grpc-js lets pass', () => {
     expect(readMetadata(new BatchReader(across(to.take()))).get('key')).toEqual(read);
   });
 
-  it('is refused where it can be no header, and what was written of it is taken back', () => {
+  it('is refused when a value cannot be a header, and its record is discarded', () => {
     const to = new BatchWriter();
     to.mark();
     to.u8(7);
@@ -197,7 +197,7 @@ describe('metadata of values that grpc-js lets pass', () => {
     expect([from.u8(), from.u8(), from.u8()]).toEqual([7, 8, Record.End]);
   });
 
-  it('comes without a key that objects cannot have', () => {
+  it('is read without a key that objects cannot have', () => {
     const metadata = odd('__proto__', 'hello');
     metadata.set('key', 'value');
     const to = new BatchWriter();
@@ -207,13 +207,13 @@ describe('metadata of values that grpc-js lets pass', () => {
 });
 
 describe('a status', () => {
-  it.each([0, 16, 17, 255, 256, 512, -1, 1.5, NaN])('comes with the code %d', (code) => {
+  it.each([0, 16, 17, 255, 256, 512, -1, 1.5, NaN])('is read with the code %d', (code) => {
     const to = new BatchWriter();
     writeStatus(to, { code, details: '', metadata: new Metadata() });
     expect(readStatus(new BatchReader(across(to.take()))).code).toBe(code);
   });
 
-  it('comes with its code, details and trailers', () => {
+  it('is read with its code, details and trailers', () => {
     const metadata = new Metadata();
     metadata.add('why', 'because');
     const to = new BatchWriter();
@@ -223,7 +223,7 @@ describe('a status', () => {
     expect(read.metadata.toJSON()).toEqual({ why: ['because'] });
   });
 
-  it('comes without a code where grpc-js gave none', () => {
+  it('is read without a code when grpc-js gave none', () => {
     const to = new BatchWriter();
     writeStatus(to, { code: undefined, details: undefined, metadata: new Metadata() } as never);
     expect(Object.keys(readStatus(new BatchReader(across(to.take()))))).toEqual(['metadata']);

@@ -1,10 +1,10 @@
 /**
- * What one thread tells the other at once: records, one after the other and ended by a zero byte, and the large
- * messages that they speak of, in order. All of it is transferred, nothing is cloned.
+ * The records that one thread sends to the other in one message, ended by a zero byte, and the large payloads that the
+ * records refer to, in order. All memory is transferred, and none is cloned.
  */
 export type Batch = [records: ArrayBuffer, ...attachments: ArrayBuffer[]];
 
-/** The first byte of a record: what it says. A number of the call or the channel that it is about follows. */
+/** The kind of a record: its first byte. The number of the record's call or channel follows. */
 export const Record = {
   End: 0,
   // To the thread.
@@ -12,20 +12,20 @@ export const Record = {
   Message: 2,
   HalfClose: 3,
   Cancel: 4,
-  /** Messages were taken by the reader: as many more may be sent. */
-  Taken: 5,
-  /** Call credentials have made their metadata, or have failed. */
+  /** The reader has consumed messages: the thread may send as many more. */
+  Consumed: 5,
+  /** The answer to AskCredentials: metadata, or an error. */
   Credentials: 6,
   // From the thread.
   Headers: 16,
   Received: 17,
   Status: 18,
-  /** Messages were taken by the connection, as their writers want to know. */
+  /** The connection has written messages. */
   Written: 19,
-  /** Call credentials are asked for their metadata. */
+  /** Asks the call credentials for metadata. */
   AskCredentials: 20,
-  /** What is to be seen of a connection has changed. */
-  Sight: 21,
-  /** The state of a channel has changed. */
+  /** What has changed in the snapshot of a connection. */
+  Snapshot: 21,
+  /** The connectivity state of a channel has changed. */
   State: 22,
 } as const;

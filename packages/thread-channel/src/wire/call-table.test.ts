@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CallTable } from './call-table.js';
 
 describe('a table of calls', () => {
-  it('does as a map does, whatever comes and goes, up to the last number', () => {
+  it('behaves like a Map for random additions and removals, up to the highest number', () => {
     const number = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 0xffff_ffff }));
     fc.assert(
       fc.property(fc.array(fc.tuple(number, fc.boolean()), { maxLength: 400 }), (steps) => {
@@ -30,7 +30,7 @@ describe('a table of calls', () => {
     );
   });
 
-  it('keeps many that came one after the other apart from the few that stay', () => {
+  it('needs few probes when many consecutive numbers pass and a few stay', () => {
     const table = new CallTable<{ readonly id: number }>();
     const streams = Array.from({ length: 1_000 }, (_, index) => ({ id: index * 64 + 1 }));
     for (const stream of streams) table.add(stream);

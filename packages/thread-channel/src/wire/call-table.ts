@@ -1,15 +1,14 @@
-/** What a {@link CallTable} keeps. */
 interface Numbered {
   readonly id: number;
 }
 
 const LEAST_SLOTS = 64;
-/** 2^32 over the golden ratio: numbers that follow each other come to stand far apart, with free slots between them. */
-const SPREAD = 0x9e37_79b1;
+/** 2^32 divided by the golden ratio (Fibonacci hashing): consecutive numbers get slots far apart. */
+const MULTIPLIER = 0x9e37_79b1;
 
 /**
- * Calls by their numbers: a hash table with linear probing. No `Map`, for what one does to the garbage collector where
- * entries come and go with every call (see `Line`).
+ * Calls by their numbers: a hash table with linear probing. It is not a `Map`, because a `Map` whose entries come and
+ * go with every call costs the garbage collector much (docs/decisions/0017-no-map-of-calls.md).
  */
 export class CallTable<Call extends Numbered> {
   #slots = emptySlots<Call>(LEAST_SLOTS);
@@ -22,34 +21,34 @@ export class CallTable<Call extends Numbered> {
   get(id: number): Call | undefined {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    for (let slot = placeOf(id, mask); ; slot = (slot + 1) & mask) {
+    for (let slot = slotOf(id, mask); ; slot = (slot + 1) & mask) {
       const call = slots[slot];
       if (call === undefined || call.id === id) return call;
     }
   }
 
-  /** Takes in a call whose number is not in it. */
+  /** Adds a call. Its number must not be in the table. */
   add(call: Call): void {
     this.#size += 1;
     if (this.#size * 2 > this.#slots.length) this.#resize(this.#slots.length * 2);
     this.#put(call);
   }
 
-  /** @returns false when it was not in it. */
+  /** @returns false when the call is not in the table. */
   delete(call: Call): boolean {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let free = placeOf(call.id, mask);
+    let free = slotOf(call.id, mask);
     while (slots[free] !== call) {
       if (slots[free] === undefined) return false;
       free = (free + 1) & mask;
     }
     slots[free] = undefined;
     this.#size -= 1;
-    // Whoever stands behind, and could not have the slot that is free now or one between, moves up.
+    // Moves later calls of the same run into the free slot, so that a probe still finds them.
     for (let slot = (free + 1) & mask; slots[slot] !== undefined; slot = (slot + 1) & mask) {
       const behind = slots[slot] as Call;
-      if (((slot - placeOf(behind.id, mask)) & mask) < ((slot - free) & mask)) continue;
+      if (((slot - slotOf(behind.id, mask)) & mask) < ((slot - free) & mask)) continue;
       slots[free] = behind;
       slots[slot] = undefined;
       free = slot;
@@ -70,7 +69,7 @@ export class CallTable<Call extends Numbered> {
   #put(call: Call): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    let slot = placeOf(call.id, mask);
+    let slot = slotOf(call.id, mask);
     while (slots[slot] !== undefined) slot = (slot + 1) & mask;
     slots[slot] = call;
   }
@@ -82,9 +81,9 @@ export class CallTable<Call extends Numbered> {
   }
 }
 
-/** The slot that a number would have in an empty table: high bits of the product, which are mixed best. */
-function placeOf(id: number, mask: number): number {
-  return (Math.imul(id, SPREAD) >>> 8) & mask;
+/** The first slot to probe for a number. Takes high bits of the product, which depend on all bits of the number. */
+function slotOf(id: number, mask: number): number {
+  return (Math.imul(id, MULTIPLIER) >>> 8) & mask;
 }
 
 function emptySlots<Call>(count: number): (Call | undefined)[] {

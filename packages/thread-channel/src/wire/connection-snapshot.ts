@@ -2,7 +2,7 @@ import type { Connection, Goaway, SessionState } from '@grpc-manifold/core/inter
 import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 
-/** What is seen of a connection, told when it has changed. */
+/** The observable state of a connection. The thread sends it when it changes. */
 export interface ConnectionSnapshot {
   readonly session: SessionState;
   readonly serverLimit: number | undefined;
@@ -14,10 +14,10 @@ export interface ConnectionSnapshot {
 }
 
 const SESSION_STATES: readonly SessionState[] = ['unseen', 'open', 'closing', 'destroyed'];
-/** Which parts stand in a record, in this order. */
+/** The fields that a record contains, as bits. They are written in this order. */
 const PART = { session: 1, serverLimit: 2, bytesRead: 4, peer: 8, isConnecting: 16, goaway: 32, error: 64 } as const;
 
-/** What is told of a connection of which nothing was seen. */
+/** The snapshot of a connection before anything is known of it. */
 export const UNSEEN: ConnectionSnapshot = {
   session: 'unseen',
   serverLimit: undefined,
@@ -28,28 +28,31 @@ export const UNSEEN: ConnectionSnapshot = {
   error: undefined,
 };
 
-/** Tells which parts of a snapshot have changed; 0 for none. What was known once stays known. */
-export function changesOf(seen: Connection, told: ConnectionSnapshot): number {
+/**
+ * Returns the fields that have changed since the last snapshot, as bits of PART; 0 for none. A field that becomes
+ * undefined again, other than the server's limit, is not a change.
+ */
+export function changesOf(current: Connection, sent: ConnectionSnapshot): number {
   let changes = 0;
-  if (seen.session !== told.session) changes |= PART.session;
-  if (seen.serverLimit !== told.serverLimit) changes |= PART.serverLimit;
-  if (seen.bytesRead !== told.bytesRead) changes |= PART.bytesRead;
-  if (seen.peer !== told.peer && seen.peer !== undefined) changes |= PART.peer;
-  if (seen.isConnecting !== told.isConnecting) changes |= PART.isConnecting;
-  if (seen.goaway !== told.goaway && seen.goaway !== undefined) changes |= PART.goaway;
-  if (seen.error?.message !== told.error?.message && seen.error !== undefined) changes |= PART.error;
+  if (current.session !== sent.session) changes |= PART.session;
+  if (current.serverLimit !== sent.serverLimit) changes |= PART.serverLimit;
+  if (current.bytesRead !== sent.bytesRead) changes |= PART.bytesRead;
+  if (current.peer !== sent.peer && current.peer !== undefined) changes |= PART.peer;
+  if (current.isConnecting !== sent.isConnecting) changes |= PART.isConnecting;
+  if (current.goaway !== sent.goaway && current.goaway !== undefined) changes |= PART.goaway;
+  if (current.error?.message !== sent.error?.message && current.error !== undefined) changes |= PART.error;
   return changes;
 }
 
-/** Writes what {@link changesOf} told, and returns what the other side knows now. */
+/** Writes the fields of {@link changesOf}, and returns the snapshot that the reader has then. */
 export function writeSnapshot(
   to: BatchWriter,
   changes: number,
-  seen: Connection,
-  told: ConnectionSnapshot,
+  current: Connection,
+  sent: ConnectionSnapshot,
 ): ConnectionSnapshot {
-  const { session, serverLimit, bytesRead, isConnecting } = seen;
-  const { peer = told.peer, goaway = told.goaway, error = told.error } = seen;
+  const { session, serverLimit, bytesRead, isConnecting } = current;
+  const { peer = sent.peer, goaway = sent.goaway, error = sent.error } = current;
   to.u8(changes);
   if (changes & PART.session) to.u8(SESSION_STATES.indexOf(session));
   if (changes & PART.serverLimit) to.f64(serverLimit ?? Infinity);

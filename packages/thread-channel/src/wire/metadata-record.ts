@@ -8,14 +8,14 @@ const IS_TEXT = 1;
 const IS_BYTES = 2;
 const IS_END = 0;
 
-/** What a header may have in it, as grpc-js checks strings. */
+/** The characters of a header value: printable ASCII, as grpc-js checks strings. */
 const LEGAL_TEXT = /^[ -~]*$/;
 
 /**
- * Writes metadata, its options included: for each value its kind, its key and itself.
+ * Writes metadata and its options: for each value its kind, its key and the value.
  *
- * @throws TypeError for a value that cannot be a header. grpc-js lets pass whatever looks like one as a string; HTTP/2
- * makes one of it.
+ * @throws TypeError for a value that cannot be a header. grpc-js accepts values that are not strings, and Node's HTTP/2
+ * converts them to strings; so does this function.
  */
 export function writeMetadata(to: BatchWriter, metadata: Metadata): void {
   to.u8(flagsOf(metadata.getOptions()));
@@ -35,7 +35,7 @@ function writeText(to: BatchWriter, key: string, value: string): void {
   to.text(value);
 }
 
-/** Bytes, or what HTTP/2 makes of something else. */
+/** Writes bytes as they are, and any other value as the string that Node's HTTP/2 makes of it. */
 function writeOther(to: BatchWriter, key: string, value: unknown): void {
   if (value instanceof Uint8Array) {
     to.u8(IS_BYTES);

@@ -32,7 +32,7 @@ describe('an outbox', () => {
 
   const first = (batch: unknown): number => new BatchReader(batch as Batch).u8();
 
-  it('sends all that is written in a turn at its end, at once', async () => {
+  it('sends the records of a turn as one batch at its end', async () => {
     outbox.open().u8(1);
     outbox.open().u8(2);
     expect(posted).toEqual([]);
@@ -42,12 +42,12 @@ describe('an outbox', () => {
     expect([from.u8(), from.u8(), from.u8()]).toEqual([1, 2, 0]);
   });
 
-  it('sends nothing when nothing was written', async () => {
+  it('sends nothing when no record was written', async () => {
     await turn();
     expect(posted).toEqual([]);
   });
 
-  it('sends what is written before a message before it', async () => {
+  it('sends the records before a message ahead of that message', async () => {
     outbox.open().u8(1);
     outbox.post('command');
     outbox.open().u8(2);
@@ -56,14 +56,14 @@ describe('an outbox', () => {
     expect([first(posted[0]), first(posted[2])]).toEqual([1, 2]);
   });
 
-  it('does not wait for the end of the turn with much', () => {
+  it('sends a full batch before the end of the turn', () => {
     for (let count = 0; count < 200; count += 1) outbox.open().u8(1);
     expect(posted).toHaveLength(2);
     for (let count = 0; count < 5; count += 1) outbox.open().bytes(Buffer.alloc(100_000));
     expect(posted).toHaveLength(4);
   });
 
-  it('asks what else is to be sent before it sends, and sends it along', async () => {
+  it('calls beforeSending first, and sends its records in the same batch', async () => {
     let asked = 0;
     outbox.beforeSending = () => {
       asked += 1;
@@ -79,7 +79,7 @@ describe('an outbox', () => {
 
   const always = (): boolean => true;
 
-  it('goes on after a message that cannot be cloned', async () => {
+  it('sends further messages after a message that cannot be cloned', async () => {
     refusals = [always];
     expect(() => outbox.post('command')).toThrow('it cannot be sent');
     outbox.open().u8(1);
@@ -90,7 +90,7 @@ describe('an outbox', () => {
     expect(broken).toEqual([]);
   });
 
-  it('copies what cannot be handed over', async () => {
+  it('copies memory that cannot be transferred', async () => {
     refusals = [(list) => list !== undefined];
     outbox.open().u8(1);
     await turn();
@@ -112,7 +112,7 @@ describe('an outbox', () => {
     expect(broken).toMatchObject([{ message: 'it cannot be sent' }]);
   });
 
-  it('sends what was written when what is asked before throws, and without the half of its record', async () => {
+  it('sends the complete records when beforeSending throws, without its partial record', async () => {
     outbox.beforeSending = () => {
       outbox.beforeSending = undefined;
       outbox.open().u8(9);
@@ -128,7 +128,7 @@ describe('an outbox', () => {
     ]);
   });
 
-  it('throws away what is written once it is closed', async () => {
+  it('discards records after it is closed', async () => {
     outbox.open().u8(1);
     outbox.close();
     outbox.post('command');

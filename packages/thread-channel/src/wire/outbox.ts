@@ -3,22 +3,22 @@ import type { Batch } from './batch.js';
 import { BatchWriter } from './batch-writer.js';
 
 /**
- * Records after which a batch does not wait for the end of the turn: those of some thirty unary calls. The other thread
- * begins on them while this one goes on; else a hundred calls that come together stay together, and each thread waits
- * for the other.
+ * A batch of so many records is sent before the end of the turn: about thirty unary calls. The other thread starts on
+ * them while this thread continues. Otherwise a burst of a hundred calls stays one batch, and each thread is idle while
+ * the other works on it.
  */
 const FULL_RECORDS = 96;
 /** The same in bytes. */
 const FULL_BYTES = 131_072;
 
-/** What a batch goes out by. */
+/** A message port or worker. */
 export interface Port {
   postMessage(value: unknown, transferList?: readonly ArrayBuffer[]): void;
 }
 
 /**
- * Sends what is written to it, all that came together in a turn of the event loop at once: a message between threads
- * costs some 10 µs on each side, whatever is in it.
+ * Sends the records of a turn of the event loop as one batch: a message between threads costs about 10 µs on each side,
+ * whatever its size.
  */
 export class Outbox<Message> {
   readonly #writer = new BatchWriter();
@@ -28,12 +28,12 @@ export class Outbox<Message> {
   #isDue = false;
   #isFlushing = false;
   #isClosed = false;
-  /** Called before a batch goes out. */
+  /** Called before a batch is sent. It may write more records. */
   beforeSending: (() => void) | undefined;
 
   /**
-   * @param onBroken called once, when a batch could not be sent. Whoever its records are about is told nothing more by
-   * them, and whatever is written from then on is thrown away: the owner must end all that depends on it.
+   * @param onBroken called once, when a batch could not be sent. Its records are lost, and all later records are
+   * discarded. The owner must end everything that depends on them.
    */
   constructor(
     port: Port,
@@ -44,7 +44,7 @@ export class Outbox<Message> {
     this.#clock = clock;
   }
 
-  /** Gives the writer for one record, that goes out at the end of this turn at the latest. */
+  /** Opens one record, which is sent at the end of this turn at the latest. */
   open(): BatchWriter {
     if (!this.#isDue) {
       this.#isDue = true;
@@ -57,20 +57,20 @@ export class Outbox<Message> {
     return this.#writer;
   }
 
-  /** Takes back the record that was opened last: its writing has failed. */
+  /** Discards the record that was opened last, because writing it failed. */
   undo(): void {
     this.#writer.undo();
   }
 
-  /** Takes the memory of a batch that came in and was read: the next that goes out is written into it. */
+  /** Reuses the memory of a received batch for a batch to send. */
   reuse([memory]: Batch): void {
     this.#writer.reuse(memory);
   }
 
   /**
-   * Sends a message by itself, behind what was written before it.
+   * Sends a message of its own, after the records that were written before it.
    *
-   * @throws DataCloneError for a message that cannot be cloned; what follows goes out as before.
+   * @throws DataCloneError for a message that cannot be cloned. The outbox stays usable.
    */
   post(message: Message): void {
     if (this.#isClosed) return;
@@ -78,15 +78,15 @@ export class Outbox<Message> {
     this.#port.postMessage(message);
   }
 
-  /** Sends what was written, now. */
+  /** Sends the records now. */
   flush(): void {
-    // Also inside itself, by what is written before it goes out.
+    // `beforeSending` writes records, and a full batch would call `flush` again.
     if (this.#isClosed || this.#isFlushing) return;
     this.#isFlushing = true;
     try {
       this.beforeSending?.();
     } catch (error) {
-      // Half a record would be read as part of the next.
+      // The reader would take half a record for part of the next one.
       this.undo();
       throw error;
     } finally {
@@ -106,7 +106,7 @@ export class Outbox<Message> {
     }
   }
 
-  /** Memory that cannot be handed over, because its owner has forbidden that, can be copied. */
+  /** Sends a copy: the owner of a payload may have marked its memory as untransferable. */
   #sendCopy(batch: Batch): void {
     try {
       this.#port.postMessage(batch);
@@ -116,7 +116,7 @@ export class Outbox<Message> {
     }
   }
 
-  /** From now on whatever is written is thrown away: nobody is there to read it. */
+  /** Discards all records from now on: the reader is gone. */
   close(): void {
     this.#isClosed = true;
   }

@@ -3,7 +3,9 @@ import type { BatchReader } from './batch-reader.js';
 import type { BatchWriter } from './batch-writer.js';
 import { readMetadata, writeMetadata } from './metadata-record.js';
 
-/** Writes a status as grpc-js told it: its code may be any number that a server has sent, NaN where that was none. */
+/**
+ * Writes a status of grpc-js. Its code may be any number that a server has sent, or NaN if the server sent no number.
+ */
 export function writeStatus(
   to: BatchWriter,
   { code, details, metadata }: Partial<StatusObject> & Pick<StatusObject, 'metadata'>,

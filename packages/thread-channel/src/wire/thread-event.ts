@@ -1,9 +1,9 @@
 import type { ChannelCall } from '@grpc-manifold/core';
 
-/** Who is at the other end of a connection; grpc-js exports no name for it. */
+/** The auth context of a connection. grpc-js does not export this type. */
 export type AuthContext = NonNullable<ReturnType<ChannelCall['getAuthContext']>>;
 
-/** An event that a thread tells the calling thread of. */
+/** An event that a worker thread sends, between batches of records. Crosses by structured clone. */
 export type ThreadEvent =
   | { readonly kind: 'started' }
   /** The channel could not be made. */
