@@ -70,7 +70,7 @@ describe('the README and the guide to threads', () => {
     // #region
     await using threads = threadChannelFactory({ threads: 2 });
     const options = { channelFactory: threads, minChannels: 2 };
-    const secure = tlsCredentials({ rootCerts }); // credentials.createSsl cannot be read back, so it cannot cross to a thread
+    const secure = tlsCredentials({ rootCerts }); // credentials.createSsl cannot cross to a thread
     await using orders = createPooledClient(EchoClient, target, secure, options);
     await using stock = createPooledClient(EchoClient, target, secure, options); // in the same two threads
     orders.unary({ payload }, (error, response) => answer(error ?? response));
