@@ -48,7 +48,8 @@ export type { ProxiedConnection, ProxyDirection } from './proxies/proxied-connec
 export { selfSignedCertificate, type CertificateKind, type SelfSignedCertificate } from './servers/self-signed.js';
 export { encodeFrame, FrameDecoder, type Http2Frame, type Http2Settings } from './scripted/http2-frame.js';
 export { encodeHeaderBlock } from './scripted/header-block.js';
-export type { PeerConnection, PeerResponse, PeerScript } from './scripted/peer-connection.js';
+export type { PeerConnection, PeerScript } from './scripted/peer-connection.js';
+export type { PeerResponse } from './scripted/peer-response.js';
 export { startScriptedPeer, type ScriptedPeer } from './scripted/scripted-peer.js';
 export {
   startSilentAfterTlsPeer,

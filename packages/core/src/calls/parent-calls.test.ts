@@ -3,7 +3,7 @@ import { propagate, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { attachToParent, detachFromParent, propagates, type ChildCall, type ParentCall } from './parent-calls.js';
 
-/** A server call as far as its children see it. */
+/** The part of a server call that its children use. */
 class ServerCall extends EventEmitter {
   cancelled = false;
 
@@ -53,7 +53,7 @@ describe('attachToParent', () => {
     warnings.length = 0;
   });
 
-  it('ends every child of a parent that is cancelled, with one listener for all', () => {
+  it('cancels every child of a cancelled parent, with one listener for all', () => {
     const parent = new ServerCall();
     const children = [new Child(), new Child(), new Child()];
     for (const child of children) attachToParent(parent.asParent, child);
@@ -62,7 +62,7 @@ describe('attachToParent', () => {
     expect(children.map((child) => child.cancels)).toEqual([[CANCELLED], [CANCELLED], [CANCELLED]]);
   });
 
-  it('ends a child at once when its parent is cancelled already, and leaves nothing behind', () => {
+  it('cancels a child at once when its parent is already cancelled, and adds no listener', () => {
     const parent = new ServerCall();
     parent.cancel();
     const child = new Child();
@@ -87,7 +87,7 @@ describe('attachToParent', () => {
     expect(parent.listenerCount('cancelled')).toBe(0);
   });
 
-  it('takes children anew after the last one left', () => {
+  it('accepts new children after the last one was detached', () => {
     const parent = new ServerCall();
     const child = new Child();
     attachToParent(parent.asParent, child);
@@ -98,7 +98,7 @@ describe('attachToParent', () => {
     expect(child.cancels).toEqual([CANCELLED]);
   });
 
-  it('lets children detach themselves and their siblings while they are being ended', () => {
+  it('lets children detach themselves and their siblings while they are being cancelled', () => {
     const parent = new ServerCall();
     const ended: number[] = [];
     const children: ChildCall[] = Array.from({ length: 5 }, (_, index) => ({
@@ -113,7 +113,7 @@ describe('attachToParent', () => {
     expect(parent.listenerCount('cancelled')).toBe(0);
   });
 
-  it('tells parents apart', () => {
+  it('cancels only the children of the cancelled parent', () => {
     const [one, other] = [new ServerCall(), new ServerCall()];
     const [child, stranger] = [new Child(), new Child()];
     attachToParent(one.asParent, child);
@@ -124,7 +124,7 @@ describe('attachToParent', () => {
     expect(other.listenerCount('cancelled')).toBe(1);
   });
 
-  it('leaves no listener and no warning behind 1,000 children, in a row or at once', async () => {
+  it('leaves no listener and causes no warning after 1,000 children, sequential or concurrent', async () => {
     const parent = new ServerCall();
     for (let count = 0; count < 1_000; count += 1) {
       const child = new Child();
@@ -142,7 +142,7 @@ describe('attachToParent', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('does not mind a child that was never attached', () => {
+  it('ignores the detachment of a child that was never attached', () => {
     expect(() => detachFromParent(new ServerCall().asParent, new Child())).not.toThrow();
   });
 });

@@ -53,7 +53,7 @@ function connectionTo(target: string, settings: Partial<ObservedConnectionSettin
   return connection;
 }
 
-/** The TCP sockets that are opened from now on, in this test. */
+/** Records the TCP sockets that are opened during the rest of the test. */
 function clientSockets(): Disposable & { readonly opened: readonly Socket[] } {
   const opened: Socket[] = [];
   const learn = (message: unknown): void => void opened.push((message as { socket: Socket }).socket);
@@ -61,7 +61,7 @@ function clientSockets(): Disposable & { readonly opened: readonly Socket[] } {
   return { opened, [Symbol.dispose]: () => void unsubscribe('net.client.socket', learn) };
 }
 
-/** Closes a connection whatever its clock says. */
+/** Closes a connection without waiting for its fake clock. */
 async function closeNow(connection: ObservedConnection): Promise<void> {
   const closed = connection.close('the test is over');
   await settled();
@@ -69,7 +69,7 @@ async function closeNow(connection: ObservedConnection): Promise<void> {
   await closed;
 }
 
-/** Connects, and hands on each state; resolves with the first that satisfies. */
+/** Connects and records each state; resolves with the first state that satisfies the predicate. */
 function untilState(
   connection: ObservedConnection,
   wanted: connectivityState,
@@ -87,7 +87,7 @@ interface Scene {
   readonly peer: ScriptedPeer;
   readonly far: PeerConnection;
   readonly connection: ObservedConnection;
-  /** The states that were told, each with what was seen of the connection then. */
+  /** The reported states, each with the observations of the connection at that time. */
   readonly told: { state: connectivityState; session: string; goaway: string | undefined }[];
 }
 
@@ -103,8 +103,8 @@ async function setUp(script: PeerScript = {}, settings: Partial<ObservedConnecti
 }
 
 describe('ObservedConnection', () => {
-  describe('of a channel of its own', () => {
-    it('sees nothing before it is connected', () => {
+  describe('with its own channel', () => {
+    it('observes nothing before it is connected', () => {
       const connection = connectionTo('127.0.0.1:1');
       expect(connection).toMatchObject({
         session: 'unseen',
@@ -121,7 +121,7 @@ describe('ObservedConnection', () => {
       expect(connection.neverActedOn(NO_CALL, 1)).toBe(false);
     });
 
-    it('sees its session before it tells of READY', async () => {
+    it('observes its session before it reports READY', async () => {
       const { peer, connection, told } = await setUp({ settings: { maxConcurrentStreams: 7 } });
       await using _peer = peer;
       expect(told).toMatchObject([
@@ -132,7 +132,7 @@ describe('ObservedConnection', () => {
       expect(connection.bytesRead).toBeGreaterThan(0);
     });
 
-    it('knows the lowest number of the next stream, whatever was started just now', async () => {
+    it('knows the lowest id of the next stream, also right after a call was started', async () => {
       const { peer, connection } = await setUp();
       await using _peer = peer;
       const listener = {
@@ -151,14 +151,14 @@ describe('ObservedConnection', () => {
       expect(numbers).toEqual([1, 1, 1]);
     });
 
-    it('asks the other end for a sign of life, and hears the answer', async () => {
+    it('asks the peer for a sign of life, and reports the answer', async () => {
       const { peer, connection } = await setUp();
       await using _peer = peer;
       const isAnswered = await new Promise((resolve) => expect(connection.ask(resolve)).toBe(true));
       expect(isAnswered).toBe(true);
     });
 
-    it('asks nothing of a session that is gone', async () => {
+    it('asks nothing when its session is destroyed', async () => {
       const { peer, far, connection, told } = await setUp({ ackSettings: false });
       await using _peer = peer;
       const answers: boolean[] = [];
@@ -171,7 +171,7 @@ describe('ObservedConnection', () => {
       expect(answers).not.toContain(true);
     });
 
-    it('sends PINGs, as many as Node lets it, and hears that they are answered', async () => {
+    it('sends PINGs up to the limit of Node, and reports their answers', async () => {
       const { peer, far, connection } = await setUp({ ackPings: false });
       await using _peer = peer;
       let ended = 0;
@@ -183,7 +183,7 @@ describe('ObservedConnection', () => {
       await eventually(() => expect(ended).toBe(sent));
     });
 
-    it('knows what a GOAWAY said before it tells that READY is left', async () => {
+    it('knows the GOAWAY before it reports that READY has ended', async () => {
       const { peer, far, connection, told } = await setUp();
       await using _peer = peer;
       far.sendGoaway(0, 3, 'max_age');
@@ -193,10 +193,10 @@ describe('ObservedConnection', () => {
       expect([1, 3, 5].map((id) => connection.neverActedOn(NO_CALL, id))).toEqual([false, false, true]);
     });
 
-    it('knows the error that its socket ended with', async () => {
+    it('knows the error that closed its socket', async () => {
       const { peer, far, connection, told } = await setUp();
       await using _peer = peer;
-      // Nothing is under way then that could be taken for the end.
+      // No event is pending then that could be mistaken for the end of the socket.
       await new Promise((resolve) => connection.ask(resolve));
       far.reset();
       await eventually(() => expect(told.at(-1)?.state).toBe(IDLE));
@@ -204,7 +204,7 @@ describe('ObservedConnection', () => {
       expect(connection.session).toBe('destroyed');
     });
 
-    it('is connected no second time, however often its channel is told to', async () => {
+    it('never connects a second time, however often its channel is told to', async () => {
       const { peer, far, connection, told } = await setUp();
       await using _peer = peer;
       far.end();
@@ -214,14 +214,14 @@ describe('ObservedConnection', () => {
       expect(peer.acceptedConnections).toBe(1);
     });
 
-    it('tells of an attempt that has failed', async () => {
+    it('reports a failed attempt', async () => {
       const peer = await startScriptedPeer();
       await peer[Symbol.asyncDispose]();
       await untilState(connectionTo(peer.target), TRANSIENT_FAILURE);
     });
   });
 
-  describe('of several addresses', () => {
+  describe('with several addresses', () => {
     const listOf = (...ports: number[]): string => `ipv4:${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
 
     it.each([
@@ -234,7 +234,7 @@ describe('ObservedConnection', () => {
         await using peer = await startScriptedPeer();
         const connection = connectionTo(listOf(mute.port, peer.port));
         using sockets = clientSockets();
-        // The fake clock stands still: what happens is done by the 250 ms of grpc-js.
+        // The fake clock stands still: only the 250 ms timer of grpc-js runs.
         await untilState(connection, READY);
         expect(connection.peer).toBe(peer.target);
         await eventually(() => expect(sockets.opened.filter(({ closed }) => !closed)).toHaveLength(1));
@@ -242,7 +242,7 @@ describe('ObservedConnection', () => {
       },
     );
 
-    it('takes the second when the first stalls in the TLS handshake', async () => {
+    it('uses the second address when the first stalls in the TLS handshake', async () => {
       const certificate = await selfSignedCertificate();
       await using mute = await startSilentPeer();
       const server = createSecureServer(certificate);
@@ -262,7 +262,7 @@ describe('ObservedConnection', () => {
       server.close();
     });
 
-    it('keeps one of two that answer in the same tick', async () => {
+    it('keeps one of two connections that are made in the same tick', async () => {
       await using first = await startScriptedPeer({ settings: 'never' });
       await using second = await startScriptedPeer({ settings: 'never' });
       const connection = connectionTo(listOf(first.port, second.port));
@@ -285,7 +285,7 @@ describe('ObservedConnection', () => {
       }
     });
 
-    it('goes on with the second when the first is lost in its handshake', async () => {
+    it('continues with the second address when the first connection is lost in its handshake', async () => {
       await using first = await startScriptedPeer({ settings: 'never' });
       await using second = await startScriptedPeer();
       const connection = connectionTo(listOf(first.port, second.port));
@@ -297,8 +297,8 @@ describe('ObservedConnection', () => {
     });
   });
 
-  describe('of a channel that somebody else made', () => {
-    it('sees its sockets and nothing else', async () => {
+  describe('with a given channel', () => {
+    it('observes only its sockets', async () => {
       const peer = await startScriptedPeer();
       await using _peer = peer;
       const channel = new Channel(peer.target, INSECURE, { 'grpc.use_local_subchannel_pool': 1 });
@@ -311,7 +311,7 @@ describe('ObservedConnection', () => {
       expect(connection.ping(() => undefined)).toBe(false);
     });
 
-    it('tells each of its states until it is closed', async () => {
+    it('reports each state of the channel until it is closed', async () => {
       const channel = new ScriptedChannel(1);
       const connection = connectionTo(SCRIPTED_TARGET, { channel });
       const told: connectivityState[] = [];
@@ -324,7 +324,7 @@ describe('ObservedConnection', () => {
       expect(channel).toMatchObject({ isClosed: true, misuse: [] });
     });
 
-    it('warns when it cannot be closed, and tries once', () => {
+    it('warns when the channel cannot be closed, and tries once', () => {
       const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
       const channel = new ScriptedChannel(1);
       channel.close = () => {
@@ -342,14 +342,14 @@ describe('ObservedConnection', () => {
   });
 
   describe('when it is closed', () => {
-    it('gives the other end its time, and forces nothing', async () => {
+    it('waits for the peer to close, and destroys nothing', async () => {
       const { peer, connection } = await setUp();
       await using _peer = peer;
       expect(await connection.close('it is not needed')).toBe(0);
       expect(clock.pendingTimers).toBe(0);
     });
 
-    it('destroys what the other end does not close in time, once for all who ask', async () => {
+    it('destroys the sockets that the peer does not close in time, once for all callers', async () => {
       const { peer, far, connection } = await setUp();
       await using _peer = peer;
       far.stopReading();
@@ -364,7 +364,7 @@ describe('ObservedConnection', () => {
       expect(await closed).toBe(1);
     });
 
-    it('destroys a socket at once that is not ready yet', async () => {
+    it('destroys a socket that is not ready at once', async () => {
       await using silent = await startSilentPeer();
       const connection = connectionTo(silent.target);
       connection.connect(() => undefined);
@@ -377,7 +377,7 @@ describe('ObservedConnection', () => {
   });
 });
 
-describe('the other end of a socket', () => {
+describe('peerOf', () => {
   it.each([
     [{ remoteAddress: '127.0.0.1', remotePort: 80, remoteFamily: 'IPv4' }, '127.0.0.1:80'],
     [{ remoteAddress: '::1', remotePort: 80, remoteFamily: 'IPv6' }, '[::1]:80'],

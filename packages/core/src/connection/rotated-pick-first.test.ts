@@ -13,19 +13,19 @@ describe('rotated', () => {
     expect(rotated(['a', 'b', 'c'], offset)).toEqual(expected);
   });
 
-  it('leaves nothing as it is', () => {
+  it('returns an empty list for an empty list', () => {
     expect(rotated([], 3)).toEqual([]);
   });
 });
 
 describe('registerRotatedPickFirst', () => {
-  it('makes the policy known to grpc-js, however often it is asked', () => {
+  it('registers the policy with grpc-js, and may be called repeatedly', () => {
     expect([registerRotatedPickFirst(), registerRotatedPickFirst()]).toEqual([true, true]);
     const config = { [ROTATED_PICK_FIRST]: { offset: 2 } };
     expect(experimental.parseLoadBalancingConfig(config).toJsonObject()).toEqual(config);
   });
 
-  it('refuses a config without a place to begin at', () => {
+  it('refuses a config without an offset', () => {
     registerRotatedPickFirst();
     expect(() => experimental.parseLoadBalancingConfig({ [ROTATED_PICK_FIRST]: {} })).toThrow(
       'offset must be a whole number, got undefined',

@@ -10,8 +10,8 @@ function heard(): { socket: Socket; closings: () => number } {
   return { socket, closings: () => closings };
 }
 
-describe('a heard socket', () => {
-  it('tells of its end once, and its error ends no process', async () => {
+describe('watchSocketClose', () => {
+  it('calls back once when the socket closes, and its error is no uncaught exception', async () => {
     const { socket, closings } = heard();
     socket.destroy(new Error('lost'));
     await settled();
@@ -37,7 +37,7 @@ describe('a heard socket', () => {
     expect([socket.closed, closings()]).toEqual([true, 1]);
   });
 
-  it('tells of an end that came in the tick in which its listeners were taken off', async () => {
+  it('detects a close in the tick in which its listeners were removed', async () => {
     const { socket, closings } = heard();
     socket.destroy();
     socket.removeAllListeners();

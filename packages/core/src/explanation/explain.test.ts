@@ -6,14 +6,14 @@ import type { CallExplanation } from './explanation.js';
 
 const EXPLANATION: CallExplanation = { refusedBy: 'queue-full', limit: 5, inFlightCalls: 40, queuedCalls: 5 };
 
-/** What grpc-js does with the status of a failed call before it reaches the user (call.ts, callErrorFromStatus). */
+/** Creates the error that grpc-js makes of the status of a failed call (call.ts, callErrorFromStatus). */
 function callErrorFromStatus(from: StatusObject): Error {
   const error = new Error(`${from.code} ${status[from.code]}: ${from.details}`);
   return Object.assign(error, from);
 }
 
 describe('explainedStatus', () => {
-  it('is a status like any other to those who do not ask', () => {
+  it('creates a status with the usual enumerable properties', () => {
     const made = explainedStatus(status.RESOURCE_EXHAUSTED, 'full', EXPLANATION);
     expect(Object.keys(made).sort()).toEqual(['code', 'details', 'metadata']);
     expect(made.code).toBe(status.RESOURCE_EXHAUSTED);
@@ -38,7 +38,7 @@ describe('explainedStatus', () => {
 });
 
 describe('markStatus', () => {
-  it('explains a status, and leaves it the object that it is', () => {
+  it('explains a status without replacing the object', () => {
     const received: StatusObject = { code: status.OK, details: '', metadata: new Metadata() };
     markStatus(received, { channelId: 3 });
     expect(explain(received)).toEqual({ channelId: 3, from: 'object' });
@@ -46,7 +46,7 @@ describe('markStatus', () => {
     expect(Object.keys(received)).toEqual(['code', 'details', 'metadata']);
   });
 
-  it('leaves alone what cannot be marked', () => {
+  it('ignores a status that cannot be extended', () => {
     const received = Object.freeze({ code: status.OK, details: '', metadata: new Metadata() });
     markStatus(received, { channelId: 3 });
     expect(explain(received)).toBeUndefined();
@@ -73,7 +73,7 @@ describe('explain', () => {
     expect(explain(value)).toEqual({ ...EXPLANATION, from: 'object' });
   });
 
-  it('reads the explanation that was made last with the same metadata', () => {
+  it('returns the newest explanation for the same metadata', () => {
     const metadata = new Metadata();
     explainedStatus(status.UNAVAILABLE, '', { channelId: 1 }, metadata);
     explainedStatus(status.UNAVAILABLE, '', { channelId: 2 }, metadata);
@@ -98,7 +98,7 @@ describe('explain', () => {
     expect(explain(value)).toBeUndefined();
   });
 
-  it('never throws, not even for what throws when it is looked at', () => {
+  it('never throws, not even for an object that throws on access', () => {
     const hostile = {
       get metadata(): never {
         throw new Error('do not look');

@@ -13,7 +13,7 @@ function goaway(code: number, debugData = ''): Goaway {
   return { code, lastStreamId: 7, debugData };
 }
 
-describe('a connection that was lost', () => {
+describe('the fault of a lost connection', () => {
   it.each([
     ['by a GOAWAY without an error', { goaway: goaway(0) }, 'goaway', 'the server said GOAWAY, NO_ERROR'],
     ['by a GOAWAY with words', { goaway: goaway(0, 'bye') }, 'goaway', 'the server said GOAWAY, NO_ERROR, "bye"'],
@@ -42,14 +42,14 @@ describe('a connection that was lost', () => {
     if (detail !== null) expect(fault.detail).toBe(detail);
   });
 
-  it('keeps its calls only when the GOAWAY says that there was no error', () => {
+  it('does not end calls only when the GOAWAY has the code NO_ERROR', () => {
     expect(endsCalls(goaway(0))).toBe(false);
     expect(endsCalls(goaway(2))).toBe(true);
     expect(endsCalls(goaway(11))).toBe(true);
   });
 });
 
-describe('a connection that could not be made', () => {
+describe('the fault of a failed connection attempt', () => {
   it.each([
     ['Name resolution failed for target dns:nowhere.invalid:443', 'name-resolution'],
     ['No connection established. Last error: Error: getaddrinfo ENOTFOUND nowhere.invalid', 'name-resolution'],
@@ -65,7 +65,7 @@ describe('a connection that could not be made', () => {
   });
 });
 
-describe('a status', () => {
+describe('the fault of a status', () => {
   const refused = { code: status.UNAVAILABLE, details: 'Stream refused by server', metadata: new Metadata() };
   const calmed = {
     code: status.RESOURCE_EXHAUSTED,
@@ -73,25 +73,25 @@ describe('a status', () => {
     metadata: new Metadata(),
   };
 
-  it('of a stream that was refused or calmed tells so', () => {
+  it('is known for a stream that was refused or calmed', () => {
     expect(faultOfStatus(refused)).toEqual({ tag: 'refused-stream', detail: 'Stream refused by server' });
     expect(faultOfStatus(calmed)?.tag).toBe('rapid-reset');
   });
 
-  it('that the server sent in the same words is no fault', () => {
+  it('is undefined when the server sent the status with the same text', () => {
     const metadata = new Metadata();
     metadata.set('content-type', 'application/grpc');
     expect(faultOfStatus({ ...refused, metadata })).toBeUndefined();
     expect(faultOfStatus({ ...refused, code: status.INTERNAL })).toBeUndefined();
   });
 
-  it('of any other kind is no fault of the connection', () => {
+  it('is undefined for any other status', () => {
     const internal = { code: status.INTERNAL, details: 'Received RST_STREAM with code 2', metadata: new Metadata() };
     expect(faultOfStatus(internal)).toBeUndefined();
   });
 });
 
-describe('a call that ended with its connection', () => {
+describe('the fault of a call that ended with its connection', () => {
   const ended = (words: string) => `Received RST_STREAM with code 2 triggered by internal client error: ${words}`;
   const EPIPE = { message: 'write EPIPE' };
   const { INTERNAL, UNAVAILABLE } = status;
@@ -127,7 +127,7 @@ describe('a call that ended with its connection', () => {
     expect(faultOfLostCall({ code, details, metadata: new Metadata() }, { error, isGone })).toBeUndefined();
   });
 
-  it('has none where the server sent the status', () => {
+  it('is undefined when the server sent the status', () => {
     const metadata = new Metadata();
     metadata.set('content-type', 'application/grpc');
     const received = { code: INTERNAL, details: ended('write EPIPE'), metadata };

@@ -13,7 +13,7 @@ describe('Emitter', () => {
     expect(heard).toEqual(['first 1', 'second 1', 'first 2', 'second 2']);
   });
 
-  it('knows whether anybody listens', () => {
+  it('knows whether there is a listener', () => {
     const emitter = new Emitter<void>();
     expect(emitter.hasListeners).toBe(false);
     const subscription = emitter.event(() => undefined);
@@ -22,7 +22,7 @@ describe('Emitter', () => {
     expect(emitter.hasListeners).toBe(false);
   });
 
-  it('emits to nobody without a fuss', () => {
+  it('emits without a listener', () => {
     expect(() => new Emitter<number>().emit(1)).not.toThrow();
   });
 
@@ -41,7 +41,7 @@ describe('Emitter', () => {
     expect(heard).toEqual([1]);
   });
 
-  it('takes one listener twice for two subscriptions, of which one may end', () => {
+  it('treats one listener that is subscribed twice as two subscriptions', () => {
     const emitter = new Emitter<number>();
     const heard: number[] = [];
     const listener = (payload: number): void => void heard.push(payload);
@@ -68,7 +68,7 @@ describe('Emitter', () => {
     expect(warning.message).toContain('the listener is broken');
   });
 
-  it('still calls a listener that is disposed in the course of the emit, and never again', () => {
+  it('still calls a listener that is disposed during the emit, and never again', () => {
     const emitter = new Emitter<number>();
     const heard: string[] = [];
     emitter.event((payload) => {

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { promptly } from './promptly.js';
 
-/** In a turn of its own, of which nothing was used up. */
+/** Runs in a new turn of the event loop, whose limit is unused. */
 function inFreshTurn<Result>(run: () => Result | Promise<Result>): Promise<Result> {
   return turn()
     .then(() => turn())
@@ -11,7 +11,7 @@ function inFreshTurn<Result>(run: () => Result | Promise<Result>): Promise<Resul
 }
 
 describe('promptly', () => {
-  it('never calls back in the stack that asks', async () => {
+  it('never calls back synchronously', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       promptly(() => {
@@ -23,7 +23,7 @@ describe('promptly', () => {
     expect(order).toEqual(['asked', 'called back']);
   });
 
-  it('lets what was awaited and has settled come first, however long the chain', async () => {
+  it('calls back after all pending microtasks, however long their chain', async () => {
     const order = await inFreshTurn(
       () =>
         new Promise<string[]>((resolve) => {
@@ -52,7 +52,7 @@ describe('promptly', () => {
     expect(order).toEqual(['called back', 'next turn']);
   });
 
-  it('lets I/O have its turn when each callback asks for another', async () => {
+  it('lets I/O run when each callback requests another one', async () => {
     let calledBack = 0;
     await inFreshTurn(
       () =>
@@ -70,7 +70,7 @@ describe('promptly', () => {
     expect(calledBack).toBeGreaterThan(100);
   });
 
-  it('calls back in the order in which it was asked, also beyond what one turn allows', async () => {
+  it('calls back in the order of the requests, also beyond the limit of one turn', async () => {
     const order: number[] = [];
     await inFreshTurn(
       () =>

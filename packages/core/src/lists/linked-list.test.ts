@@ -4,34 +4,34 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LinkedList, ListNode } from './linked-list.js';
 
-describe('a line', () => {
-  it('does as a list does, whoever enters and leaves', () => {
+describe('LinkedList', () => {
+  it('behaves like an array for any order of additions and removals', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 9 }), { maxLength: 100 }), (steps) => {
-        const line = new LinkedList<number>();
-        const places = Array.from({ length: 10 }, () => new ListNode<number>());
+        const list = new LinkedList<number>();
+        const nodes = Array.from({ length: 10 }, () => new ListNode<number>());
         let model: number[] = [];
         for (const item of steps) {
-          const place = places[item] as ListNode<number>;
-          if (place.item === undefined) {
-            line.push(place, item);
+          const node = nodes[item] as ListNode<number>;
+          if (node.item === undefined) {
+            list.push(node, item);
             model.push(item);
           } else {
-            line.remove(place);
+            list.remove(node);
             model = model.filter((each) => each !== item);
           }
-          expect([line.toArray(), line.size]).toEqual([model, model.length]);
-          expect([line.first?.item, line.last?.item]).toEqual([model[0], model.at(-1)]);
+          expect([list.toArray(), list.size]).toEqual([model, model.length]);
+          expect([list.first?.item, list.last?.item]).toEqual([model[0], model.at(-1)]);
         }
       }),
     );
   });
 
-  it('leaves nothing in a place that was left', () => {
-    const line = new LinkedList<string>();
+  it('clears the references of a removed node', () => {
+    const list = new LinkedList<string>();
     const [a, b, c] = [new ListNode<string>(), new ListNode<string>(), new ListNode<string>()];
-    for (const place of [a, b, c]) line.push(place, 'item');
-    line.remove(b);
+    for (const node of [a, b, c]) list.push(node, 'item');
+    list.remove(b);
     expect([b.item, b.previous, b.next]).toEqual([undefined, undefined, undefined]);
   });
 });
@@ -40,7 +40,7 @@ const AT_ONCE = 128;
 const IN_ALL = 30_000;
 const MB = 1 << 20;
 
-/** MB that have grown old while calls came and went, behind a mark-compact. */
+/** The growth of the old generation in MB while short-lived calls are created, after a mark-compact. */
 async function grownOldMb(enter: (call: object) => () => void): Promise<number> {
   const oldMb = (): number =>
     (getHeapSpaceStatistics().find(({ space_name: name }) => name === 'old_space')?.space_used_size ?? 0) / MB;
@@ -57,13 +57,13 @@ async function grownOldMb(enter: (call: object) => () => void): Promise<number> 
   return oldMb() - before;
 }
 
-describe('calls that come and go', () => {
+describe('short-lived calls in a list', () => {
   it('are freed by the scavenges between two mark-compacts', async () => {
-    const line = new LinkedList<object>();
+    const list = new LinkedList<object>();
     const grown = await grownOldMb((call) => {
-      const place = new ListNode<object>();
-      line.push(place, call);
-      return () => line.remove(place);
+      const node = new ListNode<object>();
+      list.push(node, call);
+      return () => list.remove(node);
     });
     expect(grown).toBeLessThan(3);
   });

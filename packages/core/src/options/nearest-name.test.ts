@@ -22,7 +22,7 @@ describe('nearestName', () => {
     expect(nearestName(name, KNOWN)).toBeUndefined();
   });
 
-  it('knows each name with one letter more, less or other', () => {
+  it('finds each name with one letter added, removed or changed', () => {
     const names = fc.constantFrom(...KNOWN);
     fc.assert(
       fc.property(names, fc.nat(), fc.constantFrom('q', ''), fc.boolean(), (name, at, letter, replaces) => {

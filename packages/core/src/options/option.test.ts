@@ -13,7 +13,7 @@ function reader(options: unknown): OptionReader<Options> {
   return new OptionReader<Options>('thing', options as Options, ['count', 'ratio', 'mode', 'factory', 'nested']);
 }
 
-/** One value that must be refused: with which error, and in which words. */
+/** One value that must be refused, with the class and the text of the error. */
 type Refusal = readonly [what: string, value: unknown, kind: typeof TypeError | typeof RangeError, words: string];
 
 const NOT_A_NUMBER: readonly (readonly [string, unknown, string])[] = [
@@ -28,7 +28,7 @@ const NOT_A_NUMBER: readonly (readonly [string, unknown, string])[] = [
 ];
 
 describe('OptionReader', () => {
-  it('takes no options for none given', () => {
+  it('accepts undefined as no options', () => {
     expect(reader(undefined).integer('count', 7, { min: 0 })).toBe(7);
     expect(reader({}).integer('count', 7, { min: 0 })).toBe(7);
     expect(reader({ count: undefined }).integer('count', 7, { min: 0 })).toBe(7);
@@ -47,7 +47,7 @@ describe('OptionReader', () => {
     expect(() => reader(options)).toThrow(/^thing: options must be an object, got /);
   });
 
-  it('refuses a key that it does not know, and names those that it does', () => {
+  it('refuses an unknown key, and lists the known ones', () => {
     expect(() => reader({ cuont: 5 })).toThrow(
       new TypeError(
         `thing: unknown option 'cuont'; known are count, ratio, mode, factory, nested; did you mean 'count'?`,
@@ -84,7 +84,7 @@ describe('OptionReader', () => {
       expect(reader({ count: value }).integer('count', 7, range)).toBe(value);
     });
 
-    it('takes Infinity only where there may be no limit', () => {
+    it('accepts Infinity only when the option may be unlimited', () => {
       expect(reader({ count: Infinity }).integer('count', 7, { ...range, unlimited: true })).toBe(Infinity);
       expect(() => reader({ count: Infinity }).integer('count', 7, range)).toThrow(RangeError);
     });
@@ -107,7 +107,7 @@ describe('OptionReader', () => {
       expect(read).toThrow(words);
     });
 
-    it('says how it is without an upper bound, and that there may be none', () => {
+    it('describes a range without an upper bound, and one that includes Infinity', () => {
       expect(() => reader({ count: -1 }).integer('count', 7, { min: 0 })).toThrow(
         new RangeError('thing: count must be a number of at least 0, got -1'),
       );
@@ -151,7 +151,7 @@ describe('OptionReader', () => {
   describe('oneOf', () => {
     const words = ['fast', 'slow'] as const;
 
-    it('takes each of the words, and falls back without one', () => {
+    it('accepts each of the words, and returns the default without one', () => {
       expect(reader({ mode: 'slow' }).oneOf('mode', 'fast', words)).toBe('slow');
       expect(reader({}).oneOf('mode', 'fast', words)).toBe('fast');
     });
@@ -213,7 +213,7 @@ describe('OptionReader', () => {
     });
   });
 
-  it('changes nothing of what it reads', () => {
+  it('does not modify the options', () => {
     const options = Object.freeze({ count: 5, nested: Object.freeze({ x: 1 }) });
     const read = reader(options);
     read.integer('count', 1, { min: 0 });

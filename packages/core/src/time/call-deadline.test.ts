@@ -25,8 +25,8 @@ describe('callDeadlineMs', () => {
 
 const HOUR_MS = 3_600_000;
 
-describe('the moment of a deadline', () => {
-  it.each([-HOUR_MS, HOUR_MS, 8 * HOUR_MS])('stays what it was when the wall clock is set by %d ms', (stepMs) => {
+describe('the due time of a deadline', () => {
+  it.each([-HOUR_MS, HOUR_MS, 8 * HOUR_MS])('does not change when the wall clock is set by %d ms', (stepMs) => {
     const clock = new FakeClock();
     clock.advance(7);
     const deadlineMs = clock.now() + 1_000;
@@ -39,7 +39,7 @@ describe('the moment of a deadline', () => {
     expect(dueMsOf(currentMs, clock)).toBe(dueMs);
   });
 
-  it('is the deadline that was given while the clocks differ by no more than a rounding', () => {
+  it('converts back to the given deadline while the clocks differ only by rounding', () => {
     const clock = new FakeClock();
     const deadlineMs = clock.now() + 1_000;
     const dueMs = dueMsOf(deadlineMs, clock);
@@ -47,7 +47,7 @@ describe('the moment of a deadline', () => {
     expect(currentDeadlineMs(deadlineMs, dueMs, clock)).toBe(deadlineMs);
   });
 
-  it.each([Infinity, -Infinity])('%d is that on both clocks', (never) => {
+  it.each([Infinity, -Infinity])('%d is the same on both clocks', (never) => {
     const clock = new FakeClock();
     expect([dueMsOf(never, clock), currentDeadlineMs(never, never, clock)]).toEqual([never, never]);
   });

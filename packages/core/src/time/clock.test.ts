@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { MAX_TIMER_MS, systemClock, type Timer } from './clock.js';
 
-/** What Node's own timers tell of themselves. */
+/** The methods of Node's timers that the tests use. */
 type NodeTimer = Timer & { hasRef(): boolean };
 
 describe('systemClock', () => {
@@ -29,20 +29,20 @@ describe('systemClock', () => {
     await new Promise<void>((resolve) => setTimer(resolve, 1).ref());
   });
 
-  it('takes a delay that is negative for none', async () => {
+  it('treats a negative delay as 0', async () => {
     await new Promise<void>((resolve) => setTimer(resolve, -1_000).ref());
   });
 
-  it('cuts a delay that Node would take for none', async () => {
+  it('reduces a delay that is too long for Node', async () => {
     let fired = false;
     setTimer(() => (fired = true), MAX_TIMER_MS + 1);
     setTimer(() => (fired = true), Infinity);
-    // Node fires a delay it cannot hold after 1 ms: what is set behind it comes after it.
+    // Node fires a timer whose delay is too long after 1 ms, before the timer that is set after it.
     await new Promise<void>((resolve) => setTimer(resolve, 5).ref());
     expect(fired).toBe(false);
   });
 
-  it('forgets a timer, also one that has fired', async () => {
+  it('clears a timer, also one that has fired', async () => {
     let fired = false;
     systemClock.clearTimer(setTimer(() => (fired = true), 1));
     const done = await new Promise<Timer>((resolve) => {
@@ -53,7 +53,7 @@ describe('systemClock', () => {
     expect(() => systemClock.clearTimer(done)).not.toThrow();
   });
 
-  it('tells epoch milliseconds by one hand and never goes back by the other', () => {
+  it('has a wall clock in epoch milliseconds and a monotonic clock', () => {
     expect(systemClock.now()).toBeGreaterThan(Date.UTC(2024, 0));
     const first = systemClock.elapsed();
     expect(systemClock.elapsed()).toBeGreaterThanOrEqual(first);

@@ -23,7 +23,7 @@ function setUp(onDue?: (item: Item, timers: DeadlineTimers<Item>) => void) {
 }
 
 describe('DeadlineTimers', () => {
-  it('calls back at each moment, earliest first, with one timer for all', () => {
+  it('calls back at each due time, earliest first, with one timer for all', () => {
     const { clock, fired, timers } = setUp();
     for (const dueMs of [30, 10, 20, 10]) timers.add(item(`due ${dueMs}`), dueMs);
     expect(timers.size).toBe(4);
@@ -34,7 +34,7 @@ describe('DeadlineTimers', () => {
     expect(fired).toEqual(['due 10@10', 'due 10@10', 'due 20@20', 'due 30@30']);
   });
 
-  it('keeps no timer when nothing is left, by firing or by removal', () => {
+  it('keeps no timer after the last item has fired or was removed', () => {
     const { clock, timers } = setUp();
     const [first, second] = [item('first'), item('second')];
     timers.add(first, 10);
@@ -48,13 +48,13 @@ describe('DeadlineTimers', () => {
     expect([timers.size, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  it('never holds the process', () => {
+  it('never keeps the process alive', () => {
     const { clock, timers } = setUp();
     timers.add(item('waiting'), 10);
     expect(clock.refdTimers).toBe(0);
   });
 
-  it('fires what is due already at the next opportunity, never inside add', () => {
+  it('fires an item that is already due at the next opportunity, never inside add', () => {
     const { clock, fired, timers } = setUp();
     clock.advance(100);
     timers.add(item('past'), 50);
@@ -64,7 +64,7 @@ describe('DeadlineTimers', () => {
     expect(fired).toEqual(['past@100', 'now@100']);
   });
 
-  it('forgets a moment wherever it stands, and does not mind one that was never set', () => {
+  it('removes an item from any position, and ignores one that was never added', () => {
     const { clock, fired, timers } = setUp();
     const items = Array.from({ length: 15 }, (_, index) => item(`${index}`));
     for (const [index, each] of items.entries()) timers.add(each, index + 1);
@@ -75,7 +75,7 @@ describe('DeadlineTimers', () => {
     expect(fired).toEqual([1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13].map((index) => `${index}@${index + 1}`));
   });
 
-  it('takes one back that it has called or forgotten', () => {
+  it('accepts an item again that has fired or was removed', () => {
     const { clock, fired, timers } = setUp();
     const again = item('again');
     timers.add(again, 10);
@@ -89,7 +89,7 @@ describe('DeadlineTimers', () => {
     expect(fired).toEqual(['again@10', 'again@15']);
   });
 
-  it('sets the timer anew only for an earlier moment', () => {
+  it('resets the timer only for an earlier due time', () => {
     const { clock, timers } = setUp();
     let settings = 0;
     const { setTimer } = clock;
@@ -105,7 +105,7 @@ describe('DeadlineTimers', () => {
     expect(clock.pendingTimers).toBe(1);
   });
 
-  it('may be added to and taken from while it calls back', () => {
+  it('allows additions and removals in a callback', () => {
     const doomed = item('doomed');
     const { clock, fired, timers } = setUp((due, all) => {
       if (due.name !== 'first') return;
@@ -121,7 +121,7 @@ describe('DeadlineTimers', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('keeps those that are left when a callback throws, and calls them next', () => {
+  it('keeps the remaining items when a callback throws, and calls them next', () => {
     const { clock, fired, timers } = setUp((due) => {
       if (due.name === 'broken') throw new Error('onDue is broken');
     });
@@ -144,7 +144,7 @@ describe('DeadlineTimers', () => {
     expect([timers.size, clock.pendingTimers]).toEqual([0, 0]);
   });
 
-  it('waits for a moment beyond the longest delay that Node takes', () => {
+  it('waits for a due time beyond the longest delay of Node', () => {
     const { clock, fired, timers } = setUp();
     const dueMs = Math.ceil(2.5 * MAX_TIMER_MS);
     timers.add(item('far'), dueMs);
@@ -157,7 +157,7 @@ describe('DeadlineTimers', () => {
     expect(timers.size).toBe(1);
   });
 
-  it.each([-3_600_000, 3_600_000, 8 * 3_600_000])('does not notice that the wall clock is set by %d ms', (stepMs) => {
+  it.each([-3_600_000, 3_600_000, 8 * 3_600_000])('ignores that the wall clock is set by %d ms', (stepMs) => {
     const { clock, fired, timers } = setUp();
     timers.add(item('first'), 100);
     clock.stepWallClock(stepMs);
@@ -168,7 +168,7 @@ describe('DeadlineTimers', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('neither fires before a fraction of a millisecond is over, nor sets the timer anew for one', () => {
+  it('neither fires a fraction of a millisecond early, nor resets the timer for one', () => {
     const { clock, fired, timers } = setUp();
     let settings = 0;
     const { setTimer } = clock;
@@ -185,7 +185,7 @@ describe('DeadlineTimers', () => {
     expect(settings).toBe(1);
   });
 
-  it('keeps the order of the others, whichever are taken out', () => {
+  it('keeps the order of the other items, whichever are removed', () => {
     const moments = fc.array(fc.integer({ min: 0, max: 100 }), { minLength: 5, maxLength: 60 });
     fc.assert(
       fc.property(moments, fc.array(fc.nat(), { maxLength: 20 }), (dueAtMs, removals) => {
@@ -207,7 +207,7 @@ describe('DeadlineTimers', () => {
     );
   });
 
-  it('does what a naive list does, whatever comes', () => {
+  it('behaves like a sorted list for any sequence of operations', () => {
     const step = fc.oneof(
       {
         weight: 4,

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { currentTurn } from './turn.js';
 
-it('is the same turn in the microtasks and ticks of one', async () => {
+it('returns the same turn in microtasks and ticks of one turn', async () => {
   await nextTurn();
   const turn = currentTurn();
   await Promise.resolve();
@@ -11,7 +11,7 @@ it('is the same turn in the microtasks and ticks of one', async () => {
   expect(currentTurn()).toBe(turn);
 });
 
-it('is another turn after an immediate', async () => {
+it('returns another turn after an immediate', async () => {
   const turns = [];
   for (let count = 0; count < 3; count += 1) {
     turns.push(currentTurn());

@@ -18,7 +18,7 @@ const pick = <Item>(items: readonly Item[]): Item => items[integer(items.length)
 const maybe = <Value extends object>(value: Value): Value | Record<string, never> => (random.next() < 0.5 ? value : {});
 const number = (): number => pick([0, 1, integer(100), integer(1e6), 67_108_864, random.next() * 50, 1e21]);
 
-/** Words of others, which may look like ours. */
+/** Foreign texts that may look like those of grpc-manifold. */
 const text = (): string =>
   Array.from({ length: integer(12) }, () =>
     pick([
@@ -57,7 +57,7 @@ const callFacts = (): CallExplanation => {
   return { queueWaitMs: integer(2) * integer(9_000), channelId, ...maybe({ retriedOn: channelId }), ...maybe(fault()) };
 };
 
-/** Each wording with something to say, and what is to be read from it. */
+/** Each wording with sample facts, and the explanation that must be parsed from it. */
 function cases(): readonly (readonly [string, () => readonly [Wording<never>, object, CallExplanation]])[] {
   const made = <Said extends object>(
     wording: Wording<Said>,
@@ -167,13 +167,13 @@ function cases(): readonly (readonly [string, () => readonly [Wording<never>, ob
   ];
 }
 
-/** Without the words of others. */
+/** Removes foreign text. */
 function withoutFreeText(read: CallExplanation | undefined): object {
   const { lastConnectionError: _words, fault: lost, ...rest } = read ?? {};
   return { ...rest, ...(lost === undefined ? {} : { fault: lost.tag }) };
 }
 
-/** The errors that libraries make of a status: its details are all that they keep of ours. */
+/** The errors that libraries create from a status: they keep only its details. */
 const WRAPPERS: readonly (readonly [string, (code: status, details: string) => unknown])[] = [
   ['the details themselves', (_code, details) => details],
   ['an object with details', (code, details) => ({ code, details })],
@@ -231,7 +231,7 @@ describe('the words of a deadline', () => {
     }
   });
 
-  it('are read back when it passed before the call was sent', () => {
+  it('are parsed when the deadline passed before the call was sent', () => {
     const explanation: CallExplanation = { queueWaitMs: 0, neverSent: true };
     const { details } = deadlineStatus(0, explanation);
     expect(explain(details)).toEqual({ ...explanation, from: 'text' });
@@ -253,7 +253,7 @@ describe.each(cases())('the words of %s', (_name, make) => {
     }
   });
 
-  it('are short enough to be read whole', () => {
+  it('are short enough to be parsed completely', () => {
     for (let run = 0; run < RUNS; run += 1) {
       const [wording, said, explanation] = make();
       const { details } = wordedStatus(status.UNAVAILABLE, wording, said as never, explanation);
@@ -301,7 +301,7 @@ describe('reading', () => {
     else expect({ ...READ, ...read }).toEqual({ ...READ, ...JSON.parse(JSON.stringify(expected)) });
   });
 
-  it('prefers what a layer said in this process, however deep the cause', () => {
+  it('prefers an explanation from this process, however deep the cause', () => {
     const made = wordedStatus(
       status.UNAVAILABLE,
       REFUSAL_WORDINGS.closed,
@@ -312,7 +312,7 @@ describe('reading', () => {
     expect(explain(error)).toEqual({ refusedBy: 'closed', channelId: 4, from: 'object' });
   });
 
-  it('ends with a chain of causes that leads back to itself, and with a long one', () => {
+  it('ends for a cyclic and for a long chain of causes', () => {
     const loop: { cause?: unknown } = {};
     loop.cause = loop;
     expect(explain(loop)).toBeUndefined();
@@ -322,7 +322,7 @@ describe('reading', () => {
     expect(explain({ cause: deep })).toBeUndefined();
   });
 
-  it('takes time that grows no faster than the text, whatever it says', () => {
+  it('takes at most linear time for any text', () => {
     const parts = [
       '; 1 queued',
       ', 1 queued',
@@ -338,15 +338,14 @@ describe('reading', () => {
         'Refused before it was sent, closed: ',
         "Refused before it was sent, share: 1 calls of partition '",
       ]) {
-        // A text of a hundred thousand characters is cut to 2,048 before anybody looks at it: this ends at once or
-        // never.
+        // A text of a hundred thousand characters is cut to 2,048 before it is parsed, so this ends at once or never.
         explain(opening + part.repeat(100_000 / part.length));
       }
     }
   });
 });
 
-describe('A refusal', () => {
+describe('a refusal', () => {
   it.each([
     ['queue-full', status.RESOURCE_EXHAUSTED],
     ['queue-bytes', status.RESOURCE_EXHAUSTED],
@@ -360,7 +359,7 @@ describe('A refusal', () => {
     expect(REFUSAL_REASONS[refusedBy].code).toBe(code);
   });
 
-  it('names its reason in its details, and is read back with its facts', () => {
+  it('names its reason in its details, and is parsed with its facts', () => {
     const refused = refusal('queue-full', { queuedCalls: 5, limit: 5 }, { limit: 5, queueWaitMs: 0, queuedCalls: 5 });
 
     expect(refused).toMatchObject({

@@ -3,26 +3,26 @@ import { OpenWait } from './open-wait.js';
 interface Waiter {
   isMet(): boolean;
   settle(error?: Error): void;
-  /** Ends it with an error. */
+  /** Ends the wait with an error. */
   giveUp(why: string): void;
 }
 
-/** Lets a test wait until something is so. Looked at whenever the owner says that it changed; nothing polls. */
+/** Lets a test wait until a predicate is true. The owner calls `changed` after each change; nothing polls. */
 export class Condition {
   readonly #waiters = new Set<Waiter>();
   readonly #what: string;
   readonly #describe: () => string;
 
   /**
-   * @param what the owner, as an error is to call it: 'the fault proxy'.
-   * @param describe the owner's state in words, for the error of a wait that was in vain.
+   * @param what the owner's name in an error: 'the fault proxy'.
+   * @param describe returns the owner's state as text, for the error of a wait that does not succeed.
    */
   constructor(what: string, describe: () => string) {
     this.#what = what;
     this.#describe = describe;
   }
 
-  /** Looks at every wait anew. Costs nothing when nobody waits. */
+  /** Evaluates the predicate of every wait. Does nothing when there are no waits. */
   changed(): void {
     for (const waiter of this.#waiters) {
       try {
@@ -34,7 +34,7 @@ export class Condition {
   }
 
   /**
-   * Settles when the predicate holds, at once when it does already. Rejects with the state when the test's time is up.
+   * Resolves when the predicate is true. Rejects with an error that contains the state when the time of the test is up.
    */
   async until(predicate: () => boolean): Promise<void> {
     if (predicate()) return;
@@ -51,7 +51,7 @@ export class Condition {
     });
   }
 
-  /** Ends every wait that is still in vain. */
+  /** Ends every pending wait with an error. */
   giveUp(): void {
     for (const waiter of this.#waiters) waiter.giveUp('was disposed while a test waited on it');
   }

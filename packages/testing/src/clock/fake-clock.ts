@@ -1,6 +1,6 @@
 import { MAX_TIMER_MS, type Clock, type Timer } from '@grpc-manifold/core/internal';
 
-/** More firings than this at one and the same moment are timers that set themselves again without end. */
+/** More timers than this at the same time mean that timers set themselves again endlessly. */
 const MAX_FIRINGS_AT_ONE_MOMENT = 1_000_000;
 
 /** A timer of a {@link FakeClock}. Ordered by due time, then by the order of setting. */
@@ -25,17 +25,18 @@ class FakeTimer implements Timer {
 }
 
 /**
- * A clock that stands still until a test advances it. As the system's: timers start unref'd, a negative delay counts
- * as 0, a delay above {@link MAX_TIMER_MS} is cut to it, and no timer ever fires inside `setTimer`.
+ * A clock that stands still until a test advances it. Like those of the system clock, its timers start unref'd, a
+ * negative delay counts as 0, a delay above {@link MAX_TIMER_MS} is reduced to it, and no timer fires inside
+ * `setTimer`.
  */
 export class FakeClock implements Clock {
-  /** Latest first, so that the next one due is popped from the end. */
+  /** Sorted by due time, latest first: the next due timer is popped from the end. */
   readonly #timers: FakeTimer[] = [];
   #nowMs: number;
   #elapsedMs = 0;
   #order = 0;
 
-  /** @param startMs what `now()` says at first, in epoch milliseconds; `elapsed()` starts at 0. */
+  /** @param startMs the initial value of `now()` in epoch milliseconds; `elapsed()` starts at 0. */
   constructor(startMs = 1_000_000) {
     this.#nowMs = startMs;
   }
@@ -48,12 +49,12 @@ export class FakeClock implements Clock {
     return this.#elapsedMs;
   }
 
-  /** How many timers are set and have neither fired nor been cleared. */
+  /** The number of timers that have neither fired nor been cleared. */
   get pendingTimers(): number {
     return this.#timers.length;
   }
 
-  /** How many of the pending timers would hold the process open. */
+  /** The number of pending timers that would keep the process alive. */
   get refdTimers(): number {
     return this.#timers.reduce((count, timer) => count + (timer.isRefd ? 1 : 0), 0);
   }
@@ -61,7 +62,7 @@ export class FakeClock implements Clock {
   setTimer(callback: () => void, delayMs: number): Timer {
     const dueMs = this.#elapsedMs + Math.min(Math.max(delayMs, 0), MAX_TIMER_MS);
     const timer = new FakeTimer(this, callback, dueMs, this.#order++);
-    this.#timers.splice(this.#placeOf(timer), 0, timer);
+    this.#timers.splice(this.#indexOf(timer), 0, timer);
     return timer;
   }
 
@@ -77,12 +78,13 @@ export class FakeClock implements Clock {
     }
     if (!timer.isPending) return;
     timer.isPending = false;
-    this.#timers.splice(this.#placeOf(timer), 1);
+    this.#timers.splice(this.#indexOf(timer), 1);
   }
 
   /**
-   * Lets `ms` milliseconds go by. Every timer that comes due fires at its own moment, in order of due time and then of
-   * setting; timers set meanwhile included. A callback that throws ends the advance at its moment.
+   * Advances the clock by `ms` milliseconds. Every timer that becomes due fires at its own due time, including timers
+   * set during the advance. Timers with the same due time fire in the order in which they were set. A callback that
+   * throws ends the advance at its due time.
    *
    * @throws RangeError when `ms` is negative or no number.
    */
@@ -103,28 +105,28 @@ export class FakeClock implements Clock {
     this.#moveTo(endMs);
   }
 
-  /** Sets the wall clock forward, or back when negative, as an administrator would: no timer moves, none fires. */
+  /** Sets the wall clock forward, or back when `ms` is negative. No timer moves and none fires. */
   stepWallClock(ms: number): void {
     this.#nowMs += ms;
   }
 
   /**
-   * Lets time go by as for a stopped process: no timer fires. Those that came due meanwhile fire with the next
+   * Advances the clock without firing timers, as when the process is stopped. Due timers fire with the next
    * {@link advance}.
    */
   stop(ms: number): void {
     this.#moveTo(this.#elapsedMs + ms);
   }
 
-  /** Never back: a callback may have advanced the clock itself. */
+  /** Never moves the clock back: a callback may have advanced it further. */
   #moveTo(elapsedMs: number): void {
     const stepMs = Math.max(elapsedMs - this.#elapsedMs, 0);
     this.#elapsedMs += stepMs;
     this.#nowMs += stepMs;
   }
 
-  /** Where the timer stands, or belongs: behind all that are due later. */
-  #placeOf(timer: FakeTimer): number {
+  /** The index at which the timer is or belongs: after all timers that are due later. */
+  #indexOf(timer: FakeTimer): number {
     let low = 0;
     let high = this.#timers.length;
     while (low < high) {

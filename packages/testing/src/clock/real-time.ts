@@ -1,17 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Lets real time pass in which something must *not* happen, or in which a load runs. Nothing may depend on what else is
- * done by then: a busy machine does less. What is to happen is waited for by its event, by `waitFor` or by `until`.
+ * Waits for real time in which something must *not* happen, or in which a load runs. A test must not expect that
+ * something has happened by then: a busy machine is slow. Wait for expected events with the event itself, `waitFor` or
+ * `until`.
  *
- * @param ms milliseconds; the system may take more.
- * @param _meanwhile what the time is for, for whoever reads the test: 'an idle connection would be closed by now'.
+ * @param ms milliseconds; the wait may take longer.
+ * @param _meanwhile the purpose of the wait, for readers of the test: 'an idle connection would be closed by now'.
  */
 export async function timePasses(ms: number, _meanwhile: string): Promise<void> {
   await delay(ms);
 }
 
-/** A timer of real time, until it is disposed. */
+/** A real timer; disposing it clears it. */
 export class RealTimer implements Disposable {
   readonly #timer: NodeJS.Timeout;
 
@@ -19,7 +20,7 @@ export class RealTimer implements Disposable {
     this.#timer = timer;
   }
 
-  /** Lets the process end although the timer is pending. */
+  /** Lets the process exit while the timer is pending. */
   unref(): this {
     this.#timer.unref();
     return this;
@@ -31,20 +32,21 @@ export class RealTimer implements Disposable {
 }
 
 /**
- * Does something once after a time: as a server answers late, or a network carries late.
+ * Calls `act` once after a delay, to simulate a late answer or a slow network.
  *
- * @param ms milliseconds; the system may take more.
- * @param _what what comes late, for whoever reads the test.
+ * @param ms milliseconds; the delay may be longer.
+ * @param _what what is delayed, for readers of the test.
  */
 export function later(ms: number, _what: string, act: () => void): RealTimer {
   return new RealTimer(setTimeout(act, ms));
 }
 
 /**
- * Does something again and again until it is disposed: as a load makes calls, or a network looks for what is idle.
+ * Calls `act` repeatedly until the returned timer is disposed, to make load or to simulate a network that checks for
+ * idle connections.
  *
- * @param ms milliseconds between two times; the system may take more.
- * @param _what what is done, for whoever reads the test.
+ * @param ms milliseconds between two calls; the interval may be longer.
+ * @param _what what is repeated, for readers of the test.
  */
 export function repeatedly(ms: number, _what: string, act: () => void): RealTimer {
   return new RealTimer(setInterval(act, ms));

@@ -1,9 +1,9 @@
 import type { Random } from '@grpc-manifold/core/internal';
 
 /**
- * Makes a source of chance that gives the same numbers for the same seed. Mulberry32 by Tommy Ettinger (public domain,
- * https://gist.github.com/tommyettinger/46a874533244883189143505d203312c): 32 bits of state, good enough to spread
- * calls in a test, no more.
+ * Creates a random source that returns the same numbers for the same seed. The algorithm is Mulberry32 by Tommy
+ * Ettinger (public domain, https://gist.github.com/tommyettinger/46a874533244883189143505d203312c). Its 32 bits of
+ * state are enough to distribute calls in a test.
  *
  * @param seed a whole number; only its lowest 32 bits count.
  */

@@ -1,16 +1,15 @@
 import { OpenWait } from './open-wait.js';
 import { timePasses } from './real-time.js';
 
-/** Milliseconds between two looks. */
-const LOOK_EVERY_MS = 5;
+/** Milliseconds between two polls. */
+const POLL_INTERVAL_MS = 5;
 
 /**
- * Looks again and again until what is seen is as it is to be, and returns that. For what tells nobody when it changes;
- * whatever has an event or a `waitFor` is waited for by that. Rejects with what was seen last when the test's time is
- * up.
+ * Polls a state until it is as expected, and returns it. Use it only for state that has neither an event nor a
+ * `waitFor`. Rejects with the last state when the time of the test is up.
  *
- * @param what whose state is waited for, as an error names it: 'the echo server'.
- * @param look tells that state. What it throws ends the wait.
+ * @param what the name of the observed object in an error: 'the echo server'.
+ * @param look returns the state. An error that it throws ends the wait.
  */
 export async function until<T>(
   what: string,
@@ -23,14 +22,15 @@ export async function until<T>(
     seen = await look();
     if (isSo(seen)) return seen;
     if (wait.error !== undefined) throw wait.error;
-    await timePasses(LOOK_EVERY_MS, 'things change');
+    await timePasses(POLL_INTERVAL_MS, 'things change');
   }
 }
 
 /**
- * Waits until an assertion holds, and returns what it returns; as {@link until} for what an `expect` says best.
+ * Polls an assertion until it passes, and returns its result. It is {@link until} for conditions that are best written
+ * with `expect`.
  *
- * @param assertion throws or rejects while things are not as they are to be.
+ * @param assertion throws or rejects while the condition is not met.
  */
 export async function eventually<T>(assertion: () => T | Promise<T>): Promise<T> {
   const held = await until(

@@ -37,7 +37,7 @@ async function build(): Promise<string> {
   if (existsSync(program)) return program;
 
   await mkdir(CACHE, { recursive: true });
-  // A folder of our own: several test processes may come to build at the same time.
+  // A new folder for each build: several test processes may build at the same time.
   const gopath = await mkdtemp(join(CACHE, 'gopath-'));
   try {
     const echo = join(gopath, 'src/echo');
@@ -50,7 +50,7 @@ async function build(): Promise<string> {
     await run('go', ['build', '-o', output, 'grpc-go-echo'], {
       env: {
         ...process.env,
-        // Debian's libraries are laid out as Go had it before modules. No compiler of C is needed.
+        // Debian installs Go libraries in the layout from before modules. No C compiler is needed.
         GO111MODULE: 'off',
         CGO_ENABLED: '0',
         GOFLAGS: '',
@@ -66,8 +66,8 @@ async function build(): Promise<string> {
 }
 
 /**
- * Debian's protoc-gen-go is older than `optional` in proto3. On the wire, and in whether a field is known to be set, a
- * oneof of one field is the same.
+ * Debian's protoc-gen-go does not support `optional` in proto3. A oneof with one field is equivalent: it has the same
+ * wire format and tracks whether the field is set.
  */
 function withoutOptional(proto: string): string {
   return proto.replaceAll(/^( *)optional (\w+ (\w+) = \d+;)/gm, '$1oneof has_$3 { $2 }');

@@ -7,7 +7,8 @@ import { buildGrpcGo } from './grpc-go-build.js';
 import { listen } from './remote-echo-server.js';
 
 /**
- * Starts the grpc-go server, built before when it has not been. It talks by lines of JSON what others talk by IPC.
+ * Starts the grpc-go server, and builds it first if necessary. It exchanges messages as lines of JSON; the other peers
+ * use IPC.
  *
  * @throws Error when it cannot be built.
  */
@@ -15,7 +16,7 @@ export async function startGrpcGo(settings: EchoServerSettings): Promise<EchoSer
   const child = spawn(await buildGrpcGo(), { stdio: ['pipe', 'pipe', 'inherit'] });
   const { exited, kill } = ownChild(child);
   const lines = createInterface(child.stdout);
-  // Its end is noticed elsewhere; a line that is still under way then is of no use to anybody.
+  // The exit of the process is detected elsewhere. A line that cannot be written then does not matter.
   child.stdin.on('error', () => {});
   return listen(
     {

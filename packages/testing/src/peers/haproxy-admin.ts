@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /**
- * Says a command to a haproxy over its admin socket and resolves to the answer.
+ * Sends a command to the admin socket of a haproxy and resolves to the answer.
  *
- * @throws Error when nobody listens there.
+ * @throws Error when nothing listens on the socket.
  * @see https://docs.haproxy.org/2.6/management.html#9.3
  */
 export async function askHaproxy(socketPath: string, command: string): Promise<string> {
@@ -13,7 +13,7 @@ export async function askHaproxy(socketPath: string, command: string): Promise<s
   return (await text(socket)).trim();
 }
 
-/** Reads from `show info` how many connections there are, and there were, without those of the admin socket. */
+/** Reads the numbers of open and accepted connections from `show info`, without those of the admin socket. */
 export async function haproxyConnections(socketPath: string): Promise<{ open: number; accepted: number }> {
   const lines = (await askHaproxy(socketPath, 'show stat')).split('\n');
   const names = (lines[0] ?? '').replace(/^# /, '').split(',');

@@ -1,31 +1,33 @@
 import { join } from 'node:path';
 
-/** What a haproxy before gRPC servers is to do. */
+/** The settings of a haproxy in front of gRPC servers. */
 export interface HaproxySettings {
   readonly port: number;
-  /** 'http': it speaks HTTP/2 to both sides, and spreads calls. 'tcp': it joins sockets, and spreads connections. */
+  /**
+   * 'http': haproxy speaks HTTP/2 on both sides and balances calls. 'tcp': it forwards TCP and balances connections.
+   */
   readonly mode: 'http' | 'tcp';
-  /** Ports of 127.0.0.1 that it takes in turn. */
+  /** Ports on 127.0.0.1 that haproxy uses in round-robin order. */
   readonly originPorts: readonly number[];
   /** Default: haproxy's own, 100. */
   readonly maxConcurrentStreams?: number | undefined;
   /** Milliseconds for which a client's connection may be silent. */
   readonly clientTimeoutMs: number;
-  /** For everything that it writes. */
+  /** The folder for all files of haproxy. */
   readonly folder: string;
 }
 
 /** The names of files in a haproxy's folder. */
 export const HAPROXY_FILES = { config: 'haproxy.cfg', admin: 'admin.sock' } as const;
 
-/** What one of the servers is called; they count from 1. */
+/** The configuration line of one server. Servers are numbered from 1. */
 export function originLine(mode: 'http' | 'tcp', number: number, port: number): string {
   return `origin${number} 127.0.0.1:${port}${mode === 'http' ? ' proto h2' : ''}`;
 }
 
 /**
- * Writes the configuration of a haproxy that passes gRPC on. Timeouts that would end a test's long calls are a day,
- * unless a test asks for a shorter one; the rest is haproxy's own default.
+ * Creates the configuration of a haproxy that forwards gRPC. Timeouts that would end long calls of a test are one day,
+ * unless the settings have a shorter one. Everything else has the default of haproxy.
  */
 export function haproxyConfig(settings: HaproxySettings): string {
   const { port, mode, originPorts, maxConcurrentStreams, clientTimeoutMs, folder } = settings;

@@ -8,15 +8,15 @@ import { PROGRAM_PATH } from './missing-programs.js';
 import { until } from '../clock/until.js';
 
 /**
- * Starts a haproxy and waits until it listens. Resolves to what it complained of when it does not.
+ * Starts a haproxy and waits until it listens. Resolves to its error output when it does not.
  *
- * @param predecessor the process id of one on the same port, which is told to end when its connections have, as soon as
- * the new one listens.
+ * @param predecessor the process id of a haproxy on the same port. As soon as the new process listens, the predecessor
+ * stops listening and exits when its connections have ended.
  */
 export async function runHaproxy(settings: HaproxySettings, predecessor?: number): Promise<OwnedChild | string> {
   const path = join(settings.folder, HAPROXY_FILES.config);
   await writeFile(path, haproxyConfig(settings));
-  // Unlike other servers it would not notice that we are gone. `-db`: one process, in the foreground.
+  // setpriv: haproxy does not detect the exit of its parent process. `-db`: one process, in the foreground.
   const child = spawn(
     'setpriv',
     [
@@ -36,7 +36,7 @@ export async function runHaproxy(settings: HaproxySettings, predecessor?: number
   return isGone ? complaint || 'haproxy gave no reason' : owned;
 }
 
-/** It answers once it listens; for a while after a reload the predecessor may still be the one that does. */
+/** True when the process answers on the admin socket. For a while after a reload, the predecessor may still answer. */
 async function answers({ folder }: HaproxySettings, pid: number): Promise<boolean> {
   try {
     const info = await askHaproxy(join(folder, HAPROXY_FILES.admin), 'show info');

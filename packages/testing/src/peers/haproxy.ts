@@ -8,15 +8,15 @@ import { HAPROXY_FILES, originLine, type HaproxySettings } from './haproxy-confi
 import { runHaproxy } from './haproxy-process.js';
 import { missingForPeer } from './missing-programs.js';
 
-/** Somebody else may take the port between our look for one and haproxy's use of it. */
+/** The number of attempts to find a free port: another process may take a port before haproxy listens on it. */
 const PORT_ATTEMPTS = 5;
 const DAY_MS = 86_400_000;
 
-/** Shapes a haproxy. */
+/** Options of a haproxy. */
 export interface HaproxyOptions {
   /**
-   * 'http': it speaks HTTP/2 to both sides and takes a server in turn for each call. 'tcp': it knows only sockets, and
-   * takes a server in turn for each connection. Default 'http'.
+   * 'http': haproxy speaks HTTP/2 on both sides and selects a server for each call. 'tcp': it forwards TCP and selects
+   * a server for each connection. Default 'http'.
    */
   readonly mode?: 'http' | 'tcp';
   /** SETTINGS_MAX_CONCURRENT_STREAMS of its clients' connections, in mode 'http'. Default: haproxy's own, 100. */
@@ -25,27 +25,27 @@ export interface HaproxyOptions {
   readonly clientTimeoutMs?: number;
 }
 
-/** A haproxy before servers that are somebody else's. */
+/** A haproxy in front of given servers. */
 export interface HaproxyServer extends AsyncDisposable {
   readonly port: number;
   /** 'host:port', for a client. */
   readonly target: string;
-  /** How many connections of clients there are, and there were since it was last started. */
+  /** The numbers of open client connections and of client connections accepted since the last start. */
   connections(): Promise<{ readonly open: number; readonly accepted: number }>;
-  /** Has it take one more server in turn, while it runs. @throws Error with what haproxy says. */
+  /** Adds a server while haproxy runs. @throws Error with the message of haproxy. */
   addOrigin(origin: { readonly port: number }): Promise<void>;
-  /** Ends it at once (SIGKILL), which ends its connections. */
+  /** Ends haproxy at once (SIGKILL), and with it its connections. */
   kill(): Promise<void>;
-  /** Starts it again on the same port; ends it at once before, when it runs. */
+  /** Starts haproxy again on the same port. A running process is killed before. */
   restart(): Promise<void>;
-  /** Has a new one take the port over; the old one ends when its connections have (`haproxy -sf`). */
+  /** Starts a new process on the same port; the old one exits when its connections have ended (`haproxy -sf`). */
   reload(): Promise<void>;
 }
 
 /**
- * Starts haproxy before servers, in a folder of its own that goes when it does.
+ * Starts haproxy in front of servers. Its temporary folder is removed when it is disposed.
  *
- * @throws Error when it is not on this machine, and with what it complains of.
+ * @throws Error when haproxy is not installed, or with its error output.
  */
 export async function startHaproxyServer(
   origins: readonly { readonly port: number }[],
@@ -71,7 +71,7 @@ export async function startHaproxyServer(
 class OwnHaproxy implements HaproxyServer {
   #settings: HaproxySettings;
   #current: OwnedChild;
-  /** Those that were told to end when their connections have. */
+  /** All processes, including those that exit when their connections have ended. */
   readonly #all: OwnedChild[] = [];
 
   constructor(settings: HaproxySettings, started: OwnedChild) {

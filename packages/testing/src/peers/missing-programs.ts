@@ -2,10 +2,10 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { PeerName } from './peer.js';
 
-/** What a test may need besides Node: a peer, or haproxy before one. */
+/** A program that a test may need besides Node: a peer, or haproxy in front of one. */
 export type LiveProgram = PeerName | 'haproxy';
 
-/** Programs, and files of libraries, that each is made of; and the Debian packages that bring them. */
+/** The programs and library files that each needs, and the Debian packages that contain them. */
 const PARTS: Readonly<Record<LiveProgram, { readonly parts: readonly string[]; readonly packages: string }>> = {
   'grpc-js': { parts: [], packages: '' },
   'grpc-go': {
@@ -16,10 +16,10 @@ const PARTS: Readonly<Record<LiveProgram, { readonly parts: readonly string[]; r
   haproxy: { parts: ['haproxy', 'setpriv'], packages: 'haproxy util-linux' },
 };
 
-/** Where programs are looked for: also where Debian has those that only root has in its PATH. */
+/** The search path for programs, including the folder that Debian has only in the PATH of root. */
 export const PROGRAM_PATH = `${process.env['PATH'] ?? ''}${delimiter}/usr/sbin`;
 
-/** Says in words what a peer, or haproxy, needs and this machine has not; undefined when it has everything. */
+/** Describes what a peer or haproxy needs and this machine lacks; undefined when nothing is missing. */
 export function missingForPeer(peer: LiveProgram): string | undefined {
   const { parts, packages } = PARTS[peer];
   const missing = parts.filter((part) => !isThere(part));

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 
-/** What an nginx in front of a gRPC server is to do. */
+/** The settings of an nginx in front of a gRPC server. */
 export interface NginxSettings {
   readonly host: string;
   readonly port: number;
-  /** Where the calls go: 'host:port'. */
+  /** The address of the gRPC server: 'host:port'. */
   readonly origin: string;
-  /** For everything that it writes. */
+  /** The folder for all files of nginx. */
   readonly folder: string;
   /** Default: nginx's own, 128. */
   readonly maxConcurrentStreams?: number | undefined;
@@ -24,13 +24,13 @@ export const NGINX_FILES = {
   status: 'status.sock',
 } as const;
 
-/** The request metadata in which nginx says whose call it passes on. */
+/** The request metadata in which nginx forwards the address of the client. */
 export const FORWARDED_PEER = 'x-forwarded-peer';
 
 /**
- * Writes the configuration of an nginx that passes gRPC on. What the client's connection sees (streams, requests on a
- * connection, keepalive) is nginx's own default, unless `directives` say otherwise. What would end a test's long calls
- * is not: the time that a stream may be silent (60 s) and the size of its body (1 MiB).
+ * Creates the configuration of an nginx that forwards gRPC. Client connections have the defaults of nginx (streams,
+ * requests, keepalive) unless `directives` change them. Two defaults that would end long calls of a test are raised:
+ * the time that a stream may be silent (60 s) and the size of its body (1 MiB).
  */
 export function nginxConfig(settings: NginxSettings): string {
   const { host, port, origin, folder, maxConcurrentStreams, isTls, directives } = settings;

@@ -9,7 +9,7 @@ import { until } from '../clock/until.js';
 import { PROGRAM_PATH } from './missing-programs.js';
 import { NGINX_FILES, nginxConfig } from './nginx-config.js';
 
-/** Somebody else may take the port between our look for one and nginx's use of it. */
+/** The number of attempts to find a free port: another process may take a port before nginx listens on it. */
 const PORT_ATTEMPTS = 5;
 
 /** An nginx that listens. */
@@ -23,7 +23,7 @@ interface FrontSettings extends EchoServerSettings {
   readonly directives: string;
 }
 
-/** Starts nginx on a free port, unless one is given. @throws Error with what nginx complains of. */
+/** Starts nginx on the given port, or on a free one. @throws Error with the error output of nginx. */
 export async function startNginxFront(settings: FrontSettings): Promise<NginxFront> {
   const { host, port, tls, folder, originPort, maxConcurrentStreams, directives } = settings;
   if (tls !== undefined) {
@@ -31,7 +31,7 @@ export async function startNginxFront(settings: FrontSettings): Promise<NginxFro
     await writeFile(join(folder, NGINX_FILES.cert), tls.cert);
   }
   for (let attempt = 1; ; attempt += 1) {
-    // nginx itself knows no port 0.
+    // nginx does not support port 0.
     const chosen = port === 0 ? await freePort() : port;
     const config = nginxConfig({
       host,
@@ -48,14 +48,14 @@ export async function startNginxFront(settings: FrontSettings): Promise<NginxFro
   }
 }
 
-/** Resolves to what nginx complained of when it does not run. */
+/** Starts nginx once. Resolves to its error output when it does not start. */
 async function run(config: string, folder: string): Promise<OwnedChild | string> {
   const path = join(folder, 'nginx.conf');
   const pidFile = join(folder, NGINX_FILES.pid);
-  // One that was ended at once has left them.
+  // A killed nginx leaves these files behind.
   for (const left of [pidFile, join(folder, NGINX_FILES.status)]) await rm(left, { force: true });
   await writeFile(path, config);
-  // Unlike the other servers it would not notice that we are gone.
+  // setpriv: nginx does not detect the exit of its parent process.
   const child = spawn(
     'setpriv',
     ['--pdeathsig', 'KILL', 'nginx', '-p', folder, '-e', join(folder, NGINX_FILES.log), '-c', path],
@@ -66,7 +66,7 @@ async function run(config: string, folder: string): Promise<OwnedChild | string>
   child.stderr.setEncoding('utf8').on('data', (words: string) => (complaint += words));
   let isGone = false;
   child.once('close', () => (isGone = true));
-  // The file is written once it listens.
+  // nginx writes the file after it has started to listen.
   await until('nginx', () => isGone || existsSync(pidFile));
   return isGone ? complaint || 'nginx gave no reason' : owned;
 }

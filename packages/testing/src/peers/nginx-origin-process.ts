@@ -1,5 +1,6 @@
 /**
- * The grpc-js server behind an nginx, in a process of its own. It is told everything by its parent and ends with it.
+ * The process of the grpc-js server behind an nginx. Its parent controls it with messages, and it exits with its
+ * parent.
  */
 import { Agent, get } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -8,7 +9,7 @@ import { EchoCounters, type EchoServerStats } from '../servers/echo-stats.js';
 import { serveEcho } from '../servers/serve-echo.js';
 
 const counters = new EchoCounters();
-/** One connection for all questions, so that it can be told from those of the clients. */
+/** One connection for all status requests, so that it can be subtracted from the client connections. */
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 let socketPath = '';
 
@@ -16,14 +17,14 @@ function reply(message: EchoServerReply): void {
   process.send?.(message);
 }
 
-/** Our clients connect to nginx, and only nginx knows how many they are. */
+/** Gets the numbers of connections from nginx: clients connect to nginx, not to this server. */
 async function stats(): Promise<EchoServerStats> {
   const page = await new Promise<string>((resolve, reject) => {
     get({ socketPath, path: '/', agent }, (response) => resolve(text(response))).once('error', reject);
   });
   const active = Number(/Active connections: (\d+)/.exec(page)?.[1]);
   const accepted = Number(/^ (\d+) /m.exec(page)?.[1]);
-  // Ours is one of them.
+  // The connection of this request is subtracted.
   return { ...counters.read(), sessions: active - 1, acceptedSessions: accepted - 1 };
 }
 
@@ -34,7 +35,7 @@ async function start(settings: EchoServerSettings): Promise<number> {
 }
 
 process.on('message', (message: EchoServerMessage) => {
-  // What a client is told of limits, nginx says.
+  // Clients get their stream limit from nginx.
   if (message.kind === 'limit') return;
   const answer =
     message.kind === 'start'
@@ -43,5 +44,5 @@ process.on('message', (message: EchoServerMessage) => {
   answer.then(reply, (error: Error) => reply({ kind: 'failed', reason: error.message }));
 });
 
-// The parent is gone or has disconnected: nobody could stop this process any more.
+// Without its parent, nothing could stop this process.
 process.on('disconnect', () => process.exit());

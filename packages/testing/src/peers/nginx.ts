@@ -8,19 +8,19 @@ import { NGINX_FILES } from './nginx-config.js';
 import { startNginxFront, type NginxFront } from './nginx-front.js';
 import { listen } from './remote-echo-server.js';
 
-/** An nginx with a grpc-js server behind it. Connections are counted at nginx, calls at the server. */
+/** An nginx in front of a grpc-js server. nginx counts the connections, the server counts the calls. */
 export interface NginxServer extends EchoServer {
-  /** Streams that nginx has refused so far because a connection had as many as it may. */
+  /** The number of streams that nginx has refused because of its limit for a connection. */
   refusedStreams(): Promise<number>;
-  /** Ends nginx at once (SIGKILL), which ends its connections, and starts it again on the same port. */
+  /** Kills nginx (SIGKILL), and with it its connections, and starts it again on the same port. */
   restart(): Promise<void>;
 }
 
-/** What nginx writes to its log of each stream that it refuses. */
+/** The text in the log of nginx for each stream that it refuses. */
 const REFUSED = /concurrent streams exceeded/g;
 
 /**
- * Starts an nginx, and the server behind it, in a folder of their own that goes when they do.
+ * Starts an nginx and the server behind it. Their temporary folder is removed when they are disposed.
  *
  * @param directives more of nginx's directives for its `server` block.
  */
@@ -48,7 +48,7 @@ export async function startNginx(settings: EchoServerSettings, directives = ''):
             });
             return started.port;
           };
-          // Somebody listens for the clients only when nginx does.
+          // The server is available to clients only after nginx listens.
           start(settings.port).then(
             (port) => {
               startAgain = async () => {

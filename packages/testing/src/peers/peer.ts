@@ -2,17 +2,16 @@
 export const PEERS = ['grpc-js', 'grpc-go', 'nginx'] as const;
 
 /**
- * Names a kind of server: Node's `grpc-js`, Debian's `grpc-go`, or `nginx`, which passes calls on to a grpc-js server
- * of its own.
+ * The name of a kind of server: `grpc-js` for Node, `grpc-go` from Debian, or `nginx` in front of a grpc-js server.
  */
 export type PeerName = (typeof PEERS)[number];
 
 /**
- * Names what not every peer can do.
- * - `server-options`: takes options of the grpc-js server.
- * - `connection-age`: takes `maxConnectionAgeMs` and `maxConnectionAgeGraceMs`.
- * - `keepalive-enforcement`: throws out a client that sends PINGs too often, and takes `keepaliveEnforcement`.
- * - `rich-status`: attaches details to a failing status, as `grpc-status-details-bin`.
+ * A feature that only some peers have.
+ * - `server-options`: accepts options of the grpc-js server.
+ * - `connection-age`: accepts `maxConnectionAgeMs` and `maxConnectionAgeGraceMs`.
+ * - `keepalive-enforcement`: disconnects a client that sends PINGs too often, and accepts `keepaliveEnforcement`.
+ * - `rich-status`: attaches details to a failed status as `grpc-status-details-bin`.
  */
 export type PeerFeature = 'server-options' | 'connection-age' | 'keepalive-enforcement' | 'rich-status';
 
@@ -23,9 +22,9 @@ const FEATURES: Readonly<Record<PeerName, readonly PeerFeature[]>> = {
 };
 
 /**
- * Reads from `MANIFOLD_PEER` which server `startEchoServer` starts. Default 'grpc-js'.
+ * Returns the server that `startEchoServer` starts, from the environment variable `MANIFOLD_PEER`. Default 'grpc-js'.
  *
- * @throws RangeError when it names none.
+ * @throws RangeError when the variable has an unknown value.
  */
 export function chosenPeer(): PeerName {
   const name = process.env['MANIFOLD_PEER'] || 'grpc-js';
@@ -34,7 +33,7 @@ export function chosenPeer(): PeerName {
   return peer;
 }
 
-/** Tells whether a peer can do something, by default the chosen one. */
+/** True when a peer has a feature. Default: the chosen peer. */
 export function peerSupports(feature: PeerFeature, peer: PeerName = chosenPeer()): boolean {
   return FEATURES[peer].includes(feature);
 }

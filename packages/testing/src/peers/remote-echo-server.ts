@@ -4,7 +4,7 @@ import type { EchoServerStats } from '../servers/echo-stats.js';
 import { until } from '../clock/until.js';
 import type { ServerProcess } from './server-process.js';
 
-/** Has a server process listen. Ends it when it cannot. */
+/** Makes a server process listen. Kills the process when it cannot. */
 export async function listen(process: ServerProcess, settings: EchoServerSettings): Promise<EchoServer> {
   try {
     return new RemoteEchoServer(process, settings.host, await portOf(process, settings));
@@ -95,7 +95,7 @@ class RemoteEchoServer implements EchoServer {
     await this.#process.exited;
   }
 
-  /** Nothing in it is worth an orderly end, and SIGKILL reaches a stopped process too. */
+  /** Kills the process. It has no state that needs an orderly shutdown, and SIGKILL also ends a stopped process. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
   }

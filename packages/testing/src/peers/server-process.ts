@@ -1,19 +1,19 @@
 import type { EchoServerMessage, EchoServerReply } from '../servers/echo-server-message.js';
 
-/** A process, or a few that belong together, that serve Echo and answer questions. */
+/** One or more processes that serve Echo and answer control messages. */
 export interface ServerProcess {
-  /** Of the process that runs the handlers. */
+  /** Process id of the process that runs the handlers. */
   readonly pid: number;
-  /** True while it can be asked. */
+  /** True while control messages can be sent. */
   readonly isConnected: boolean;
-  /** True when it takes another limit of streams while it runs. */
+  /** True when the stream limit can be changed while the server runs. */
   readonly takesLimit?: boolean;
   send(message: EchoServerMessage): void;
   onReply(listener: (reply: EchoServerReply) => void): void;
-  /** Stops all of it (SIGSTOP) or lets it go on (SIGCONT). Returns false when it is gone. */
+  /** Stops (SIGSTOP) or continues (SIGCONT) all processes. Returns false when they have exited. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): boolean;
-  /** Ends all of it at once. */
+  /** Kills all processes. */
   kill(): void;
-  /** Settles when it is gone, however it went, and has left nothing behind. */
+  /** Settles when all processes have exited, for any reason, and temporary files are removed. */
   readonly exited: Promise<void>;
 }

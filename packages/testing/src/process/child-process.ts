@@ -3,26 +3,29 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** A child process that must not outlive us. */
+/** A child process that must not outlive this process. */
 export interface OwnedChild {
   readonly child: ChildProcess;
-  /** Settles when the process is gone, however it went. */
+  /** Settles when the process has exited, for any reason. */
   readonly exited: Promise<void>;
-  /** Ends the process at once, also a stopped one. */
+  /** Kills the process, even when it is stopped. */
   kill(): void;
 }
 
-/** A stopped process would not notice that we are gone. One listener for all: Node warns of the eleventh. */
+/**
+ * The running child processes, killed when this process exits: a stopped child cannot detect that. They share one
+ * 'exit' listener, because Node warns of more than ten.
+ */
 const alive = new Set<ChildProcess>();
 function killAll(): void {
   for (const child of alive) child.kill('SIGKILL');
 }
 
 /**
- * Starts an entry of `dist` in its own process; it talks over IPC. It runs the compiled file even when we run from the
- * sources: Node 20 cannot run TypeScript.
+ * Starts a file of `dist` in a child process with an IPC channel. It always runs the compiled file: Node 20 cannot run
+ * TypeScript.
  *
- * @param entry file name without extension, as 'servers/echo-server-process'.
+ * @param entry file name without extension, such as 'servers/echo-server-process'.
  * @throws Error when the package has not been built.
  */
 export function forkEntry(entry: string): OwnedChild {
@@ -30,7 +33,7 @@ export function forkEntry(entry: string): OwnedChild {
   if (!existsSync(path)) {
     throw new Error(`${path} is missing: a process of its own runs the compiled code. Run \`npm run build\` first.`);
   }
-  // No execArgv: flags of a test runner's worker are not for this process.
+  // No execArgv: the flags of a test runner's worker are not meant for this process.
   const child = fork(path, [], {
     execArgv: [],
     env: { GRPC_VERBOSITY: 'NONE', ...process.env },
@@ -39,7 +42,7 @@ export function forkEntry(entry: string): OwnedChild {
   return ownChild(child);
 }
 
-/** Sees to it that a child process is ended when this one exits, also a stopped one. */
+/** Kills a child process when this process exits, even when the child is stopped. */
 export function ownChild(child: ChildProcess): OwnedChild {
   if (alive.size === 0) process.on('exit', killAll);
   alive.add(child);
@@ -47,7 +50,7 @@ export function ownChild(child: ChildProcess): OwnedChild {
     alive.delete(child);
     if (alive.size === 0) process.removeListener('exit', killAll);
   });
-  // Failing to start or to take a signal ends in 'exit' or in a missing answer; both are noticed there.
+  // Errors are ignored: a failed start or signal also causes 'exit' or a missing answer, which are handled.
   child.on('error', () => {});
   return { child, exited, kill: () => void child.kill('SIGKILL') };
 }

@@ -5,11 +5,11 @@ import { runInNewContext } from 'node:vm';
 let collect: (() => void) | undefined;
 
 /**
- * Collects garbage, with a turn of the event loop after each time in which finalizers run, until something is so. What
- * is to be collected must have been made in another function: the engine may keep what a running one has held.
+ * Collects garbage until a condition is true. A turn of the event loop follows each collection, so that finalizers run.
+ * Objects to be collected must be created in another function: the engine may keep the locals of a running function.
  *
- * @param rounds how often at most. Default 200.
- * @returns whether it came to be so.
+ * @param rounds the maximum number of collections. Default 200.
+ * @returns true when the condition became true.
  */
 export async function collectGarbage(isSo: () => boolean, rounds = 200): Promise<boolean> {
   if (collect === undefined) {
@@ -18,7 +18,7 @@ export async function collectGarbage(isSo: () => boolean, rounds = 200): Promise
     collect = runInNewContext('gc') as () => void;
   }
   for (let round = 0; round < rounds && !isSo(); round += 1) {
-    // What a WeakRef was asked for is kept until the job ends that asked.
+    // The target of a dereferenced WeakRef stays alive until the current job ends.
     await turn();
     collect();
     await turn();

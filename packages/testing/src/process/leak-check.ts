@@ -6,35 +6,37 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { OpenWait } from '../clock/open-wait.js';
 import { timePasses } from '../clock/real-time.js';
 
-/** Stragglers get turns of the event loop first, then some with a pause in between. */
+/** The number of checks in consecutive turns of the event loop, before the checks with pauses. */
 const QUICK_TURNS = 20;
 const PAUSE_MS = 10;
 
-/** What a leak check is to watch besides sockets, servers, child processes and ref'd timers. */
+/** What a leak check watches in addition to sockets, servers, child processes and ref'd timers. */
 export interface LeakCheckOptions {
-  /** Their listeners are counted, by event name. */
+  /** Emitters whose listeners are counted by event name. */
   readonly emitters?: Readonly<Record<string, EventEmitter>>;
-  /** Fake clocks: no timer may be pending on them at the end. Real unref'd timers cannot be seen. */
+  /** Fake clocks that must have no pending timer at the end. Real unref'd timers cannot be observed. */
   readonly clocks?: readonly { readonly pendingTimers: number }[];
-  /** How many looks, 10 ms apart, stragglers are given. Default: as many as the test has time for. */
+  /** The number of checks, 10 ms apart, before leftovers are an error. Default: until the time of the test is up. */
   readonly pauses?: number;
 }
 
-/** Knows what was there before a test. */
+/** Detects resources that a test leaves open. */
 export interface LeakCheck extends Disposable {
-  /** What is there now and was not when the check was taken, in words. Empty when nothing is. */
+  /** Describes the resources that exist now and did not exist when the check was created. */
   leftovers(): readonly string[];
-  /** Waits until nothing is left. Rejects with what is when no look is left, or when the test's time is up. */
+  /**
+   * Waits until there are no leftovers. Rejects with the leftovers after the last check, or when the test's time is up.
+   */
   expectNothingLeft(): Promise<void>;
 }
 
 /**
- * Takes note of what is there. Take it before anything is opened: from then on Node tells of every TCP socket, server
- * and child process, unref'd ones (as the sockets of idle gRPC connections are) included. An HTTP/2 session lives
- * exactly as long as its socket. It watches until `expectNothingLeft` has settled, or until it is disposed.
+ * Starts a leak check. Create it before anything is opened: Node reports every TCP socket, server and child process
+ * that is created afterwards, including unref'd ones such as the sockets of idle gRPC connections. An HTTP/2 session
+ * lives as long as its socket. The check watches until `expectNothingLeft` has settled or the check is disposed.
  *
- * Ref'd timers are only counted: one that was there before and has gone since hides one that is left, and a test
- * runner has some of its own. Whoever depends on timers brings a fake clock.
+ * Ref'd timers are only counted. An earlier timer that has ended can hide a leaked one, and a test runner has timers of
+ * its own. Use a fake clock to check timers exactly.
  */
 export function leakCheck(options: LeakCheckOptions = {}): LeakCheck {
   const { pauses = Infinity } = options;

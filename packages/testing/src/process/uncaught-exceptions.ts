@@ -1,6 +1,6 @@
-/** Collects uncaught exceptions in the place of the test runner, until it is disposed. */
+/** Collects uncaught exceptions instead of the test runner until it is disposed. */
 export class UncaughtExceptions implements Disposable {
-  /** What was thrown, in order. */
+  /** The uncaught exceptions, in order. */
   readonly thrown: unknown[] = [];
   readonly #waiting = new Set<() => void>();
 
@@ -11,7 +11,7 @@ export class UncaughtExceptions implements Disposable {
     });
   }
 
-  /** Resolves when so many were thrown. */
+  /** Resolves when there were `count` exceptions. */
   async until(count: number): Promise<void> {
     while (this.thrown.length < count) {
       await new Promise<void>((resolve) => {

@@ -3,17 +3,17 @@ import { Condition } from '../clock/condition.js';
 import { closeServer, destroySockets, listenOnLoopback, LOOPBACK, portOf } from '../servers/listening-server.js';
 import { SocketPair, type ProxiedConnection } from './proxied-connection.js';
 
-/** Shapes a fault proxy. */
+/** Options of a fault proxy. */
 export interface FaultProxyOptions {
   /** Address of this machine to listen on. Default 127.0.0.1. */
   readonly host?: string;
   /** Port to listen on. Default 0: any free one. */
   readonly port?: number;
-  /** Is told of each connection before a byte of it is handed on: the place to break it from its very start. */
+  /** Called for each connection before any byte is forwarded, so that a test can break it from the start. */
   readonly onConnection?: (connection: ProxiedConnection) => void;
 }
 
-/** A TCP proxy that counts connections and breaks them when it is told to. It does not look into the bytes. */
+/** A TCP proxy that counts connections and breaks them on demand. It does not parse the bytes. */
 export interface FaultProxy extends AsyncDisposable {
   readonly port: number;
   /** 'host:port', for a client. */
@@ -23,17 +23,18 @@ export interface FaultProxy extends AsyncDisposable {
   readonly acceptedConnections: number;
   readonly openConnections: number;
   readonly closedConnections: number;
-  /** The most that were open at one time. */
+  /** The highest number of connections that were open at the same time. */
   readonly peakConnections: number;
   /**
-   * Its own sockets to the server. One outlives its client while a black hole keeps from the server that this is gone.
+   * The number of open sockets from the proxy to the server. A socket outlives its client connection while a black hole
+   * withholds the end of the connection from the server.
    */
   readonly openUpstreams: number;
-  /** Stops listening: new connection attempts are refused by the system; open connections stay. */
+  /** Stops listening: the operating system refuses new connections; open connections stay. */
   refuseNew(): void;
   /** Listens again on the same port. */
   acceptNew(): Promise<void>;
-  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  /** Waits until the predicate is true. It is checked after every event. Rejects when the test's time is up. */
   waitFor(predicate: (proxy: FaultProxy) => boolean): Promise<void>;
 }
 
@@ -44,9 +45,9 @@ export interface ProxiedServer {
 }
 
 /**
- * Starts a proxy in front of a server. It connects to the server anew for each connection that it accepts.
+ * Starts a proxy in front of a server. It opens one connection to the server for each connection that it accepts.
  *
- * @param server the server, or what says which one a connection goes to: the proxy is a balancer then.
+ * @param server the server, or a function that selects a server for each connection.
  */
 export async function startFaultProxy(
   server: ProxiedServer | (() => ProxiedServer),

@@ -2,20 +2,20 @@ import type { Socket } from 'node:net';
 import { later, type RealTimer } from '../clock/real-time.js';
 
 /**
- * Bytes that one direction may hold before its source is no longer read. A source that is not read does not tell that
- * it was closed either, so the bound is generous.
+ * The number of bytes that one direction holds before it stops reading its source. A source that is not read does not
+ * report its close either, so the limit is generous.
  */
 export const MAX_HELD_BYTES = 1_048_576;
 
-/** Data, or how the source ended. */
+/** Data, or the end of the source. */
 type Item = Buffer | 'end' | 'reset';
 
-/** Forwards one direction of a connection in order, as late as it is told to, or not at all for a while. */
+/** Forwards one direction of a connection in order, with a delay, or holds it for a while. */
 export class FaultyPipe {
   delayMs = 0;
-  /** Bytes handed on to the destination. */
+  /** The number of bytes forwarded to the destination. */
   forwardedBytes = 0;
-  /** Bytes received and not handed on yet. */
+  /** The number of bytes received and not yet forwarded. */
   heldBytes = 0;
   readonly #queue: { readonly item: Item; readonly dueMs: number }[] = [];
   #isHolding = false;
@@ -30,18 +30,18 @@ export class FaultyPipe {
   ) {
     source.on('data', (chunk: Buffer) => this.#take(chunk));
     source.once('end', () => this.#take('end'));
-    // What broke here breaks there; 'close' follows by itself.
+    // An error of the source becomes a reset of the destination. 'close' follows.
     source.once('error', () => this.#take('reset'));
     destination.on('drain', () => this.#adjustReading());
   }
 
-  /** Stops handing on; what comes is held, up to {@link MAX_HELD_BYTES}. */
+  /** Stops forwarding and holds received data, up to {@link MAX_HELD_BYTES}. */
   hold(): void {
     this.#isHolding = true;
     this.#stopTimer();
   }
 
-  /** Hands on at once, beginning with all that was held. */
+  /** Forwards without delay again, beginning with the held data. */
   restore(): void {
     this.#isHolding = false;
     this.delayMs = 0;
@@ -49,7 +49,7 @@ export class FaultyPipe {
     this.#flush(Infinity);
   }
 
-  /** Hands on nothing any more, and reads on only to learn that the source is closed. */
+  /** Forwards nothing more, and reads only to detect that the source is closed. */
   abandon(): void {
     this.#isOver = true;
     this.#queue.length = 0;
@@ -94,7 +94,7 @@ export class FaultyPipe {
     this.onChange();
   }
 
-  /** Back-pressure: a slow destination, or a hold, comes to stop the source. */
+  /** Applies back-pressure: a slow destination or a hold stops the source. */
   #adjustReading(): void {
     if (this.#isOver) return;
     const pendingBytes = this.heldBytes + (this.destination.destroyed ? 0 : this.destination.writableLength);
@@ -108,10 +108,10 @@ export class FaultyPipe {
   }
 }
 
-/** Ends a socket with a TCP reset; one that is not connected yet is simply closed. */
+/** Ends a socket with a TCP reset. A socket that is still connecting is closed without one. */
 export function resetSocket(socket: Socket): void {
   if (socket.destroyed) return;
-  // A reset that meets a shutdown under way is refused by libuv, and Node 20 then never emits 'close'.
+  // libuv refuses a reset during a shutdown, and Node 20 then never emits 'close'.
   if (socket.connecting || socket.writableEnded) socket.destroy();
   else socket.resetAndDestroy();
 }

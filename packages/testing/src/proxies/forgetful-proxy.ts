@@ -2,27 +2,27 @@ import { startFaultProxy, type FaultProxy, type ProxiedServer } from './fault-pr
 import type { ProxiedConnection } from './proxied-connection.js';
 import { repeatedly } from '../clock/real-time.js';
 
-/** In so many parts of its patience the proxy looks at its connections. */
-const LOOKS = 20;
+/** The number of checks for idle connections within `forgetAfterMs`. */
+const CHECKS = 20;
 
-/** Shapes a forgetful proxy. */
+/** Options of a forgetful proxy. */
 export interface ForgetfulProxyOptions {
-  /** Milliseconds without a byte, either way, after which a connection is forgotten; up to a twentieth more. */
+  /** Milliseconds without a byte in either direction after which a connection is forgotten; up to 5 % more. */
   readonly forgetAfterMs: number;
   /**
-   * What a side gets that says something then: nothing, as by a NAT, or a TCP reset, as by some balancers. Default
-   * 'nothing'.
+   * The answer to a side that sends data afterwards: nothing, as with a NAT, or a TCP reset, as with some load
+   * balancers. Default 'nothing'.
    */
   readonly answer?: 'nothing' | 'reset';
 }
 
-/** A proxy as between many clients and their servers: it forgets connections that are idle. */
+/** A proxy that forgets idle connections, as a NAT or a load balancer does. */
 export interface ForgetfulProxy extends AsyncDisposable {
   /** 'host:port', for a client. */
   readonly target: string;
-  /** What it does its work with. */
+  /** The fault proxy that it uses. */
   readonly proxy: FaultProxy;
-  /** Connections that it has forgotten so far. */
+  /** The number of connections that it has forgotten. */
   readonly forgottenConnections: number;
 }
 
@@ -48,7 +48,7 @@ export async function startForgetfulProxy(
       connection.blackHole();
     }
   };
-  const looks = repeatedly(forgetAfterMs / LOOKS, 'it looks which connections have been idle', () => {
+  const looks = repeatedly(forgetAfterMs / CHECKS, 'it looks which connections have been idle', () => {
     for (const connection of seen.keys()) if (!connection.isOpen) seen.delete(connection);
     proxy.connections.forEach(look);
   });

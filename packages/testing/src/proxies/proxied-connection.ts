@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import { FaultyPipe, resetSocket } from './faulty-pipe.js';
 
-/** A way through a proxied connection. */
+/** A direction of a proxied connection. */
 export type ProxyDirection = 'both' | 'to-server' | 'to-client';
 
-/** One client's connection through a fault proxy. Open until the client's side of it is closed. */
+/** One client connection through a fault proxy. It is open until the client side is closed. */
 export interface ProxiedConnection {
   /** Counts up from 1 in order of acceptance. */
   readonly id: number;
@@ -13,28 +13,28 @@ export interface ProxiedConnection {
   readonly clientPort: number;
   /** The port that the server sees as its peer; undefined until the proxy is connected to it. */
   readonly upstreamPort: number | undefined;
-  /** Bytes handed on to the server. */
+  /** The number of bytes forwarded to the server. */
   readonly bytesToServer: number;
-  /** Bytes handed on to the client. */
+  /** The number of bytes forwarded to the client. */
   readonly bytesToClient: number;
-  /** Bytes received and not handed on, both ways together. */
+  /** The number of bytes received and not yet forwarded, in both directions together. */
   readonly heldBytes: number;
-  /** Hands on everything, closing included, `ms` milliseconds late from now on. */
+  /** Delays everything from now on by `ms` milliseconds, including the end of the connection. */
   delay(ms: number, direction?: ProxyDirection): void;
   /**
-   * Hands on nothing any more, not even that a side closed or reset the connection. What comes is held: up to 1 MiB a
-   * direction, then it is no longer read and the sender's own buffers fill.
+   * Forwards nothing more, not even a close or reset. Each direction holds up to 1 MiB; then the proxy stops reading
+   * and the buffers of the sender fill.
    */
   blackHole(direction?: ProxyDirection): void;
-  /** Ends delay and black hole; all that was held goes out at once, in order. */
+  /** Ends delay and black hole. Held data is forwarded at once, in order. */
   restore(direction?: ProxyDirection): void;
   /** Ends both sides with a TCP reset. */
   reset(): void;
-  /** Ends both sides in order (FIN); what is held is dropped. */
+  /** Closes both sides gracefully (FIN) and drops held data. */
   end(): void;
 }
 
-/** Joins a client's socket with one to the server. */
+/** Connects a client socket with a socket to the server. */
 export class SocketPair implements ProxiedConnection {
   readonly #toServer: FaultyPipe;
   readonly #toClient: FaultyPipe;
@@ -54,7 +54,7 @@ export class SocketPair implements ProxiedConnection {
     this.#toClient = new FaultyPipe(upstream, client, onChange);
     client.once('close', () => {
       this.isOpen = false;
-      // Nobody is left to hand anything to; what goes to the server is still on its way.
+      // The client is gone. Data to the server is still forwarded.
       this.#toClient.abandon();
       onChange();
     });

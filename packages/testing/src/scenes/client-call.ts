@@ -1,7 +1,7 @@
 import { Metadata, status, type StatusObject } from '@grpc/grpc-js';
 import type { ChannelCall } from '@grpc-manifold/core';
 
-/** A call as a client holds it, with all that it was told. */
+/** A call from the view of a client, with all events that it received. */
 export class ClientCall {
   readonly statuses: StatusObject[] = [];
   readonly events: string[] = [];

@@ -10,7 +10,7 @@ import { ClientCall } from './client-call.js';
 import { FakeClock } from '../clock/fake-clock.js';
 import { ScriptedInnerCalls } from '../scripted/scripted-inner-call.js';
 
-/** What a call of a scene is made with. */
+/** Options of a call in a scene. */
 export interface InterceptedCallOptions {
   readonly kind?: Exclude<CallKind, 'unknown'>;
   readonly deadline?: Date | number;
@@ -18,23 +18,23 @@ export interface InterceptedCallOptions {
   readonly parent?: ServerUnaryCall<unknown, unknown>;
   readonly flags?: number;
   readonly metadata?: Record<string, string>;
-  /** What a unary call sends. Default 'hello'. */
+  /** The message of a unary call. Default 'hello'. */
   readonly message?: string;
 }
 
-/** An interceptor over scripted calls, on a clock that stands still. Messages are strings, a byte a letter. */
+/** An interceptor above scripted calls, with a fake clock. Messages are strings with one byte for each letter. */
 export class InterceptedScene<Intercepting extends Interceptor> {
   readonly clock = new FakeClock();
   readonly below = new ScriptedInnerCalls();
   readonly interceptor: Intercepting;
-  /** How often a message was serialized. */
+  /** The number of serialized messages. */
   serialized = 0;
 
   constructor(make: (environment: { clock: FakeClock }) => Intercepting) {
     this.interceptor = make({ clock: this.clock });
   }
 
-  /** Makes a call. */
+  /** Creates a call. */
   readonly create = (more: InterceptedCallOptions = {}): ClientCall => {
     const { kind = 'unary', deadline, host, parent, flags } = more;
     const callOptions: CallOptions = {
@@ -56,11 +56,11 @@ export class InterceptedScene<Intercepting extends Interceptor> {
         responseDeserialize: String,
       },
     };
-    // It has all that a client asks of a call.
+    // An intercepting call has all methods that a client uses.
     return new ClientCall(this.interceptor(options, this.below.nextCall) as unknown as ChannelCall);
   };
 
-  /** Makes and starts a call; one that sends a single message sends it, as grpc-js's clients do in the same tick. */
+  /** Creates and starts a call. A call with a single request sends it in the same tick, as clients of grpc-js do. */
   readonly call = (more: InterceptedCallOptions = {}): ClientCall => {
     const { kind = 'unary', message = 'hello' } = more;
     const metadata = new Metadata();

@@ -1,4 +1,4 @@
-/** What a picker sees of a connection, for a test to change. */
+/** A picker's view of a connection that a test can change. */
 export interface TestMember {
   readonly id: number;
   usedStreams: number;
@@ -6,7 +6,7 @@ export interface TestMember {
   connectedMs: number;
 }
 
-/** Makes connections with that many streams in use, numbered from 1. */
+/** Creates connections with the given numbers of streams in use. Their ids count from 1. */
 export function memberViews(...usedStreams: number[]): TestMember[] {
   return usedStreams.map((used, index) => ({
     id: index + 1,

@@ -1,37 +1,37 @@
 import type { Clock, Random } from '@grpc-manifold/core/internal';
 import type { ModelServer } from './model-server.js';
 
-/** What finds out how many calls may be in flight: `ConcurrencyLimit` of bounded-queue has this shape. */
+/** A limit on the number of calls in flight. `ConcurrencyLimit` of bounded-queue implements it. */
 export interface ModelLimit {
   readonly current: number;
   onSample(sample: { rttMs: number; inFlight: number; dropped: boolean }): void;
 }
 
-/** What a {@link ModelClient} does. */
+/** Options of a {@link ModelClient}. */
 export interface ModelClientOptions {
   readonly limit: ModelLimit;
-  /** Calls offered a second, at random moments. May be changed. */
+  /** The number of calls offered per second, at random times. May be changed. */
   readonly callsPerSecond: number;
   /** Deadline of each call in milliseconds from its start. Default 250. */
   readonly deadlineMs?: number;
   /** Calls that may wait for a slot. Default 1,000. */
   readonly maxQueuedCalls?: number;
   /**
-   * A call is refused at once when its deadline is sooner than the expected wait ('wait'), or than the wait and the
-   * round trip after it with a margin, and again at the head of the queue when less than a round trip is left of it
-   * ('wait-and-trip', the default).
+   * When calls are refused early. 'wait': at once, when the deadline comes before the expected end of the wait.
+   * 'wait-and-trip' (the default): at once, when the deadline comes before the expected end of the wait and the round
+   * trip, with a margin; and at the head of the queue, when less than a round trip is left.
    */
   readonly earlyDrop?: 'wait' | 'wait-and-trip';
-  /** Share of the calls that the server is made to fail at once, whatever its load. Default 0. */
+  /** The share of calls that the server fails at once, regardless of load. Default 0. */
   readonly failureRatio?: number;
 }
 
-/** What became of the calls within one second. */
+/** The outcomes of calls within one second. */
 export interface ModelSecond {
   offered: number;
   /** Answered before their deadline. */
   good: number;
-  /** Taken in, but not answered by their deadline. */
+  /** Admitted, but not answered before their deadline. */
   late: number;
   /** Refused at once. */
   refused: number;
@@ -39,11 +39,11 @@ export interface ModelSecond {
   failed: number;
   lowestLimit: number;
   highestLimit: number;
-  /** Milliseconds from start to end of every call that was taken in and has ended, in no order. */
+  /** The durations in milliseconds of all admitted calls that have ended, in no particular order. */
   readonly tookMs: number[];
 }
 
-/** How much longer than expected a wait and a round trip may turn out. */
+/** The factor by which a wait and a round trip may take longer than expected. */
 const MARGIN = 1.25;
 
 interface Waiting {
@@ -52,8 +52,8 @@ interface Waiting {
 }
 
 /**
- * Offers load to a {@link ModelServer} through a limit and a bounded first-in-first-out queue before it, as the
- * interceptor does, and keeps account by the second.
+ * Sends load to a {@link ModelServer} through a limit and a bounded first-in-first-out queue, as the interceptor does,
+ * and counts the outcomes of each second.
  */
 export class ModelClient {
   readonly seconds: ModelSecond[] = [];

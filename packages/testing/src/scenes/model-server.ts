@@ -1,14 +1,14 @@
 import type { Clock } from '@grpc-manifold/core/internal';
 
-/** How a {@link ModelServer} works. */
+/** Options of a {@link ModelServer}. */
 export interface ModelServerOptions {
-  /** Calls that are worked on at once; the rest wait their turn. Default 10. */
+  /** The number of calls that are processed at the same time; other calls wait. Default 10. */
   readonly workers?: number;
-  /** Milliseconds of work that the next call takes; drawn when a worker takes it up. Default always 5. */
+  /** Milliseconds of work for the next call, drawn when a worker starts it. Default always 5. */
   readonly serviceMs?: () => number;
-  /** Milliseconds between the client and the server and back, of which half each way. Default 0. */
+  /** The round-trip time between client and server in milliseconds, half of it in each direction. Default 0. */
   readonly transitMs?: number;
-  /** Whether a cancelled call that has not been taken up is worked on all the same, for nothing. Default false. */
+  /** True when the server also processes waiting calls that were cancelled. Default false. */
   readonly worksOnCancelled?: boolean;
 }
 
@@ -19,14 +19,14 @@ interface Visit {
 }
 
 /**
- * Stands for a server in simulations: so many workers, first come first served, no bound on who waits. It lives on a
- * clock that a test moves, so that minutes of load take a moment and come out the same each time. Its capacity is
- * `workers` / `serviceMs`, and may change while it works.
+ * A server for simulations: a number of workers and an unlimited first-in-first-out queue. It uses a fake clock, so
+ * that minutes of load run in a moment and give the same result each time. Its capacity is `workers` / `serviceMs` and
+ * may change while it runs.
  */
 export class ModelServer {
-  /** Calls worked on at once. Fewer lets the ones that are being worked on finish. */
+  /** The number of calls processed at the same time. When it is reduced, calls in progress still finish. */
   workers: number;
-  /** What `serviceMs` is multiplied by for the calls taken up from now on. */
+  /** The factor for `serviceMs` of calls that are started from now on. */
   slowdown = 1;
   readonly #clock: Clock;
   readonly #serviceMs: () => number;
@@ -44,12 +44,12 @@ export class ModelServer {
     this.#worksOnCancelled = options.worksOnCancelled ?? false;
   }
 
-  /** Calls that have come and that no worker has taken up. */
+  /** The number of calls that have arrived and were not started. */
   get waiting(): number {
     return this.#line.length - this.#head;
   }
 
-  /** Sends a call; `answer` is run when its answer is back, unless the call was cancelled. */
+  /** Sends a call. `answer` is called when the answer arrives, unless the call was cancelled. */
   call(answer: () => void): { cancel(): void } {
     const visit: Visit = { answer, isCancelled: false };
     this.#travel(() => {

@@ -1,6 +1,6 @@
 import type { ChannelView, PoolView } from '@grpc-manifold/core';
 
-/** What a policy sees of a connection that has just become ready and carries a call, but for what is given. */
+/** Creates the view of a connection that has just become ready and carries one call, with the given changes. */
 export function channelView(id: number, given: Partial<ChannelView> = {}): ChannelView {
   return {
     id,
@@ -22,8 +22,8 @@ export function channelView(id: number, given: Partial<ChannelView> = {}): Chann
 }
 
 /**
- * What a policy sees of a pool from 0 to 10 connections, but for what is given. Connections are numbered from 1; those
- * with an `idleMs` carry no call.
+ * Creates the view of a pool of 0 to 10 connections, with the given changes. Connection ids count from 1; a connection
+ * with an `idleMs` carries no call.
  */
 export function poolView(
   given: Partial<Omit<PoolView, 'channels'>> = {},

@@ -26,7 +26,7 @@ const FLAG_PRIORITY = 0x20;
 /** Settings by name; those left out keep their default values. Unknown identifiers are dropped when decoding. */
 export type Http2Settings = { readonly [Name in keyof typeof SETTING_IDS]?: number };
 
-/** One frame, decoded. Padding and priority are dropped; a header block stays as it came (HPACK). */
+/** One decoded frame. Padding and priority are dropped; a header block stays encoded (HPACK). */
 export type Http2Frame =
   | {
       readonly kind: 'data';
@@ -60,7 +60,7 @@ export type Http2Frame =
       readonly payload: Buffer;
     };
 
-/** Encodes a frame. Nothing is checked: a peer of a test may say what no peer should. */
+/** Encodes a frame without any check: a test may send invalid frames. */
 export function encodeFrame(frame: Http2Frame): Buffer {
   switch (frame.kind) {
     case 'data': // section 6.1
@@ -102,11 +102,11 @@ export function encodeFrame(frame: Http2Frame): Buffer {
   }
 }
 
-/** Cuts a stream of bytes into frames, wherever its chunks begin and end. */
+/** Splits a stream of bytes into frames. Chunks may begin and end anywhere. */
 export class FrameDecoder {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** Takes bytes and returns the frames that they complete. */
+  /** Adds bytes and returns the frames that are complete. */
   push(chunk: Buffer): Http2Frame[] {
     this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const frames: Http2Frame[] = [];

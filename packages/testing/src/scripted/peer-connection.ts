@@ -1,65 +1,36 @@
 import type { Socket } from 'node:net';
 import { Condition } from '../clock/condition.js';
 import { resetSocket } from '../proxies/faulty-pipe.js';
-import { encodeHeaderBlock } from './header-block.js';
-import {
-  CLIENT_PREFACE,
-  encodeFrame,
-  FrameDecoder,
-  MAX_FRAME_BYTES,
-  type Http2Frame,
-  type Http2Settings,
-} from './http2-frame.js';
+import { CLIENT_PREFACE, encodeFrame, FrameDecoder, type Http2Frame, type Http2Settings } from './http2-frame.js';
+import { partialResponseFrames, responseFrames, type PartialResponse, type PeerResponse } from './peer-response.js';
+import { PeerStreams } from './peer-streams.js';
 
-/** What a scripted peer does by itself. Whatever is turned off, a test can do by hand. */
+/** What a scripted peer does automatically. A test can do the rest through {@link PeerConnection}. */
 export interface PeerScript {
-  /** Sent first on each connection; 'never' for a peer that accepts and stays silent. Default {}. */
+  /** Sent first on each connection; 'never' for a peer that accepts connections and stays silent. Default {}. */
   readonly settings?: Http2Settings | 'never';
   /** Acknowledge the client's SETTINGS. Default true, false when `settings` is 'never'. */
   readonly ackSettings?: boolean;
   /** Answer PING. Default true, false when `settings` is 'never'. */
   readonly ackPings?: boolean;
-  /** Give back flow-control window for all DATA at once. Default true, false when `settings` is 'never'. */
+  /** Return the flow-control window for all DATA at once. Default true, false when `settings` is 'never'. */
   readonly windowUpdates?: boolean;
   readonly onConnection?: (connection: PeerConnection) => void;
-  /** A stream was opened: its whole header block is here. */
+  /** Called when a stream was opened and its whole header block has arrived. */
   readonly onHeaders?: (connection: PeerConnection, streamId: number) => void;
-  /** The client has sent all of its request. */
+  /** Called when the client has sent its whole request. */
   readonly onRequestEnd?: (connection: PeerConnection, streamId: number) => void;
-  /** Any frame, after the peer's own answer to it. */
+  /** Called for each frame, after the automatic answer to it. */
   readonly onFrame?: (connection: PeerConnection, frame: Http2Frame) => void;
 }
 
-/** A whole gRPC response. */
-export interface PeerResponse {
-  /** gRPC status code. Default 0. */
-  readonly status?: number;
-  /** Becomes grpc-message, percent-encoded. */
-  readonly details?: string;
-  /** Serialized messages. Together at most 65,535 bytes: the client's window is not waited for. Default none. */
-  readonly messages?: readonly Buffer[];
-  /** More initial metadata, or trailers of a trailers-only response. */
-  readonly metadata?: Readonly<Record<string, string>>;
-  /** The status in the first and only header block. Default false; only without messages. */
-  readonly trailersOnly?: boolean;
-}
-
-interface PeerStream {
-  isClientDone: boolean;
-  isPeerDone: boolean;
-}
-
-/** One client's connection to a scripted peer. */
+/** One client connection of a scripted peer. It records all frames, and a test can send any frame on it. */
 export class PeerConnection {
   /** Every frame received, in order. */
   readonly frames: Http2Frame[] = [];
-  /** The most streams that were open at one time. */
-  peakOpenStreams = 0;
-  /** Streams that the client ever opened. */
-  headersReceived = 0;
-  /** Streams that the client reset. */
+  /** The number of streams that the client has reset. */
   rstReceived = 0;
-  /** False once the socket is closed. A peer that does not read does not learn of it. */
+  /** False after the socket has closed. A peer that does not read does not detect that. */
   isOpen = true;
   readonly #condition = new Condition(
     'the connection of the scripted peer',
@@ -68,12 +39,12 @@ export class PeerConnection {
       `${this.rstReceived} RST_STREAM, ${this.frames.length} frames received`,
   );
   readonly #decoder = new FrameDecoder();
-  readonly #streams = new Map<number, PeerStream>();
+  readonly #streams = new PeerStreams();
   readonly #script: PeerScript;
   readonly #onChange: () => void;
   #preface: Buffer | undefined = Buffer.alloc(0);
 
-  /** Made by the peer. `id` counts up from 1 in order of acceptance. */
+  /** Created by the peer. `id` counts up from 1 in order of acceptance. */
   constructor(
     readonly id: number,
     readonly socket: Socket,
@@ -84,7 +55,7 @@ export class PeerConnection {
     this.#onChange = onChange;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    // A client that is gone is told by 'close'.
+    // The 'close' event reports the loss of the client.
     socket.on('error', () => {});
     socket.once('close', () => {
       this.isOpen = false;
@@ -95,24 +66,36 @@ export class PeerConnection {
   }
 
   get openStreams(): number {
-    return this.#streams.size;
+    return this.#streams.openCount;
   }
 
   /** Ids of the open streams, oldest first. */
   get openStreamIds(): readonly number[] {
-    return [...this.#streams.keys()];
+    return this.#streams.openIds;
   }
 
-  /** Id of the newest stream that the client opened, 0 before the first. */
-  lastStreamId = 0;
+  /** The highest number of streams that were open at the same time. */
+  get peakOpenStreams(): number {
+    return this.#streams.peakOpen;
+  }
 
-  /** Sends any frame, sensible or not. */
+  /** The number of streams that the client has opened. */
+  get headersReceived(): number {
+    return this.#streams.opened;
+  }
+
+  /** Id of the newest stream that the client opened; 0 before the first. */
+  get lastStreamId(): number {
+    return this.#streams.lastId;
+  }
+
+  /** Sends any frame, valid or not. */
   send(frame: Http2Frame): void {
     if (!this.socket.writable) return;
     this.socket.write(encodeFrame(frame));
-    if (frame.kind === 'rst-stream') this.#streams.delete(frame.streamId);
+    if (frame.kind === 'rst-stream') this.#streams.reset(frame.streamId);
     else if ((frame.kind === 'data' || frame.kind === 'headers') && frame.endStream === true) {
-      this.#endSide(frame.streamId, 'isPeerDone');
+      this.#streams.endSide(frame.streamId, 'isPeerDone');
     } else return;
     this.#changed();
   }
@@ -131,31 +114,22 @@ export class PeerConnection {
     this.send({ kind: 'rst-stream', streamId, code });
   }
 
-  /** Sends PING with 8 bytes; the answer is among `frames`. */
+  /** Sends PING with 8 bytes; the answer appears in `frames`. */
   sendPing(data: Buffer = Buffer.alloc(8)): void {
     this.send({ kind: 'ping', data });
   }
 
   /** Sends initial metadata and messages, and leaves the stream open. */
-  respondPartly(streamId: number, response: Pick<PeerResponse, 'messages' | 'metadata'> = {}): void {
-    this.send({ kind: 'headers', streamId, block: encodeHeaderBlock(initialHeaders(response)) });
-    for (const message of response.messages ?? []) this.#sendMessage(streamId, message);
+  respondPartly(streamId: number, response: PartialResponse = {}): void {
+    for (const frame of partialResponseFrames(streamId, response)) this.send(frame);
   }
 
   /** Sends a whole gRPC response and ends the stream. */
   respond(streamId: number, response: PeerResponse = {}): void {
-    const trailers: [string, string][] = [['grpc-status', String(response.status ?? 0)]];
-    if (response.details !== undefined) trailers.push(['grpc-message', encodeURI(response.details)]);
-    if (response.trailersOnly === true) {
-      const block = encodeHeaderBlock([...initialHeaders(response), ...trailers]);
-      this.send({ kind: 'headers', streamId, block, endStream: true });
-      return;
-    }
-    this.respondPartly(streamId, response);
-    this.send({ kind: 'headers', streamId, block: encodeHeaderBlock(trailers), endStream: true });
+    for (const frame of responseFrames(streamId, response)) this.send(frame);
   }
 
-  /** Reads nothing more: the client's writes fill the buffers of the system and then stop. */
+  /** Stops reading. The client's writes then fill the buffers of the operating system and stop. */
   stopReading(): void {
     this.socket.pause();
   }
@@ -169,29 +143,19 @@ export class PeerConnection {
     resetSocket(this.socket);
   }
 
-  /** Ends the connection in order (FIN). */
+  /** Closes the connection gracefully (FIN). */
   end(): void {
     this.socket.end();
   }
 
-  /** Waits until the predicate holds; looked at after every frame. Rejects when the test's time is up. */
+  /** Waits until the predicate is true; it is checked after every frame. Rejects when the time of the test is over. */
   waitFor(predicate: (connection: PeerConnection) => boolean): Promise<void> {
     return this.#condition.until(() => predicate(this));
   }
 
-  /** Ends every wait that is still in vain. For the peer, when it is disposed. */
+  /** Ends all pending waits. The peer calls it when it is disposed. */
   giveUp(): void {
     this.#condition.giveUp();
-  }
-
-  /** Length-prefixed, as gRPC over HTTP/2 has it, in DATA frames of the size that every client takes. */
-  #sendMessage(streamId: number, message: Buffer): void {
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(message.length, 1);
-    const bytes = Buffer.concat([prefix, message]);
-    for (let at = 0; at < bytes.length; at += MAX_FRAME_BYTES) {
-      this.send({ kind: 'data', streamId, data: bytes.subarray(at, at + MAX_FRAME_BYTES) });
-    }
   }
 
   #receive(chunk: Buffer): void {
@@ -207,72 +171,56 @@ export class PeerConnection {
       }
       bytes = start.subarray(CLIENT_PREFACE.length);
     }
-    for (const frame of this.#decoder.push(bytes)) this.#take(frame);
+    for (const frame of this.#decoder.push(bytes)) this.#handle(frame);
   }
 
-  #take(frame: Http2Frame): void {
+  #handle(frame: Http2Frame): void {
     this.frames.push(frame);
     switch (frame.kind) {
       case 'headers':
-        this.#openStream(frame.streamId);
-        if (frame.endStream === true) this.#endSide(frame.streamId, 'isClientDone');
-        if (frame.endHeaders === true) this.#headersAreWhole(frame.streamId);
+        this.#streams.open(frame.streamId);
+        if (frame.endStream === true) this.#streams.endSide(frame.streamId, 'isClientDone');
+        if (frame.endHeaders === true) this.#onHeadersComplete(frame.streamId);
         break;
       case 'continuation':
-        if (frame.endHeaders === true) this.#headersAreWhole(frame.streamId);
+        if (frame.endHeaders === true) this.#onHeadersComplete(frame.streamId);
         break;
       case 'data':
-        this.#giveWindow(frame.streamId, frame.flowBytes ?? 0, frame.endStream === true);
+        this.#returnWindow(frame.streamId, frame.flowBytes ?? 0, frame.endStream === true);
         if (frame.endStream === true) {
-          this.#endSide(frame.streamId, 'isClientDone');
+          this.#streams.endSide(frame.streamId, 'isClientDone');
           this.#script.onRequestEnd?.(this, frame.streamId);
         }
         break;
       case 'rst-stream':
         this.rstReceived += 1;
-        this.#streams.delete(frame.streamId);
+        this.#streams.reset(frame.streamId);
         break;
       case 'settings':
-        if (this.#does(this.#script.ackSettings)) this.send({ kind: 'settings-ack' });
+        if (this.#isEnabled(this.#script.ackSettings)) this.send({ kind: 'settings-ack' });
         break;
       case 'ping':
-        if (this.#does(this.#script.ackPings)) this.send({ kind: 'ping-ack', data: frame.data });
+        if (this.#isEnabled(this.#script.ackPings)) this.send({ kind: 'ping-ack', data: frame.data });
         break;
     }
     this.#script.onFrame?.(this, frame);
     this.#changed();
   }
 
-  #openStream(streamId: number): void {
-    if (streamId <= this.lastStreamId) return;
-    this.lastStreamId = streamId;
-    this.headersReceived += 1;
-    this.#streams.set(streamId, { isClientDone: false, isPeerDone: false });
-    this.peakOpenStreams = Math.max(this.peakOpenStreams, this.#streams.size);
-  }
-
-  #headersAreWhole(streamId: number): void {
-    // Asked before the script may answer and so close the stream.
-    const isRequestDone = this.#streams.get(streamId)?.isClientDone === true;
+  #onHeadersComplete(streamId: number): void {
+    // Read before the script runs: its answer may close the stream.
+    const isRequestDone = this.#streams.isClientDone(streamId);
     this.#script.onHeaders?.(this, streamId);
     if (isRequestDone) this.#script.onRequestEnd?.(this, streamId);
   }
 
-  /** A stream is closed when both sides have ended theirs (RFC 9113 section 5.1). */
-  #endSide(streamId: number, side: keyof PeerStream): void {
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    stream[side] = true;
-    if (stream.isClientDone && stream.isPeerDone) this.#streams.delete(streamId);
-  }
-
-  #giveWindow(streamId: number, increment: number, isLast: boolean): void {
-    if (increment === 0 || !this.#does(this.#script.windowUpdates)) return;
+  #returnWindow(streamId: number, increment: number, isLast: boolean): void {
+    if (increment === 0 || !this.#isEnabled(this.#script.windowUpdates)) return;
     this.send({ kind: 'window-update', streamId: 0, increment });
-    if (!isLast && this.#streams.has(streamId)) this.send({ kind: 'window-update', streamId, increment });
+    if (!isLast && this.#streams.isOpen(streamId)) this.send({ kind: 'window-update', streamId, increment });
   }
 
-  #does(choice: boolean | undefined): boolean {
+  #isEnabled(choice: boolean | undefined): boolean {
     return choice ?? this.#script.settings !== 'never';
   }
 
@@ -280,8 +228,4 @@ export class PeerConnection {
     this.#condition.changed();
     this.#onChange();
   }
-}
-
-function initialHeaders(response: Pick<PeerResponse, 'metadata'>): [string, string][] {
-  return [[':status', '200'], ['content-type', 'application/grpc'], ...Object.entries(response.metadata ?? {})];
 }

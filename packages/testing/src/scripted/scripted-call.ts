@@ -1,16 +1,17 @@
 import { Metadata, status, type InterceptingListener } from '@grpc/grpc-js';
 import type { ChannelCall } from '@grpc-manifold/core';
 
-/** The channel that a {@link ScriptedCall} is on, as far as that has to know. */
+/** The part of its channel that a {@link ScriptedCall} uses. */
 export interface ScriptedCallHost {
   readonly id: number;
-  /** Grows with everything that the other end sends. */
+  /** Increases with everything that the peer sends. */
   life: number;
   started(call: ScriptedCall): void;
 }
 
 /**
- * The other end of a call: what arrived there, and the means to answer. Statuses come in a later tick, as grpc-js's do.
+ * The server side of a call: it records what arrives, and a test can answer. Statuses come in a later tick, as in
+ * grpc-js.
  */
 export class ScriptedCall {
   metadata: Metadata | undefined;
@@ -18,7 +19,7 @@ export class ScriptedCall {
   halfClosed = false;
   reading = 0;
   cancelledWith: string | undefined;
-  /** What the connection had shown of life when the reset of this call went out. */
+  /** The `life` of the channel when this call was reset. */
   lifeAtCancel = Infinity;
   endedByServer = false;
   #listener: InterceptingListener | undefined;
@@ -55,7 +56,7 @@ export class ScriptedCall {
     getAuthContext: () => null,
   };
 
-  /** Takes up a stream on the connection, for all that a client can know. */
+  /** True while the call uses a stream of the connection, as far as the client can know. */
   get occupies(): boolean {
     return !this.endedByServer && this.lifeAtCancel >= this.channel.life;
   }
@@ -64,23 +65,23 @@ export class ScriptedCall {
     return !this.endedByServer && this.cancelledWith === undefined;
   }
 
-  /** Sends a message, or headers: life, whatever the client makes of it. */
+  /** Sends a message, or headers without one. Both are a sign of life. */
   send(message?: string): void {
     this.channel.life += 1;
     if (message === undefined) this.#listener?.onReceiveMetadata(new Metadata());
     else this.#listener?.onReceiveMessage(Buffer.from(message));
   }
 
-  /** Ends the call from the server's side. */
+  /** Ends the call from the server side. */
   end(code: status = status.OK, details = '', metadata = new Metadata()): void {
     if (!this.isRunning) return;
-    // Any other status may be one that grpc-js made itself.
+    // Only OK is a sign of life: grpc-js may create any other status locally.
     if (code === status.OK) this.channel.life += 1;
     this.endedByServer = true;
     this.#listener?.onReceiveStatus({ code, details, metadata });
   }
 
-  /** Ends the call as grpc-js does when the stream was refused before the server's application saw it. */
+  /** Ends the call as grpc-js does when the server refused the stream before its application processed it. */
   refuse(): void {
     this.end(status.UNAVAILABLE, 'Stream refused by server');
   }

@@ -7,7 +7,7 @@ const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivitySta
 /** The target of every scripted channel. */
 export const SCRIPTED_TARGET = 'dns:///scripted';
 
-/** A channel without a wire, whose life is the test's to decide. Strict where grpc-js is treacherous after close. */
+/** A channel without a network, whose states a test sets. It throws when it is used after close. */
 export class ScriptedChannel implements ChannelInterface {
   readonly calls: ScriptedCall[] = [];
   state = IDLE;
@@ -37,7 +37,7 @@ export class ScriptedChannel implements ChannelInterface {
     }
   }
 
-  /** Changes the state as the wire would. */
+  /** Changes the state, as the network would. */
   become(state: connectivityState): void {
     if (this.isClosed || this.state === state) return;
     this.state = state;
@@ -46,7 +46,7 @@ export class ScriptedChannel implements ChannelInterface {
     for (const { callback } of due) callback();
   }
 
-  /** The connection breaks, and its calls with it. */
+  /** Breaks the connection, and ends its calls. */
   lose(): void {
     const running = this.running;
     this.become(IDLE);

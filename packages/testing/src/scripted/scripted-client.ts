@@ -2,7 +2,7 @@ import { credentials, Metadata } from '@grpc/grpc-js';
 import { loadEchoPackage, type EchoClient } from '../servers/echo-service.js';
 import { ScriptedInnerCalls, type ScriptedInnerCall } from './scripted-inner-call.js';
 
-/** A client of grpc-js whose calls a test plays: its streams are the real ones, and there is no wire below them. */
+/** A grpc-js client whose calls a test answers. Its streams are real, but no network is below them. */
 export class ScriptedClient implements Disposable {
   readonly below = new ScriptedInnerCalls();
   readonly client: EchoClient;
@@ -13,7 +13,7 @@ export class ScriptedClient implements Disposable {
     });
   }
 
-  /** The call below the stream that was made last. */
+  /** The inner call of the newest stream. */
   get last(): ScriptedInnerCall {
     const call = this.below.calls.at(-1);
     if (call === undefined) throw new Error('no call was made');

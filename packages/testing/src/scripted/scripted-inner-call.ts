@@ -8,10 +8,10 @@ import {
 
 type NextInterceptingCall = ConstructorParameters<typeof InterceptingCall>[0];
 
-/** The call below an interceptor, as a test plays it: what arrived there, and the means to answer. */
+/** The call below an interceptor: it records what arrives, and a test can answer. */
 export class ScriptedInnerCall {
   metadata: Metadata | undefined;
-  /** All that it was asked, in order. */
+  /** All operations on the call, in order. */
   readonly log: string[] = [];
   readonly messages: unknown[] = [];
   hasEnded = false;
@@ -60,26 +60,26 @@ export class ScriptedInnerCall {
     this.#listener?.onReceiveMessage?.(message);
   }
 
-  /** Ends the call from below; once. */
+  /** Ends the call with a status. Does nothing when it has ended. */
   end(code: status = status.OK, details = '', metadata = new Metadata()): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
     this.endAgain(code, details, metadata);
   }
 
-  /** Tells a status whatever was told before. */
+  /** Delivers a status even when the call has ended. */
   endAgain(code: status = status.OK, details = '', metadata = new Metadata()): void {
     this.#listener?.onReceiveStatus?.({ code, details, metadata });
   }
 }
 
-/** Makes the calls below an interceptor, and says how they behave. */
+/** Creates the calls below an interceptor, and defines how they behave. */
 export class ScriptedInnerCalls {
-  /** In the order in which they were made. */
+  /** The calls in the order of their creation. */
   readonly calls: ScriptedInnerCall[] = [];
-  /** Thrown instead of making a call. */
+  /** An error that is thrown instead of creating a call. */
   broken: Error | undefined;
-  /** A cancel is answered by no status, as of a call of grpc-js that has not been started yet. */
+  /** True when a cancelled call gets no status, as a grpc-js call that was not started. */
   losesCancels = false;
   /** Runs inside each start. */
   onStart: (call: ScriptedInnerCall) => void = () => undefined;
@@ -94,7 +94,7 @@ export class ScriptedInnerCalls {
     if (this.broken !== undefined) throw this.broken;
     const inner = new ScriptedInnerCall(options, this);
     this.calls.push(inner);
-    // Interceptors ask no more of it than this.
+    // Interceptors use no other methods of a call.
     return inner.call as InterceptingCall;
   };
 }

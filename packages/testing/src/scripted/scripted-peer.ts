@@ -3,7 +3,7 @@ import { Condition } from '../clock/condition.js';
 import { closeServer, destroySockets, listenOnLoopback, LOOPBACK, portOf } from '../servers/listening-server.js';
 import { PeerConnection, type PeerScript } from './peer-connection.js';
 
-/** A raw HTTP/2 server that sends any frame at any time and records every frame that it gets. */
+/** A raw HTTP/2 server that can send any frame at any time and records every received frame. */
 export interface ScriptedPeer extends AsyncDisposable {
   readonly port: number;
   /** 'host:port', for a client. */
@@ -12,15 +12,17 @@ export interface ScriptedPeer extends AsyncDisposable {
   readonly connections: readonly PeerConnection[];
   readonly acceptedConnections: number;
   readonly openConnections: number;
-  /** Over all open connections. */
+  /** The number of open streams on all open connections. */
   readonly openStreams: number;
-  /** Over all connections. */
+  /** The number of streams that clients have opened on all connections. */
   readonly headersReceived: number;
-  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  /** Waits until the predicate is true. It is checked after every event. Rejects when the test's time is up. */
   waitFor(predicate: (peer: ScriptedPeer) => boolean): Promise<void>;
 }
 
-/** Starts a peer on a free port of 127.0.0.1. Without a script it is a polite server that answers no call. */
+/**
+ * Starts a peer on a free port of 127.0.0.1. Without a script it acknowledges SETTINGS and PING and answers no call.
+ */
 export async function startScriptedPeer(script: PeerScript = {}): Promise<ScriptedPeer> {
   const connections: PeerConnection[] = [];
   const sum = (count: (connection: PeerConnection) => number): number =>

@@ -8,12 +8,12 @@ import { FakeClock } from '../clock/fake-clock.js';
 import { ScriptedChannel } from './scripted-channel.js';
 import { seededRandom } from '../clock/seeded-random.js';
 
-/** Lets go by what is put off to a later turn of the event loop, and what that puts off in its turn. */
+/** Waits until work that was deferred to later turns of the event loop is done. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) await nextTurn();
 }
 
-/** What a call of a scene is made with. */
+/** Options of a call in a scene. */
 export interface SceneCallOptions {
   readonly method?: string;
   readonly deadline?: Date | number;
@@ -24,7 +24,7 @@ export interface SceneCallOptions {
   readonly metadata?: Record<string, string>;
 }
 
-/** A pool, as far as a scene has to know it. */
+/** The part of a pool that a scene uses. */
 export interface ScenePool extends Pick<ChannelInterface, 'createCall'> {
   destroy(): Promise<unknown>;
   stats(): {
@@ -36,13 +36,13 @@ export interface ScenePool extends Pick<ChannelInterface, 'createCall'> {
   };
 }
 
-/** What a pool tells the time and draws lots by in a scene. */
+/** The sources of time and random numbers of a pool in a scene. */
 export interface SceneEnvironment {
   readonly clock: FakeClock;
   readonly random: Random;
 }
 
-/** What a scene must have left when it is over. */
+/** The expected leftovers of a scene after its end. */
 export const NOTHING_LEFT = {
   state: 'SHUTDOWN',
   channels: [],
@@ -56,10 +56,10 @@ export const NOTHING_LEFT = {
   hasSubscribers: false,
 };
 
-/** A pool over scripted channels, on a clock that stands still. */
+/** A pool above scripted channels, with a fake clock. */
 export class ScriptedScene<Pool extends ScenePool> {
   readonly clock = new FakeClock();
-  /** In the order in which they were made. */
+  /** The channels in the order of their creation. */
   readonly channels: ScriptedChannel[] = [];
   readonly pool: Pool;
 
@@ -89,10 +89,10 @@ export class ScriptedScene<Pool extends ScenePool> {
     return this.create(more).start(metadata);
   };
 
-  /** The channel that was made as the nth, from 1. */
+  /** The channel with a member id, from 1. */
   readonly channel = (id: number): ScriptedChannel => this.channels[id - 1] as ScriptedChannel;
 
-  /** Lets every channel that is connecting become ready, until none is. */
+  /** Makes every connecting channel ready, until no channel is connecting. */
   readonly allReady = async (): Promise<void> => {
     for (;;) {
       await settled();
@@ -102,7 +102,7 @@ export class ScriptedScene<Pool extends ScenePool> {
     }
   };
 
-  /** Destroys the pool and tells what is left of it: {@link NOTHING_LEFT}. */
+  /** Destroys the pool and returns what it left behind. Compare it with {@link NOTHING_LEFT}. */
   async remains(): Promise<typeof NOTHING_LEFT> {
     await this.pool.destroy();
     await settled();
@@ -118,7 +118,7 @@ export class ScriptedScene<Pool extends ScenePool> {
   }
 }
 
-/** Makes the scenes of a test, and ends them all after it. */
+/** Creates the scenes of a test, and ends them after it. */
 export class ScriptedScenes<Options extends object, Pool extends ScenePool> {
   readonly #scenes: ScriptedScene<Pool>[] = [];
 
@@ -129,7 +129,7 @@ export class ScriptedScenes<Options extends object, Pool extends ScenePool> {
     ) => Pool,
   ) {}
 
-  /** Makes a pool with these options. */
+  /** Creates a scene with a pool. */
   readonly setUp = (
     options: Options = {} as Options,
     makeChannel?: (id: number) => ScriptedChannel,
@@ -142,7 +142,7 @@ export class ScriptedScenes<Options extends object, Pool extends ScenePool> {
     return scene;
   };
 
-  /** Ends every scene, and tells what is left of each: {@link NOTHING_LEFT}. */
+  /** Ends every scene and returns what each left behind. Compare it with {@link NOTHING_LEFT}. */
   readonly remains = async (): Promise<(typeof NOTHING_LEFT)[]> => {
     const remains = [];
     for (const scene of this.#scenes.splice(0)) remains.push(await scene.remains());

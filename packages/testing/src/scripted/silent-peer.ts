@@ -4,23 +4,23 @@ import { Condition } from '../clock/condition.js';
 import { closeServer, destroySockets, listenOnLoopback, LOOPBACK, portOf } from '../servers/listening-server.js';
 import type { SelfSignedCertificate } from '../servers/self-signed.js';
 
-/** A server that accepts connections, reads whatever comes and never says a word. */
+/** A server that accepts connections, reads all data and never sends anything. */
 export interface SilentPeer extends AsyncDisposable {
   readonly port: number;
   /** 'host:port', for a client. */
   readonly target: string;
   readonly acceptedConnections: number;
   readonly openConnections: number;
-  /** Over all connections. */
+  /** The number of bytes received on all connections. */
   readonly receivedBytes: number;
-  /** Waits until the predicate holds; looked at after every event. Rejects when the test's time is up. */
+  /** Waits until the predicate is true. It is checked after every event. Rejects when the test's time is up. */
   waitFor(predicate: (peer: SilentPeer) => boolean): Promise<void>;
 }
 
 /**
- * Starts a peer that accepts TCP and sends nothing: to a plain-text client, no SETTINGS ever come.
+ * Starts a peer that accepts TCP connections and sends nothing: a plaintext client never gets SETTINGS.
  *
- * @param heard what is heard of a connection. Default: the socket itself.
+ * @param heard returns the socket whose bytes are counted. Default: the TCP socket itself.
  */
 export async function startSilentPeer(heard: (socket: Socket) => Socket = (socket) => socket): Promise<SilentPeer> {
   const sockets = new Set<Socket>();
@@ -37,7 +37,7 @@ export async function startSilentPeer(heard: (socket: Socket) => Socket = (socke
       receivedBytes += chunk.length;
       condition.changed();
     });
-    // A client that is gone is told by 'close'.
+    // The 'close' event reports the loss of the client.
     socket.on('error', () => {});
     socket.once('close', () => {
       sockets.delete(socket);
@@ -69,13 +69,13 @@ export async function startSilentPeer(heard: (socket: Socket) => Socket = (socke
   return peer;
 }
 
-/** Starts a peer that takes a ClientHello and never answers it: a TLS handshake with it stalls for ever. */
+/** Starts a peer that never answers a ClientHello: a TLS handshake with it stalls forever. */
 export function startSilentTlsPeer(): Promise<SilentPeer> {
-  // Silence is the same in every protocol; the name says what a test means.
+  // A silent peer is the same for every protocol. The name states the intent of a test.
   return startSilentPeer();
 }
 
-/** Starts a peer that completes the TLS handshake for HTTP/2 and then sends nothing: no SETTINGS ever come. */
+/** Starts a peer that completes the TLS handshake for HTTP/2 and then sends nothing: the client never gets SETTINGS. */
 export function startSilentAfterTlsPeer(certificate: SelfSignedCertificate): Promise<SilentPeer> {
   const options = { ...certificate, isServer: true, ALPNProtocols: ['h2'] };
   return startSilentPeer((socket) => {

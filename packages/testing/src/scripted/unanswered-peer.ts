@@ -5,9 +5,9 @@ import { forkEntry } from '../process/child-process.js';
 import { destroySockets, LOOPBACK } from '../servers/listening-server.js';
 import { timePasses } from '../clock/real-time.js';
 
-/** A connection on the loopback is made in well under this, or not at all; Linux is asked which it is. */
+/** A connection over the loopback takes much less time than this, if it succeeds. On Linux /proc is checked as well. */
 const CONNECT_WAIT_MS = 150;
-/** A backlog of 1 takes 2 connections on Linux; a system that took this many answers whatever we do. */
+/** Linux accepts 2 connections with a backlog of 1. A system that accepts this many does not support the test. */
 const MAX_FILLERS = 16;
 
 /** A port whose connection attempts get no answer at all: neither accepted nor refused. */
@@ -18,8 +18,8 @@ export interface UnansweredPeer extends AsyncDisposable {
 }
 
 /**
- * Starts a process that listens and never accepts, and fills its queue with connections of our own until the system
- * drops further attempts (as Linux does with a SYN for a full queue).
+ * Starts a process that listens and never accepts, and fills its backlog with connections until the operating system
+ * drops further attempts, as Linux drops a SYN for a full backlog.
  *
  * @throws Error when an attempt is still answered, so that no test passes for a wrong reason.
  */
@@ -36,12 +36,12 @@ export async function startUnansweredPeer(): Promise<UnansweredPeer> {
       once(forked.child, 'message').then(([message]) => (message as { port: number }).port),
       forked.exited.then(() => Promise.reject(new Error('the unanswered peer ended before it listened'))),
     ]);
-    // Ours is not to answer, and the IPC channel has done its work.
+    // The process must not answer, and the IPC channel is no longer needed.
     forked.child.disconnect();
     while (await isAnswered(port, fillers)) {
       if (fillers.length >= MAX_FILLERS) throw new Error('the system answers connections beyond the backlog');
     }
-    // Once more with a fresh socket: what is pending now must be what a client will see.
+    // Tried again with a new socket, to verify that a client's attempt will be pending.
     if (await isAnswered(port, fillers)) throw new Error('a connection to the full queue was answered');
     return { port, target: `${LOOPBACK}:${port}`, [Symbol.asyncDispose]: dispose };
   } catch (error) {
@@ -50,24 +50,24 @@ export async function startUnansweredPeer(): Promise<UnansweredPeer> {
   }
 }
 
-/** Tries once. A connection that was made is kept, to fill the queue; one that is pending is given up. */
+/** Connects once. A successful connection stays open to fill the backlog; a pending one is destroyed. */
 async function isAnswered(port: number, fillers: Socket[]): Promise<boolean> {
   const socket = connect(port, LOOPBACK);
-  // Its end is ours: the process is killed while they are open.
+  // Errors are expected: the process is killed while the connections are open.
   socket.on('error', () => {});
   const answered = new Promise<true>((resolve) => {
     socket.once('connect', () => resolve(true));
     socket.once('close', () => resolve(true));
   });
   const isPending = timePasses(CONNECT_WAIT_MS, 'the system would have made the connection').then(() => false);
-  // Where the system shows no attempt that is under way, it has answered, and the event is still to come.
+  // When /proc shows no pending attempt, the connection was answered and the event follows.
   const isMade = (await Promise.race([answered, isPending])) || (hasSynSent(port) === false && (await answered));
   if (isMade) fillers.push(socket);
   else socket.destroy();
   return isMade;
 }
 
-/** Asks the system; undefined where it does not show its connections as Linux does (proc(5), /proc/net/tcp). */
+/** Reads from /proc/net/tcp (proc(5)) whether an attempt is pending; undefined on systems without that file. */
 function hasSynSent(port: number): boolean | undefined {
   const path = '/proc/net/tcp';
   if (!existsSync(path)) return undefined;

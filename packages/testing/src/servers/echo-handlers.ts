@@ -11,7 +11,7 @@ import type { EchoCounters } from './echo-stats.js';
 import { FORWARDED_PEER } from '../peers/nginx-config.js';
 import { later } from '../clock/real-time.js';
 
-/** A status that is not OK, as grpc-js takes it. */
+/** A status other than OK, in the form that grpc-js accepts. */
 interface Failure {
   readonly code: number;
   readonly details: string;
@@ -20,7 +20,7 @@ interface Failure {
 
 type Answer = (failure: Failure | null, response?: EchoResponse, trailers?: Metadata) => void;
 
-/** What the four kinds of call have in common. */
+/** The common part of the four kinds of server calls. */
 type AnyCall = Pick<
   ServerUnaryCall<EchoRequest, EchoResponse>,
   'metadata' | 'sendMetadata' | 'getPeer' | 'getDeadline'
@@ -28,13 +28,13 @@ type AnyCall = Pick<
 
 const EMPTY = Buffer.alloc(0);
 
-/** Counts one call from its start to its one ending, and makes its responses. */
+/** Counts the start and the end of one call, and creates its responses. */
 class EchoCall {
   isOver = false;
   sequence = 0;
   receivedMessages = 0;
   receivedBytes = 0;
-  /** To go with the status. */
+  /** The trailing metadata. */
   readonly trailers = new Metadata();
   readonly #peer: string;
   #metadataSent = false;
@@ -50,7 +50,7 @@ class EchoCall {
     });
   }
 
-  /** True when the ending was ours to make: the call had not ended before. */
+  /** Ends the call. Returns false when it has ended before. */
   finish(): boolean {
     const isFirst = this.#end();
     if (isFirst) this.counters.finishedCalls += 1;
@@ -125,7 +125,7 @@ function payloadOf(request: EchoRequest): Buffer {
   return payload;
 }
 
-/** Who calls: the other end of the connection or, behind a proxy, the other end of the proxy's. */
+/** The address of the client. Behind a proxy, it is the address that the proxy forwards. */
 function peerOf(call: AnyCall): string {
   const [forwarded] = call.metadata.get(FORWARDED_PEER);
   return forwarded === undefined ? call.getPeer() : String(forwarded);
@@ -135,14 +135,14 @@ function fails(request: EchoRequest): boolean {
   return (request.statusCode ?? 0) !== 0;
 }
 
-/** By default a call that hangs or fails does only that. */
+/** The number of responses. By default a call that hangs or fails sends none. */
 function responseCountOf(request: EchoRequest): number {
   return request.responseCount ?? (request.hang === true || fails(request) ? 0 : 1);
 }
 
-/** Makes the handlers of the Echo service. @param defaultDelayMs for requests that do not set `delay_ms`. */
+/** Creates the handlers of the Echo service. @param defaultDelayMs the delay of requests without `delay_ms`. */
 export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): UntypedServiceImplementation {
-  /** No timer for a call that is not delayed. */
+  /** Calls `then` after the delay of the request; without a delay it sets no timer. */
   function inTime(request: EchoRequest, then: () => void): void {
     const delayMs = request.delayMs ?? defaultDelayMs;
     if (delayMs > 0) later(delayMs, 'the answer that was asked for', then);
@@ -213,7 +213,7 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
       };
       const answer = (request: EchoRequest): void => {
         for (let left = responseCountOf(request); left > 0 && !echo.isOver; left -= 1) {
-          // Reading stops while the client does not read: or a one-sided stream would fill our memory.
+          // Stops reading while the client does not read: responses would otherwise fill the memory.
           if (!call.write(echo.respond(request)) && !call.isPaused()) {
             call.pause();
             call.once('drain', () => call.resume());
@@ -238,5 +238,5 @@ export function echoHandlers(counters: EchoCounters, defaultDelayMs: number): Un
   };
 }
 
-/** The 'cancelled' event tells of it already. */
+/** Ignores an error that the 'cancelled' event reports as well. */
 function ignore(): void {}

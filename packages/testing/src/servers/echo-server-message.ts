@@ -1,7 +1,7 @@
 import type { ServerOptions } from '@grpc/grpc-js';
 import type { EchoServerStats } from './echo-stats.js';
 
-/** What the child process is to serve. Must survive structured JSON: it crosses a process boundary. */
+/** The settings of the server process. They are sent as JSON. */
 export interface EchoServerSettings {
   readonly host: string;
   readonly port: number;
@@ -12,7 +12,7 @@ export interface EchoServerSettings {
   readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
   readonly tls?: { readonly key: string; readonly cert: string };
   readonly serverOptions: ServerOptions;
-  /** Where nginx tells how many connections it has. Only behind it. */
+  /** The socket on which nginx reports its connections. Only for a server behind nginx. */
   readonly statusSocket?: string;
 }
 

@@ -1,4 +1,4 @@
-/** The child process behind the peer `grpc-js`. It is told everything by its parent and ends with it. */
+/** The child process of the peer `grpc-js`. Its parent controls it with messages, and it exits with its parent. */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import type { EchoServerMessage, EchoServerReply } from './echo-server-message.js';
@@ -12,7 +12,7 @@ function reply(message: EchoServerReply): void {
   process.send?.(message);
 }
 
-// A server on HTTP/2 has one session on each connection, and grpc-js shows neither; Node tells of the connections.
+// An HTTP/2 server has one session on each connection. grpc-js exposes neither, so connections are counted here.
 subscribe('net.server.socket', (message) => {
   const { socket } = message as { socket: Socket };
   counters.sessions += 1;
@@ -38,5 +38,5 @@ process.on('message', (message: EchoServerMessage) => {
   );
 });
 
-// The parent is gone or has disconnected: nobody could stop this process any more.
+// Without its parent, nothing could stop this process.
 process.on('disconnect', () => process.exit());

@@ -1,7 +1,7 @@
 import type { ServerOptions } from '@grpc/grpc-js';
 import type { EchoServerStats } from './echo-stats.js';
 
-/** Shapes an echo server. */
+/** Options of an echo server. */
 export interface EchoServerOptions {
   /** SETTINGS_MAX_CONCURRENT_STREAMS of every connection. Default: the server's own, no limit or (nginx) 128. */
   readonly maxConcurrentStreams?: number;
@@ -16,20 +16,19 @@ export interface EchoServerOptions {
   /** Milliseconds after which a connection gets a GOAWAY, give or take a tenth. Default: never. Not with nginx. */
   readonly maxConnectionAgeMs?: number;
   /**
-   * Milliseconds that calls on such a connection may go on for, before it is closed on them. Default: for ever. Not
-   * with nginx.
+   * Milliseconds that calls on such a connection may continue before it is closed. Default: unlimited. Not with nginx.
    */
   readonly maxConnectionAgeGraceMs?: number;
   /**
-   * How often a client may send PINGs before grpc-go throws it out. Default: grpc-go's own, every five minutes, and
-   * only while calls run. Only with it.
+   * How often a client may send PINGs before grpc-go disconnects it. Default: every five minutes, and only while calls
+   * run. Only with grpc-go.
    */
   readonly keepaliveEnforcement?: { readonly minTimeMs: number; readonly permitWithoutStream?: boolean };
-  /** More options of the grpc-js server. Only with it. */
+  /** Additional options of the grpc-js server. Only with grpc-js. */
   readonly serverOptions?: ServerOptions;
 }
 
-/** A real gRPC server in a process of its own, serving Echo. */
+/** A real gRPC server that serves Echo in a separate process. */
 export interface EchoServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
@@ -38,19 +37,21 @@ export interface EchoServer extends AsyncDisposable {
   readonly pid: number;
   /** True between `pause` and `resume`. */
   readonly isPaused: boolean;
-  /** Asks the server for its counts. Rejects while it is paused and once it is gone. */
+  /** Gets the counts from the server. Rejects while the server is paused and after it has exited. */
   stats(): Promise<EchoServerStats>;
-  /** Waits until the counts are as asked for and returns them. Rejects with the counts when the test's time is up. */
+  /**
+   * Waits until the predicate is true for the counts, and returns them. Rejects with them when the test's time is up.
+   */
   waitFor(predicate: (stats: EchoServerStats) => boolean): Promise<EchoServerStats>;
   /**
-   * Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS, which may be less than what is in use. Only
-   * grpc-js.
+   * Sends a new SETTINGS_MAX_CONCURRENT_STREAMS on every open connection. It may be lower than the number of streams in
+   * use. Only with grpc-js.
    */
   changeLimit(maxConcurrentStreams: number): void;
-  /** Stops the process (SIGSTOP): its sockets stay open, nothing is read, accepted or answered. */
+  /** Stops the process (SIGSTOP): its sockets stay open, but it reads, accepts and answers nothing. */
   pause(): void;
-  /** Lets a paused process go on (SIGCONT). */
+  /** Continues a paused process (SIGCONT). */
   resume(): void;
-  /** Ends the process at once (SIGKILL) and waits until it is gone: the system closes its connections. */
+  /** Kills the process (SIGKILL) and waits until it has exited. The operating system closes its connections. */
   kill(): Promise<void>;
 }

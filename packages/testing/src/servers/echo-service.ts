@@ -15,7 +15,7 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-/** Directs the server; see `proto/echo.proto` for what each field brings about. Every field may be left out. */
+/** Controls how the server answers; `proto/echo.proto` describes each field. All fields are optional. */
 export interface EchoRequest {
   payload?: Buffer;
   delayMs?: number;
@@ -37,18 +37,18 @@ export interface EchoResponse {
   receivedMessages: number;
   receivedBytes: number;
   metadata: Record<string, string>;
-  /** Null unless the request said `describe`. */
+  /** Null unless the request sets `describe`. */
   details: EchoDetails | null;
 }
 
-/** Says how the server sees a call. */
+/** A call from the view of the server. */
 export interface EchoDetails {
   peer: string;
   serverPid: number;
   deadlineMs: number;
 }
 
-/** Takes the outcome of a call with one response. */
+/** The callback of a call with one response. */
 export type EchoCallback = (error: ServiceError | null, response?: EchoResponse) => void;
 
 /** Calls the Echo service; made by {@link loadEchoPackage}. */
@@ -82,7 +82,7 @@ export interface EchoClientConstructor {
   readonly serviceName: string;
 }
 
-/** What `proto/echo.proto` holds. */
+/** The definitions in `proto/echo.proto`. */
 export interface EchoPackage {
   readonly EchoClient: EchoClientConstructor;
   readonly service: EchoServiceDefinition;

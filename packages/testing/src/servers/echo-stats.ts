@@ -1,22 +1,22 @@
 /** Counts of an echo server since it started. A call counts from the moment its handler runs. */
 export interface EchoServerStats {
   readonly startedCalls: number;
-  /** Started and neither finished nor cancelled. */
+  /** Calls that have started and have neither finished nor been cancelled. */
   readonly openCalls: number;
   readonly peakOpenCalls: number;
-  /** The most that were open at one time on one connection. */
+  /** The highest number of calls that were open at the same time on one connection. */
   readonly peakOpenCallsOnSession: number;
-  /** Ended by the client, its deadline or the loss of its connection. */
+  /** Calls that ended by the client, the deadline or the loss of the connection. */
   readonly cancelledCalls: number;
-  /** Ended by the server, with whatever status. */
+  /** Calls that the server ended, with any status. */
   readonly finishedCalls: number;
-  /** Open connections, which is HTTP/2 sessions: a server has one on each. */
+  /** Open connections. Each has one HTTP/2 session. */
   readonly sessions: number;
   /** Connections ever accepted. */
   readonly acceptedSessions: number;
 }
 
-/** Keeps the counts, so that they cost a call next to nothing. */
+/** Counts calls and connections with little cost for each call. */
 export class EchoCounters implements EchoServerStats {
   readonly #openOnSession = new Map<string, number>();
   startedCalls = 0;
@@ -43,7 +43,7 @@ export class EchoCounters implements EchoServerStats {
     return { ...this };
   }
 
-  /** Counts the end of a call, whoever made it. */
+  /** Counts the end of a call by the server or the client. */
   end(session: string): void {
     this.openCalls -= 1;
     const open = (this.#openOnSession.get(session) ?? 0) - 1;

@@ -38,7 +38,7 @@ export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => server.close(() => resolve()));
 }
 
-/** A port that nobody listens on. Somebody else may take it before it is used. */
+/** Returns a port that is free now. Another process may take it before it is used. */
 export async function freePort(): Promise<number> {
   const server = await listenOnLoopback((socket) => socket.destroy());
   const port = portOf(server);

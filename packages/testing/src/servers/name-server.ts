@@ -5,11 +5,11 @@ import { AUTHORITATIVE_ANSWER, decode, encode } from 'dns-packet';
 /** RCODE of RFC 1035, section 4.1.1: the name does not exist. dns-packet keeps it in the lower bits of the flags. */
 const NAME_ERROR = 3;
 
-/** A DNS server that says of every name what it is told to. */
+/** A DNS server that gives the same answer for every name. */
 export class NameServer implements AsyncDisposable {
-  /** IPv4 addresses; none when the name does not exist. */
+  /** The IPv4 addresses of every name. When it is empty, the names do not exist. */
   addresses: readonly string[] = [];
-  /** Questions for IPv4 addresses so far. */
+  /** The number of queries for IPv4 addresses. */
   questions = 0;
 
   private constructor(private readonly socket: Socket) {
@@ -33,7 +33,7 @@ export class NameServer implements AsyncDisposable {
     return new NameServer(socket);
   }
 
-  /** For a target: `dns://127.0.0.1:port/name`. */
+  /** The authority of a target: `127.0.0.1:port` in `dns://127.0.0.1:port/name`. */
   get authority(): string {
     return `127.0.0.1:${this.socket.address().port}`;
   }

@@ -7,9 +7,12 @@ export interface SelfSignedCertificate {
 }
 
 /**
- * What a certificate is good for: `valid` for 'localhost' and 127.0.0.1, from yesterday (clocks differ) for a year;
- * `expired` ended yesterday; `other-name` is for example.org; `unknown-issuer` is like `valid`, for a client that is
- * not given it.
+ * The kind of a certificate.
+ *
+ * - `valid`: for 'localhost' and 127.0.0.1, from yesterday (clocks differ) for a year.
+ * - `expired`: expired yesterday.
+ * - `other-name`: for example.org.
+ * - `unknown-issuer`: like `valid`, for a client that does not have it as its root.
  */
 export type CertificateKind = 'valid' | 'expired' | 'other-name' | 'unknown-issuer';
 
@@ -17,7 +20,7 @@ const DAY_MS = 86_400_000;
 
 const made = new Map<CertificateKind, Promise<SelfSignedCertificate>>();
 
-/** Makes a certificate that signs itself: give `cert` to a client as its root. Each kind is made once a process. */
+/** Creates a self-signed certificate. Use `cert` as the root of a client. Each kind is created once in a process. */
 export function selfSignedCertificate(kind: CertificateKind = 'valid'): Promise<SelfSignedCertificate> {
   const before = made.get(kind);
   if (before !== undefined) return before;

@@ -5,14 +5,14 @@ import type { EchoServerSettings } from './echo-server-message.js';
 import { loadEchoPackage } from './echo-service.js';
 import type { EchoCounters } from './echo-stats.js';
 
-/** A server of this process that listens. */
+/** A listening server in this process. */
 export interface ServedEcho {
   readonly port: number;
-  /** Sends every open connection another SETTINGS_MAX_CONCURRENT_STREAMS. */
+  /** Sends a new SETTINGS_MAX_CONCURRENT_STREAMS on every open connection. */
   changeLimit(maxConcurrentStreams: number): void;
 }
 
-/** Serves Echo with grpc-js in this process, until it ends. @throws Error when it cannot listen. */
+/** Serves Echo with grpc-js in this process until the process exits. @throws Error when it cannot listen. */
 export function serveEcho(settings: EchoServerSettings, counters: EchoCounters): Promise<ServedEcho> {
   const { host, port, delayMs, maxConcurrentStreams, maxConnectionAgeMs, maxConnectionAgeGraceMs, tls, serverOptions } =
     settings;
@@ -33,7 +33,7 @@ export function serveEcho(settings: EchoServerSettings, counters: EchoCounters):
   });
 }
 
-/** grpc-js has no way to change what it said at the start; it keeps its sessions in a field of this name. */
+/** grpc-js has no API to change the stream limit. It stores its sessions in this private field. */
 function limitOf(server: Server): (maxConcurrentStreams: number) => void {
   const { sessions } = server as unknown as { sessions: ReadonlyMap<ServerHttp2Session, unknown> };
   return (maxConcurrentStreams) => {

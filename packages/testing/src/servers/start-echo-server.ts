@@ -7,8 +7,8 @@ import { startNginx, type NginxServer } from '../peers/nginx.js';
 import { chosenPeer, peerSupports, type PeerName } from '../peers/peer.js';
 
 /**
- * By default nginx ends a connection after 1,000 requests: a test whose load is as long as the machine is slow would
- * then lose connections that it did not mean to. What that costs is a test of its own, of {@link startNginxServer}.
+ * By default nginx closes a connection after 1,000 requests. A long load would then lose connections that its test does
+ * not mean to lose. Tests of that default use {@link startNginxServer}.
  */
 const LASTING_CONNECTIONS = 'keepalive_requests 1000000;';
 
@@ -19,12 +19,12 @@ const START: Readonly<Record<PeerName, (settings: EchoServerSettings) => Promise
 };
 
 /**
- * Starts an echo server in a process of its own and waits until it listens. Dispose it, also when it was killed. An
- * nginx rejects that when it has refused a stream: no client is to put more on a connection than this allows.
+ * Starts an echo server in a separate process and waits until it listens. Dispose it, even after it was killed. With
+ * nginx, disposal rejects when nginx has refused a stream: no client may exceed the stream limit of a connection.
  *
  * @param peer which server; by default the one that the environment variable `MANIFOLD_PEER` names, or grpc-js.
- * @throws Error when the package has not been built, the server cannot listen, or the peer cannot do what is asked for
- * or is not on this machine.
+ * @throws Error when the package has not been built, the server cannot listen, or the peer is not installed or does not
+ * support an option.
  */
 export async function startEchoServer(
   options: EchoServerOptions = {},
@@ -34,8 +34,8 @@ export async function startEchoServer(
 }
 
 /**
- * Starts nginx with a grpc-js server behind it, whatever the chosen peer is. Unlike the one of {@link startEchoServer}
- * it may refuse streams, and ends a connection after 1,000 requests, as nginx does by default.
+ * Starts nginx with a grpc-js server behind it, for any chosen peer. Unlike the nginx of {@link startEchoServer}, it
+ * may refuse streams, and it closes a connection after 1,000 requests, which is the default of nginx.
  *
  * @param directives more of nginx's directives for its `server` block.
  */
